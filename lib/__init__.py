@@ -1,0 +1,1 @@
+"""What the functions share; it knows none of them."""

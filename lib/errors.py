@@ -1,0 +1,171 @@
+"""Every fault that this service tells its callers about.
+
+    ServiceError
+    ├── InvalidRequest            400 INVALID_REQUEST
+    ├── Unauthorized              401 UNAUTHORIZED
+    │   └── InvalidCredentials    401 INVALID_CREDENTIALS
+    ├── Forbidden                 403 FORBIDDEN
+    ├── NotFound                  404 NOT_FOUND
+    │   ├── MovieNotFound         404 MOVIE_NOT_FOUND
+    │   └── OmdbMovieNotFound     404 OMDB_MOVIE_NOT_FOUND
+    ├── MethodNotAllowed          405 METHOD_NOT_ALLOWED
+    ├── RequestTimeout            408 REQUEST_TIMEOUT
+    ├── BodyTooLarge              413 BODY_TOO_LARGE
+    ├── UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
+    ├── TooManyAttempts           429 TOO_MANY_ATTEMPTS
+    ├── InternalError             500 INTERNAL_ERROR
+    ├── OmdbUnavailable           502 OMDB_UNAVAILABLE
+    │   ├── OmdbAnswerUnusable    502 OMDB_UNAVAILABLE
+    │   └── OmdbKeyRefused        502 OMDB_UNAVAILABLE
+    ├── DatabaseUnavailable       503 DATABASE_UNAVAILABLE
+    ├── OmdbQuotaExceeded         503 OMDB_QUOTA_EXCEEDED
+    └── OmdbTimeout               504 OMDB_TIMEOUT
+
+The message is written for the caller: it says what was wrong and what is allowed, and never
+carries a secret, an SQL text, or the words of another system.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """A fault with a status, a stable code and a message that is safe to show.
+
+    Attributes:
+        fields: What was wrong with which parameter or member, where input was wrong.
+        headers: Headers that the answer must carry, such as ``Allow``.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "INTERNAL_ERROR"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fields: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = dict(fields or {})
+        self.headers = dict(headers or {})
+
+
+class InvalidRequest(ServiceError):
+    """The request breaks a rule that its sender can keep."""
+
+    status, code = 400, "INVALID_REQUEST"
+
+
+class Unauthorized(ServiceError):
+    """The request carries no valid access token."""
+
+    status, code = 401, "UNAUTHORIZED"
+
+
+class InvalidCredentials(Unauthorized):
+    """Username and password do not belong together."""
+
+    code = "INVALID_CREDENTIALS"
+
+
+class Forbidden(ServiceError):
+    """The token is valid, but its user's role does not allow this."""
+
+    status, code = 403, "FORBIDDEN"
+
+
+class NotFound(ServiceError):
+    """There is nothing at this address."""
+
+    status, code = 404, "NOT_FOUND"
+
+
+class MovieNotFound(NotFound):
+    """The catalogue holds no such movie."""
+
+    code = "MOVIE_NOT_FOUND"
+
+
+class OmdbMovieNotFound(NotFound):
+    """OMDb knows no such movie."""
+
+    code = "OMDB_MOVIE_NOT_FOUND"
+
+
+class MethodNotAllowed(ServiceError):
+    """The address exists, but not for this method."""
+
+    status, code = 405, "METHOD_NOT_ALLOWED"
+
+
+class RequestTimeout(ServiceError):
+    """The body did not arrive in time."""
+
+    status, code = 408, "REQUEST_TIMEOUT"
+
+
+class BodyTooLarge(ServiceError):
+    """The body is larger than this endpoint reads."""
+
+    status, code = 413, "BODY_TOO_LARGE"
+
+
+class UnsupportedMediaType(ServiceError):
+    """The body is not JSON in UTF-8."""
+
+    status, code = 415, "UNSUPPORTED_MEDIA_TYPE"
+
+
+class _RetryLater(ServiceError):
+    """A fault that passes by itself: the answer says when to come back."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message, headers={"Retry-After": str(retry_after_seconds)})
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TooManyAttempts(_RetryLater):
+    """Too many failed logins for this user or from this address."""
+
+    status, code = 429, "TOO_MANY_ATTEMPTS"
+
+
+class InternalError(ServiceError):
+    """A fault of our own."""
+
+    status, code = 500, "INTERNAL_ERROR"
+
+
+class OmdbUnavailable(ServiceError):
+    """OMDb did not give a usable answer."""
+
+    status, code = 502, "OMDB_UNAVAILABLE"
+
+
+class OmdbAnswerUnusable(OmdbUnavailable):
+    """OMDb answered, but what it said about this title cannot be read or trusted."""
+
+
+class OmdbKeyRefused(OmdbUnavailable):
+    """OMDb refuses our API key: a misconfiguration, not a passing fault."""
+
+
+class DatabaseUnavailable(_RetryLater):
+    """The database cannot be reached or is not ready."""
+
+    status, code = 503, "DATABASE_UNAVAILABLE"
+
+
+class OmdbQuotaExceeded(_RetryLater):
+    """OMDb's daily quota is spent."""
+
+    status, code = 503, "OMDB_QUOTA_EXCEEDED"
+
+
+class OmdbTimeout(ServiceError):
+    """OMDb did not answer in time."""
+
+    status, code = 504, "OMDB_TIMEOUT"

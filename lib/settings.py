@@ -1,0 +1,298 @@
+"""The environment, read once, checked, frozen.
+
+No other module reads an environment variable. A function asks at start for just the groups it
+uses (`require(DatabaseSettings)`), so that one never needs another's secrets.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
+from urllib.parse import unquote, urlsplit
+
+# Requests that one instance works on at once, each in a thread of its own; the connection pool is
+# as large, so that none of them ever waits for another's connection.
+HANDLER_THREADS = 8
+
+# How the waits nest, in seconds. One OMDb call with its retries (OMDB_CALL) and one statement
+# (STATEMENT) plus the wait for a connection (POOL) stay below a function's time-out of 30.
+CONNECT_TIMEOUT = 5.0  # opening a database connection, TLS and login included
+SOCKET_TIMEOUT = 10.0  # one read from the database: above STATEMENT, below the function's own
+POOL_TIMEOUT = 3.0  # waiting for a free connection
+STATEMENT_TIMEOUT = 5.0  # one statement, told to Postgres
+LOCK_TIMEOUT = 2.0  # waiting for a lock, told to Postgres
+OMDB_CONNECT_TIMEOUT = 2.0  # opening a connection to OMDb
+OMDB_READ_TIMEOUT = 4.0  # silence while an answer is on its way
+OMDB_ATTEMPT_TIMEOUT = 6.0  # one attempt, from first to last byte
+OMDB_CALL_TIMEOUT = 10.0  # all attempts and the pauses between them
+BODY_TIMEOUT = 10.0  # receiving a request's body
+
+
+class SettingsError(ValueError):
+    """A variable is missing or malformed; the message is one line that names it."""
+
+
+class Secret:
+    """A value that shows itself only when asked by name."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Give the value itself, for the one place that uses it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('**********')"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class Group(Protocol):
+    """Settings that belong together."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read the group from an environment; raise `SettingsError` where it is wrong."""
+        ...
+
+
+G = TypeVar("G", bound=Group)
+
+
+def require(group: type[G], env: Mapping[str, str] | None = None) -> G:
+    """Read a group from the environment, or end the process with one line that says why not."""
+    try:
+        return group.from_env(os.environ if env is None else env)
+    except SettingsError as error:
+        raise SystemExit(str(error)) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSettings:
+    """Where the database is: a URL, or a Cloud SQL instance reached through its connector."""
+
+    host: str = "localhost"
+    port: int = 5432
+    name: str = "movies"
+    user: str | None = None
+    password: Secret | None = None
+    instance: str | None = None
+    ip_type: str = "PUBLIC"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Prefer `CLOUD_SQL_INSTANCE` to `DATABASE_URL`, as one of them is the deployment's."""
+        instance = env.get("CLOUD_SQL_INSTANCE")
+        if instance is not None:
+            return cls._from_cloud_sql(instance, env)
+        url = env.get("DATABASE_URL")
+        if url is None:
+            raise SettingsError(
+                "DATABASE_URL is not set (nor is CLOUD_SQL_INSTANCE): expected "
+                "postgresql+pg8000://user:password@host:port/database"
+            )
+        return cls._from_url(url)
+
+    @classmethod
+    def _from_cloud_sql(cls, instance: str, env: Mapping[str, str]) -> Self:
+        if not re.fullmatch(r"([a-z0-9.-]+:)?[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]+", instance):
+            raise SettingsError(
+                f"CLOUD_SQL_INSTANCE is {instance!r}: expected project:region:instance"
+            )
+        password = env.get("DB_PASSWORD")
+        return cls(
+            instance=instance,
+            name=_text(env, "DB_NAME", "movies"),
+            user=env.get("DB_USER") or None,
+            password=Secret(password) if password else None,
+            ip_type=_one_of(env, "DB_IP_TYPE", "PUBLIC", ("PUBLIC", "PRIVATE", "PSC")),
+        )
+
+    @classmethod
+    def _from_url(cls, url: str) -> Self:
+        # The value is not repeated in the message: it may hold a password.
+        wrong = SettingsError(
+            "DATABASE_URL is malformed: expected postgresql+pg8000://user:password@host:port/database"
+        )
+        try:
+            parts = urlsplit(url)
+            port = parts.port or 5432
+        except ValueError:
+            raise wrong from None
+        name = unquote(parts.path.removeprefix("/"))
+        if (
+            parts.scheme not in {"postgresql+pg8000", "postgresql"}
+            or not (parts.hostname and parts.username and name)
+            or "/" in name
+            or parts.query
+        ):
+            raise wrong
+        return cls(
+            host=parts.hostname,
+            port=port,
+            name=name,
+            user=unquote(parts.username),
+            password=Secret(unquote(parts.password)) if parts.password else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OmdbSettings:
+    """How to reach OMDb, and how much of it we may use."""
+
+    url: str
+    api_key: Secret
+    daily_budget: int
+    concurrency: int
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Demand the key; the rest has defaults that suit OMDb's free plan."""
+        url = _text(env, "OMDB_URL", "https://www.omdbapi.com/")
+        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
+            raise SettingsError(f"OMDB_URL is {url!r}: expected an http or https address")
+        return cls(
+            url=url,
+            api_key=Secret(_needed(env, "OMDB_API_KEY", "the key that OMDb sent you")),
+            daily_budget=_integer(env, "OMDB_DAILY_BUDGET", 1000, low=1, high=10_000_000),
+            concurrency=_integer(env, "OMDB_CONCURRENCY", 8, low=1, high=64),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportSettings:
+    """How long one import run works, in seconds."""
+
+    seconds: int
+    lease_seconds: int
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Default to a run that ends well before a function's time-out of ten minutes."""
+        return cls(
+            seconds=_integer(env, "IMPORT_SECONDS", 480, low=1, high=3600),
+            lease_seconds=_integer(env, "IMPORT_LEASE_SECONDS", 120, low=10, high=3600),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigningSettings:
+    """What `login` signs tokens with."""
+
+    private_key: Secret
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Demand a private key in PEM; `\\n` written as two characters is understood."""
+        pem = _needed(env, "TOKEN_PRIVATE_KEY", "an Ed25519 private key in PEM").replace("\\n", "\n")
+        if "-----BEGIN PRIVATE KEY-----" not in pem:
+            raise SettingsError("TOKEN_PRIVATE_KEY is malformed: expected an Ed25519 key in PEM")
+        return cls(private_key=Secret(pem))
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyingSettings:
+    """The public keys that a token may be signed for: the present one, and the last in rotation."""
+
+    public_keys: tuple[str, ...]
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Split the concatenated PEM blocks."""
+        text = _needed(env, "TOKEN_PUBLIC_KEYS", "one or more Ed25519 public keys in PEM")
+        keys = re.findall(
+            r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----",
+            text.replace("\\n", "\n"),
+            re.DOTALL,
+        )
+        if not keys:
+            raise SettingsError(
+                "TOKEN_PUBLIC_KEYS is malformed: expected one or more Ed25519 public keys in PEM"
+            )
+        return cls(public_keys=tuple(keys))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminSettings:
+    """The first administrator, made by the migration when there is no user yet."""
+
+    username: str
+    password: Secret | None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Make no administrator when there is no password."""
+        password = env.get("ADMIN_PASSWORD")
+        return cls(
+            username=_text(env, "ADMIN_USERNAME", "admin"),
+            password=Secret(password) if password else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """What every function has around it.
+
+    Attributes:
+        log_level: The least severity that is logged.
+        project: The Google Cloud project that traces belong to, where there is one.
+        proxies: How many proxies in front append to `X-Forwarded-For`; the caller's address is
+            that many entries from its right end, as all further left is the caller's own word.
+        in_cloud: Whether this is a Cloud Run instance, whose logs are read by a machine.
+    """
+
+    log_level: str
+    project: str | None
+    proxies: int
+    in_cloud: bool
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Recognise Cloud Run by `K_SERVICE`, which it sets: one proxy stands before it."""
+        in_cloud = bool(env.get("K_SERVICE"))
+        return cls(
+            log_level=_one_of(
+                env, "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+            ),
+            project=env.get("GOOGLE_CLOUD_PROJECT") or None,
+            proxies=_integer(env, "TRUSTED_PROXIES", 1 if in_cloud else 0, low=0, high=9),
+            in_cloud=in_cloud,
+        )
+
+
+def _text(env: Mapping[str, str], name: str, default: str) -> str:
+    value = env.get(name, default)
+    if not value.strip():
+        raise SettingsError(f"{name} is blank: expected a text, or leave it unset for {default!r}")
+    return value
+
+
+def _needed(env: Mapping[str, str], name: str, what: str) -> str:
+    value = env.get(name, "")
+    if not value.strip():
+        raise SettingsError(f"{name} is {'blank' if name in env else 'not set'}: expected {what}")
+    return value
+
+
+def _integer(env: Mapping[str, str], name: str, default: int, *, low: int, high: int) -> int:
+    value = env.get(name)
+    if value is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}", value, re.ASCII) or not low <= int(value) <= high:
+        raise SettingsError(f"{name} is {value!r}: expected a whole number from {low} to {high}")
+    return int(value)
+
+
+def _one_of(env: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
+    value = env.get(name, default)
+    if value not in allowed:
+        raise SettingsError(f"{name} is {value!r}: expected one of {', '.join(allowed)}")
+    return value
