@@ -12,6 +12,7 @@
     ├── RequestTimeout            408 REQUEST_TIMEOUT
     ├── BodyTooLarge              413 BODY_TOO_LARGE
     ├── UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
+    ├── ImATeapot                 418 IM_A_TEAPOT
     ├── TooManyAttempts           429 TOO_MANY_ATTEMPTS
     ├── InternalError             500 INTERNAL_ERROR
     ├── OmdbUnavailable           502 OMDB_UNAVAILABLE
@@ -117,6 +118,12 @@ class UnsupportedMediaType(ServiceError):
     """The body is not JSON in UTF-8."""
 
     status, code = 415, "UNSUPPORTED_MEDIA_TYPE"
+
+
+class ImATeapot(ServiceError):
+    """Coffee was asked of a teapot (RFC 2324, section 2.3.2)."""
+
+    status, code = 418, "IM_A_TEAPOT"
 
 
 class _RetryLater(ServiceError):

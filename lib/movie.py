@@ -81,6 +81,9 @@ def title_key(title: str) -> str:
     Equal for "Amélie", "AMELIE" and "  amelie ", on every machine and Python version that has the
     letter. A title of nothing but marks and invisible characters keys as itself.
     """
+    if title.isascii() and title.isprintable():
+        # Most titles: nothing to decompose.
+        return " ".join(title.lower().replace("`", "'").split())[:TITLE_LENGTH] or title
     folded = unicodedata.normalize("NFKD", title).casefold().translate(_ALIKE)
     letters = "".join(
         c for c in unicodedata.normalize("NFKD", folded) if unicodedata.category(c)[:2] not in _UNSEEN

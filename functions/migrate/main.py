@@ -1,0 +1,20 @@
+"""`POST /migrate`: bring the database to the newest schema; private, for the pipeline."""
+
+import dataclasses
+
+import functions_framework.aio
+
+from lib import http
+from lib.db import Database
+from lib.migrations.runner import migrate as bring_up_to_date
+from lib.settings import AdminSettings, DatabaseSettings, require
+
+admin = require(AdminSettings)
+database = Database(require(DatabaseSettings), transactions=True)
+
+
+@functions_framework.aio.http
+@http.endpoint("POST", body="optional")
+def migrate(_: http.Request) -> http.Answer:
+    """Answer which revision the database had and which it has."""
+    return http.data(dataclasses.asdict(bring_up_to_date(database, admin)))

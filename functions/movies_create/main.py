@@ -1,0 +1,26 @@
+"""`POST /movies.create`: add a movie, whose details come from OMDb."""
+
+import functions_framework.aio
+
+from lib import http, movies
+from lib.asking import parse_create_body
+from lib.db import Database
+from lib.omdb import OmdbClient
+from lib.settings import DatabaseSettings, OmdbSettings, require
+
+database = Database(require(DatabaseSettings), statements=[movies.UPSERT])
+database.warm_after_fork()
+omdb = OmdbClient(require(OmdbSettings))
+
+
+@functions_framework.aio.http
+@http.endpoint("POST", members=("title", "year", "imdb_id"), body="required")
+def movies_create(request: http.Request) -> http.Answer:
+    """Answer 201 with a movie that is new, 200 with one that was there and is now refreshed."""
+    wanted = parse_create_body(request.body)
+    if wanted.imdb_id is not None:
+        movie = omdb.by_id(wanted.imdb_id)
+    else:
+        movie = omdb.by_title(wanted.title, year=wanted.year)
+    stored = movies.store(database, movie)
+    return http.Answer(status=201 if stored.created else 200, body=stored.as_body())

@@ -1,0 +1,23 @@
+"""`GET /movies.get`: one movie, by its title or its IMDb id."""
+
+import functions_framework.aio
+
+from lib import http, movies
+from lib.asking import parse_get_query
+from lib.db import Database
+from lib.settings import DatabaseSettings, require
+
+database = Database(require(DatabaseSettings), statements=movies.FINDING)
+database.warm_after_fork()
+
+
+@functions_framework.aio.http
+@http.endpoint("GET", parameters=("title", "imdb_id", "year"))
+def movies_get(request: http.Request) -> http.Answer:
+    """Answer the movie, and with a title shared by several also the others."""
+    wanted = parse_get_query(request.query)
+    if wanted.imdb_id is not None:
+        found = movies.find_by_id(database, wanted.imdb_id)
+    else:
+        found = movies.find_by_title(database, wanted.title, year=wanted.year)
+    return http.Answer(body=found.as_body())

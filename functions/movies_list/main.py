@@ -1,0 +1,19 @@
+"""`GET /movies.list`: the catalogue page by page, in order of title."""
+
+import functions_framework.aio
+
+from lib import http, listing, movies
+from lib.db import Database
+from lib.settings import DatabaseSettings, require
+
+database = Database(require(DatabaseSettings), statements=movies.LISTING)
+database.warm_after_fork()
+
+
+@functions_framework.aio.http
+@http.endpoint("GET", parameters=listing.PARAMETERS)
+def movies_list(request: http.Request) -> http.Answer:
+    """Answer a page of movies and how to go on from it."""
+    query = listing.parse_list_query(request.query)
+    listed = listing.answer_list(database, query, path=request.path)
+    return http.Answer(body=listed.body, headers={"Link": listed.link})

@@ -1,0 +1,57 @@
+"""Who may do what: the token first, then its session and its user's present role."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Final
+
+from lib.db import Database, Statement
+from lib.errors import Forbidden
+from lib.roles import ROLES
+from lib.tokens import LEEWAY_SECONDS, Claims, Verifier, bearer_token, invalid_token
+
+_ROLE_IN_SESSION: Final = Statement(
+    repeatable=True,
+    sql=f"""
+        select users.role from sessions join users on users.id = sessions.user_id
+        where sessions.jti = :jti and sessions.user_id = :user_id::bigint
+            and sessions.expires_at > now() - interval '{LEEWAY_SECONDS} seconds'
+    """,  # noqa: S608  built from a constant
+)
+_END_SESSION: Final = Statement(repeatable=True, sql="delete from sessions where jti = :jti")
+AUTHORIZING: Final = (_ROLE_IN_SESSION,)
+LOGGING_OUT: Final = (_END_SESSION,)
+
+
+def authorize(
+    database: Database, verifier: Verifier, authorization: str | None, *, roles: Collection[str]
+) -> Claims:
+    """Give what the caller's token says, with the role that its user has now.
+
+    Without a valid token the database is not asked. One query then tells whether the session still
+    lives, as a token is valid for a quarter of an hour and a dismissed editor should not be. The
+    database must have been made with the statements of `AUTHORIZING`.
+
+    Raises:
+        Unauthorized: There is no token, it is not valid, or its session has ended.
+        Forbidden: The user has another role.
+    """
+    claims = verifier.verify(bearer_token(authorization))
+    rows = database.run(_ROLE_IN_SESSION, jti=claims.jti, user_id=claims.user_id)
+    if not rows:
+        raise invalid_token()
+    role = str(rows[0][0])
+    if role not in roles:
+        allowed = " or ".join(known for known in ROLES if known in roles)
+        raise Forbidden(
+            f"This needs the role {allowed}; yours is {role}.",
+            headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+        )
+    return replace(claims, role=role)
+
+
+def logout(database: Database, jti: str) -> None:
+    """Make a token worthless before it expires; it may be so already.
+
+    The database must have been made with the statements of `LOGGING_OUT`.
+    """
+    database.run(_END_SESSION, jti=jti)

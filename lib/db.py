@@ -1,0 +1,365 @@
+"""The database: one pool an instance, prepared statements, faults as our own exceptions.
+
+Single statements go through `Database.run`: prepared when a connection opens, sent and answered in
+one round trip, in autocommit. What needs a transaction goes through `Database.begin`. Nothing
+connects before the server has forked its worker: what is opened at import would be shared with the
+parent process.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pg8000.dbapi
+from pg8000.native import PreparedStatement
+from sqlalchemy import event, exc
+from sqlalchemy.pool import QueuePool
+
+from lib import settings as limits
+from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest, ServiceError
+from lib.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+    from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+log = logging.getLogger(__name__)
+
+_IDLE_SECONDS: Final = 1.0  # a connection that rested longer is tried before it is used
+_SLOW_SECONDS: Final = 0.5
+
+# SQLSTATE classes and codes (PostgreSQL, appendix A) of a database that cannot serve just now:
+# connection, resources, operator intervention (shutdown, time-out, not yet started), read-only
+# after a failover, serialization and deadlock, lock not available, login, schema not yet there.
+_UNAVAILABLE: Final = (
+    "08", "53", "57", "58", "25006", "40001", "40P01", "55P03", "28", "3D000", "42P01", "42703",
+)  # fmt: skip
+_REFUSED: Final = ("22", "23", "54000")  # values that the schema does not take
+_CONNECTION_LOST: Final = ("08", "57P", "25006")
+
+# A statement's plan depends on our indexes, not on the values: plan once a connection. JIT would
+# cost more than any of these statements.
+_SERVER_SETTINGS: Final = {
+    "statement_timeout": str(int(limits.STATEMENT_TIMEOUT * 1000)),
+    "lock_timeout": str(int(limits.LOCK_TIMEOUT * 1000)),
+    "idle_in_transaction_session_timeout": "15000",
+    "timezone": "UTC",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Statement:
+    """SQL that is prepared once a connection; its parameters are written `:name`.
+
+    Attributes:
+        repeatable: Whether running it twice does what running it once does, so that it may be
+            tried again when its answer was lost.
+    """
+
+    sql: str
+    repeatable: bool
+
+
+class Database:
+    """The pool of one function's instance.
+
+    Args:
+        settings: Where the database is.
+        statements: What `run` will be asked for, prepared when a connection opens.
+        transactions: Whether `begin` will be used, which needs SQLAlchemy's dialect as well.
+    """
+
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        *,
+        statements: Sequence[Statement] = (),
+        transactions: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._statements = tuple(statements)
+        self._transactions = transactions
+        self._lock = threading.Lock()
+        self._pool: QueuePool | None = None
+        self._engine: Engine | None = None
+        self._connector: Any = None
+
+    def warm_after_fork(self) -> None:
+        """Open the first connection while the forked worker starts.
+
+        The hook stays for the life of the process; a failure shows itself to the first request.
+        """
+        os.register_at_fork(after_in_child=self._warm_in_background)
+
+    def run(self, statement: Statement, **values: str | int | None) -> list[list[Any]]:
+        """Run one prepared statement and give its rows.
+
+        Raises:
+            DatabaseUnavailable: The database cannot serve just now.
+            InvalidRequest: A value is none that the schema takes.
+        """
+        try:
+            return self._attempt(statement, values)
+        except _ConnectionLost as lost:
+            if not statement.repeatable:
+                raise lost.fault from lost.__cause__
+        try:
+            return self._attempt(statement, values)
+        except _ConnectionLost as lost:
+            raise lost.fault from lost.__cause__
+
+    @contextmanager
+    def begin(self) -> Iterator["Connection"]:
+        """Open a transaction: committed at the end, rolled back when anything is raised.
+
+        Raises:
+            DatabaseUnavailable: The database cannot serve just now.
+            InvalidRequest: A value is none that the schema takes.
+        """
+        try:
+            with self._open_engine().connect() as connection:
+                driver: Any = connection.connection.dbapi_connection
+                driver.autocommit = False
+                try:
+                    with connection.begin():
+                        yield connection
+                finally:
+                    driver.autocommit = True
+        except (exc.SQLAlchemyError, pg8000.dbapi.Error, OSError) as error:
+            raise translated(error) from error
+
+    def close(self) -> None:
+        """Close every idle connection; the next use opens new ones."""
+        with self._lock:
+            pool, self._pool, self._engine = self._pool, None, None
+            connector, self._connector = self._connector, None
+        if pool is not None:
+            pool.dispose()
+        if connector is not None:
+            connector.close()
+
+    def _attempt(
+        self, statement: Statement, values: dict[str, str | int | None]
+    ) -> list[list[Any]]:
+        started = time.monotonic()
+        try:
+            connection = self._open_pool().connect()
+        except Exception as error:
+            raise translated(error) from error
+        try:
+            prepared: PreparedStatement = connection.info[statement]
+            rows: list[list[Any]] = prepared.run(**values)
+        except pg8000.dbapi.DatabaseError as error:
+            self._drop_if_lost(connection, error)
+            raise translated(error) from error
+        except BaseException as error:
+            # pg8000 stopped between a request and its answer: what comes next on this wire would
+            # be taken for the answer to something else.
+            connection.invalidate(error)
+            raise _ConnectionLost(translated(error)) from error
+        finally:
+            connection.close()
+        if time.monotonic() - started > _SLOW_SECONDS:
+            log.warning(
+                "slow query", extra={"fields": {"seconds": round(time.monotonic() - started, 3)}}
+            )
+        return rows
+
+    def _drop_if_lost(self, connection: "PoolProxiedConnection", error: Exception) -> None:
+        if _is_one_of(sqlstate(error), _CONNECTION_LOST):
+            connection.invalidate(error)
+            raise _ConnectionLost(translated(error)) from error
+
+    def _open_pool(self) -> QueuePool:
+        if self._pool is None:
+            with self._lock:
+                if self._pool is None:
+                    self._pool = self._make_pool()
+        return self._pool
+
+    def _open_engine(self) -> "Engine":
+        self._open_pool()
+        if self._engine is None:
+            raise RuntimeError("this database was made without transactions=True")
+        return self._engine
+
+    def _make_pool(self) -> QueuePool:
+        pool = QueuePool(
+            self._connect,
+            pool_size=limits.HANDLER_THREADS,
+            max_overflow=0,
+            timeout=limits.POOL_TIMEOUT,
+            reset_on_return=None,
+            use_lifo=True,
+        )
+        if self._transactions:
+            # Before the first connection, as the dialect learns what it speaks to from that one.
+            self._engine = _make_engine(pool)
+        event.listen(pool, "connect", self._on_connect)
+        event.listen(pool, "checkin", _on_checkin)
+        event.listen(pool, "checkout", _on_checkout)
+        return pool
+
+    def _on_connect(self, connection: "DBAPIConnection", entry: "ConnectionPoolEntry") -> None:
+        connection.autocommit = True
+        for statement in self._statements:
+            entry.info[statement] = PreparedStatement(connection, statement.sql)
+
+    def _connect(self) -> "DBAPIConnection":
+        if self._settings.instance is not None:
+            return self._connect_through_cloud_sql(self._settings.instance)
+        return connect_directly(self._settings)
+
+    def _connect_through_cloud_sql(self, instance: str) -> "DBAPIConnection":
+        # Imported here: it costs more than all the rest, and only the cloud uses it.
+        from lib.cloud_sql import CloudSql  # noqa: PLC0415
+
+        if self._connector is None:
+            self._connector = CloudSql(self._settings, instance, _SERVER_SETTINGS)
+        return self._connector.connect()  # type: ignore[no-any-return]
+
+    def _warm_in_background(self) -> None:
+        threading.Thread(target=self._warm, name="database-warm-up", daemon=True).start()
+
+    def _warm(self) -> None:
+        try:
+            self._open_pool().connect().close()
+        except Exception as error:  # noqa: BLE001  the first request tells its caller
+            log.warning("no database yet", extra={"fields": {"error_class": type(error).__name__}})
+
+
+def connect_directly(settings: DatabaseSettings) -> "DBAPIConnection":
+    """Open a connection whose every wait ends.
+
+    pg8000 takes no time-out for a socket that it is given, so the socket comes with its own.
+    """
+    wire = socket.create_connection((settings.host, settings.port), limits.CONNECT_TIMEOUT)
+    try:
+        keep_alive(wire)
+        connection: DBAPIConnection = pg8000.dbapi.connect(
+            settings.user,
+            host=settings.host,
+            sock=wire,
+            database=settings.name,
+            password=settings.password.reveal() if settings.password else None,
+            application_name="simple-movie-database",
+            startup_params=dict(_SERVER_SETTINGS),
+        )
+    except BaseException:
+        wire.close()
+        raise
+    wire.settimeout(limits.SOCKET_TIMEOUT)
+    return connection
+
+
+def keep_alive(wire: socket.socket) -> None:
+    """Notice a peer that vanished without a word, even on a connection that rests in the pool."""
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):  # not on macOS
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Give the five letters that say what Postgres refused; None when it was not Postgres."""
+    original = getattr(error, "orig", None) or error
+    details = original.args[0] if original.args else None
+    code = details.get("C") if isinstance(details, dict) else None
+    return code if isinstance(code, str) else None
+
+
+def translated(error: BaseException) -> ServiceError:
+    """Say in our own terms what a fault of the driver, the pool or the socket means.
+
+    pg8000 raises one class for nearly everything, so the SQLSTATE decides and never the class.
+    """
+    if isinstance(error, ServiceError):
+        return error
+    state = sqlstate(error)
+    if state is None:
+        return _translated_without_state(error)
+    if _is_one_of(state, _UNAVAILABLE):
+        log.error("database unavailable", extra={"fields": {"sqlstate": state}})
+        return DatabaseUnavailable(
+            "The database cannot serve just now. Try again in a moment.", retry_after_seconds=5
+        )
+    if _is_one_of(state, _REFUSED):
+        log.warning("value refused by the database", extra={"fields": {"sqlstate": state}})
+        return InvalidRequest("A value is out of the range that the catalogue can keep.")
+    log.error("database fault", extra={"fields": {"sqlstate": state}})
+    return InternalError("The catalogue failed to answer this; the fault is in our log.")
+
+
+def _translated_without_state(error: BaseException) -> ServiceError:
+    original = getattr(error, "orig", None) or error
+    if isinstance(original, UnicodeError):
+        return InvalidRequest("A text holds characters that cannot be stored.")
+    if isinstance(original, (OSError, pg8000.dbapi.Error, exc.TimeoutError, EOFError)) or (
+        isinstance(error, exc.SQLAlchemyError) and getattr(error, "connection_invalidated", False)
+    ):
+        log.error(
+            "database unreachable", extra={"fields": {"error_class": type(original).__name__}}
+        )
+        return DatabaseUnavailable(
+            "The database cannot be reached. Try again in a moment.", retry_after_seconds=5
+        )
+    log.error("database fault", extra={"fields": {"error_class": type(original).__name__}})
+    return InternalError("The catalogue failed to answer this; the fault is in our log.")
+
+
+class _ConnectionLost(Exception):  # noqa: N818  a signal between two methods
+    """The connection died under a statement; the fault is what to tell when that was the last try."""
+
+    def __init__(self, fault: ServiceError) -> None:
+        super().__init__(fault.code)
+        self.fault = fault
+
+
+def _make_engine(pool: QueuePool) -> "Engine":
+    from sqlalchemy import create_engine  # noqa: PLC0415
+
+    engine = create_engine("postgresql+pg8000://", pool=pool)
+    event.listen(engine, "handle_error", _on_engine_error)
+    return engine
+
+
+def _on_engine_error(context: "ExceptionContext") -> None:
+    # An exception that is none of the driver's left the wire one answer behind: the pool would
+    # hand out a connection that answers the question before.
+    original = context.original_exception
+    if not isinstance(original, pg8000.dbapi.DatabaseError) or _is_one_of(
+        sqlstate(original), _CONNECTION_LOST
+    ):
+        context.is_disconnect = True
+
+
+def _on_checkin(connection: "DBAPIConnection | None", entry: "ConnectionPoolEntry") -> None:
+    entry.info["rested_since"] = time.monotonic()
+
+
+def _on_checkout(
+    connection: "DBAPIConnection", entry: "ConnectionPoolEntry", _: "PoolProxiedConnection"
+) -> None:
+    rested_since = entry.info.get("rested_since")
+    if rested_since is None or time.monotonic() - rested_since < _IDLE_SECONDS:
+        return
+    try:
+        connection.execute_simple("select 1")
+    except Exception as error:
+        # The pool then drops every connection as old as this one and opens a new one.
+        raise exc.InvalidatePoolError from error
+
+
+def _is_one_of(state: str | None, prefixes: tuple[str, ...]) -> bool:
+    return state is not None and state.startswith(prefixes)

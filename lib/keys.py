@@ -1,0 +1,53 @@
+"""The Ed25519 keys that tokens are signed and verified with."""
+
+import base64
+import hashlib
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from lib.settings import SettingsError
+
+
+def load_private_key(pem: str) -> Ed25519PrivateKey:
+    """Read the key of `TOKEN_PRIVATE_KEY`, or raise `SettingsError` if it is none of our kind."""
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SettingsError(
+            "TOKEN_PRIVATE_KEY is malformed: expected an Ed25519 private key in PEM, unencrypted"
+        )
+    return key
+
+
+def load_public_key(pem: str) -> Ed25519PublicKey:
+    """Read one key of `TOKEN_PUBLIC_KEYS`, or raise `SettingsError` if it is none of our kind."""
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise SettingsError(
+            "TOKEN_PUBLIC_KEYS is malformed: expected one or more Ed25519 public keys in PEM"
+        )
+    return key
+
+
+def thumbprint(key: Ed25519PublicKey) -> str:
+    """Give a key's id: the SHA-256 of its JWK (RFC 7638; RFC 8037, appendix A.3)."""
+    x = _base64url(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+    # RFC 7638 hashes exactly these members, in this order, without blanks.
+    jwk = f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'
+    return _base64url(hashlib.sha256(jwk.encode()).digest())
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

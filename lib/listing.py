@@ -1,0 +1,170 @@
+"""What `movies.list` is asked and what it answers beside the movies: cursors and links."""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import quote
+
+from lib.db import Database
+from lib.errors import InvalidRequest
+from lib.movie import IMDB_ID, TITLE_LENGTH
+from lib.movies import Page, Position, page_after, page_at, page_before
+
+DEFAULT_RECORDS: Final = 10
+MOST_RECORDS: Final = 100
+LAST_PAGE: Final = 1_000_000
+PARAMETERS: Final = ("page", "number_of_records", "cursor")
+
+# int() would take "٣", " 3", "1_000" and "+3" as well.
+_NUMBER: Final = re.compile(r"[1-9][0-9]*", re.ASCII)
+_CURSOR_LENGTH: Final = 4096
+
+Direction = Literal["after", "before"]
+_DIRECTIONS: Final[dict[str, Direction]] = {"a": "after", "b": "before"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor:
+    """A place in the list from which to go on, in either direction."""
+
+    direction: Direction
+    position: Position
+
+    def encode(self) -> str:
+        """Give the cursor as callers carry it: opaque, and safe in a query."""
+        text = f"{self.direction[0]}{self.position.imdb_id} {self.position.sort_key}"
+        return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """Read a cursor; raise `InvalidRequest` for anything that `encode` did not make."""
+        try:
+            return cls._decode(text)
+        except ValueError:
+            raise InvalidRequest(
+                "The cursor is none that this list gave out; start again without one.",
+                fields={"cursor": "must be a next_cursor of an earlier answer"},
+            ) from None
+
+    @classmethod
+    def _decode(cls, text: str) -> "Cursor":
+        if len(text) > _CURSOR_LENGTH:
+            raise ValueError
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        decoded = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+        place, _, sort_key = decoded.partition(" ")
+        if not IMDB_ID.fullmatch(place[1:]) or "\0" in sort_key:
+            raise ValueError
+        if not 1 <= len(sort_key) <= TITLE_LENGTH:
+            raise ValueError
+        cursor = cls(
+            direction=_DIRECTIONS[place[0]] if place[0] in _DIRECTIONS else "after",
+            position=Position(sort_key=sort_key, imdb_id=place[1:]),
+        )
+        if cursor.encode() != text:
+            raise ValueError
+        return cursor
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListQuery:
+    """Which part of the list is wanted: a page by its number, or what a cursor points to."""
+
+    records: int
+    page: int | None
+    cursor: Cursor | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """An answered list: its body, and the value of its `Link` header."""
+
+    body: bytes
+    link: str
+
+
+def parse_list_query(query: Mapping[str, str]) -> ListQuery:
+    """Read the parameters of `movies.list`, or raise `InvalidRequest` naming the wrong one."""
+    if "page" in query and "cursor" in query:
+        raise InvalidRequest(
+            "Give either page or cursor, not both.",
+            fields={"cursor": "must not stand together with page"},
+        )
+    records = _records(query.get("number_of_records"))
+    if "cursor" in query:
+        return ListQuery(records=records, page=None, cursor=Cursor.decode(query["cursor"]))
+    return ListQuery(records=records, page=_page_number(query.get("page")), cursor=None)
+
+
+def answer_list(database: Database, query: ListQuery, *, path: str) -> Listed:
+    """Read the wanted part of the catalogue and say how to go on from it.
+
+    Args:
+        path: The path that was asked for, to which the links lead.
+    """
+    page = _read(database, query)
+    following = None
+    if page.last is not None and page.more_after:
+        following = Cursor(direction="after", position=page.last).encode()
+    # Written by hand: only whole numbers and a cursor's letters, and json.dumps costs more than all
+    # the rest of this function.
+    next_cursor = f'"{following}"' if following else "null"
+    body = (
+        f'{{"data": {page.movies_json}, "pagination": {{"page": {query.page or "null"}, '
+        f'"number_of_records": {query.records}, "total_records": {page.total}, '
+        f'"next_cursor": {next_cursor}}}}}'
+    )
+    return Listed(body=body.encode(), link=_links(page, query, following, path))
+
+
+def _read(database: Database, query: ListQuery) -> Page:
+    if query.cursor is None:
+        skipped = ((query.page or 1) - 1) * query.records
+        return page_at(database, skipped=skipped, records=query.records)
+    read = page_after if query.cursor.direction == "after" else page_before
+    return read(database, query.cursor.position, records=query.records)
+
+
+def _links(page: Page, query: ListQuery, following: str | None, path: str) -> str:
+    links = {"first": "page=1"}
+    if query.page is not None:
+        if query.page > 1:
+            last_page = max(1, -(-page.total // query.records))
+            links["prev"] = f"page={min(query.page - 1, last_page)}"
+        if following is not None and query.page < LAST_PAGE:
+            links["next"] = f"page={query.page + 1}"
+    else:
+        if page.first is not None and page.more_before:
+            links["prev"] = f"cursor={Cursor(direction='before', position=page.first).encode()}"
+        if following is not None:
+            links["next"] = f"cursor={following}"
+    target = quote(path, safe="/.-_~")
+    return ", ".join(
+        f'<{target}?{where}&number_of_records={query.records}>; rel="{relation}"'
+        for relation, where in links.items()
+    )
+
+
+def _page_number(text: str | None) -> int:
+    if text is None:
+        return 1
+    if not _NUMBER.fullmatch(text) or len(text) > len(str(LAST_PAGE)) or int(text) > LAST_PAGE:
+        raise InvalidRequest(
+            "page must be a whole number from 1 to 1,000,000, in the digits 0 to 9.",
+            fields={"page": "must be a whole number from 1 to 1000000"},
+        )
+    return int(text)
+
+
+def _records(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_RECORDS
+    if not _NUMBER.fullmatch(text):
+        raise InvalidRequest(
+            "number_of_records must be a whole number from 1 upwards, in the digits 0 to 9; "
+            "at most 100 are given.",
+            fields={"number_of_records": "must be a whole number from 1 upwards"},
+        )
+    return int(text) if len(text) <= len(str(MOST_RECORDS)) and int(text) <= MOST_RECORDS else 100

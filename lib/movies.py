@@ -1,0 +1,312 @@
+"""The catalogue: every statement that reads or writes movies.
+
+Postgres makes the JSON: a page reaches the caller as the text that the database wrote, which costs
+less than turning rows into objects and objects into JSON.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lib.db import Database, Statement
+from lib.errors import MovieNotFound
+from lib.movie import Movie, title_key
+
+ALTERNATIVES_LIMIT: Final = 50
+
+# What callers see of a movie, in this order (the rest is kept, but not shown).
+_SHOWN: Final = """
+    imdb_id, title, type, year, year_end, rated, released, runtime_minutes, genres, directors,
+    writers, actors, plot, languages, countries, awards, poster_url, ratings, metascore,
+    imdb_rating, imdb_votes, box_office_usd, total_seasons, website,
+    to_char(fetched_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as fetched_at
+"""
+
+
+def _page_statement(rows: str, *, before: str) -> Statement:
+    """Make a statement that answers one page.
+
+    Args:
+        rows: Selects the page's rows, in the list's order.
+        before: An SQL condition: does a movie stand before the page?
+    """
+    return Statement(
+        repeatable=True,
+        sql=f"""
+            select
+                page.movies, (select movies from movie_totals),
+                page.first_key, page.first_id, page.last_key, page.last_id,
+                {before},
+                exists (select from movies
+                        where (sort_key, imdb_id) > (page.last_key, page.last_id))
+            from (
+                select
+                    '[' || string_agg(shown, ',') || ']' as movies,
+                    (array_agg(sort_key))[1] as first_key, (array_agg(imdb_id))[1] as first_id,
+                    (array_agg(sort_key))[count(*)] as last_key,
+                    (array_agg(imdb_id))[count(*)] as last_id
+                from (
+                    select sort_key, imdb_id,
+                        (select to_json(shown)::text from (select {_SHOWN}) shown) as shown
+                    from ({rows}) wanted
+                ) shown
+            ) page
+        """,  # noqa: S608  built from this module's constants
+    )
+
+
+_A_MOVIE_BEFORE: Final = """
+    exists (select from movies where (sort_key, imdb_id) < (page.first_key, page.first_id))
+"""
+PAGE_AT: Final = _page_statement(
+    # The start is found in the index alone; only the page's own rows are read from the table.
+    """
+        select wanted.* from (
+            select sort_key, imdb_id from movies order by sort_key, imdb_id
+            offset :skipped::bigint limit 1
+        ) start, lateral (
+            select * from movies
+            where (sort_key, imdb_id) >= (start.sort_key, start.imdb_id)
+            order by sort_key, imdb_id limit :records::bigint
+        ) wanted
+    """,
+    before="false",
+)
+PAGE_AFTER: Final = _page_statement(
+    """
+        select * from movies
+        where (sort_key, imdb_id) > (:sort_key::text, :imdb_id::text)
+        order by sort_key, imdb_id limit :records::bigint
+    """,
+    before=_A_MOVIE_BEFORE,
+)
+PAGE_BEFORE: Final = _page_statement(
+    """
+        select * from (
+            select * from movies
+            where (sort_key, imdb_id) < (:sort_key::text, :imdb_id::text)
+            order by sort_key desc, imdb_id desc limit :records::bigint
+        ) backwards order by sort_key, imdb_id
+    """,
+    before=_A_MOVIE_BEFORE,
+)
+LISTING: Final = (PAGE_AT, PAGE_AFTER, PAGE_BEFORE)
+
+BY_ID: Final = Statement(
+    repeatable=True,
+    sql=f"""
+        select to_json(shown)::text
+        from (select {_SHOWN} from movies where imdb_id = :imdb_id) shown
+    """,  # noqa: S608
+)
+# The year belongs to what identifies a film, so it narrows; what is left is ordered by votes.
+BY_TITLE: Final = Statement(
+    repeatable=True,
+    sql=f"""
+        with named as materialized (
+            select imdb_id, title, year, row_number() over
+                (order by imdb_votes desc nulls last, imdb_id) as place
+            from movies
+            where sort_key = :sort_key::text and (:year::integer is null or year = :year::integer)
+            order by place limit {ALTERNATIVES_LIMIT + 1}
+        )
+        select
+            (select to_json(shown)::text from (select {_SHOWN} from movies
+             where imdb_id = (select imdb_id from named where place = 1)) shown),
+            (select json_agg(json_build_object('imdb_id', imdb_id, 'title', title, 'year', year)
+                             order by place)::text from named where place > 1)
+        where exists (select from named)
+    """,  # noqa: S608
+)
+FINDING: Final = (BY_ID, BY_TITLE)
+
+DELETE: Final = Statement(
+    repeatable=False, sql="delete from movies where imdb_id = :imdb_id returning imdb_id"
+)
+
+# Details that a source may leave out later: what is known then stays.
+_SCALARS: Final = (
+    "year", "rated", "released", "runtime_minutes", "plot", "awards", "poster_url",
+    "metascore", "imdb_rating", "imdb_votes", "box_office_usd", "total_seasons", "website",
+    "dvd_released", "production", "season", "episode", "series_id",
+)  # fmt: skip
+_LISTS: Final = ("genres", "directors", "writers", "actors", "languages", "countries")
+_COLUMNS: Final = (
+    "imdb_id", "title", "sort_key", "type", "year_end", "ratings", *_SCALARS, *_LISTS,
+)  # fmt: skip
+
+# Each source's newest rating; a source that is left out this time keeps its last one.
+_MERGED_RATINGS: Final = """(
+                select coalesce(json_agg(rating order by age, place), '[]') from (
+                    select value as rating, 1 as age, ordinality as place
+                    from json_array_elements(excluded.ratings) with ordinality
+                    union all
+                    select value, 2, ordinality
+                    from json_array_elements(movies.ratings) with ordinality
+                    where value ->> 'source' not in (
+                        select value ->> 'source' from json_array_elements(excluded.ratings))
+                ) merged)"""
+_MERGED: Final = ",\n            ".join(
+    [
+        *(f"{name} = excluded.{name}" for name in ("title", "sort_key", "type")),
+        *(f"{name} = coalesce(excluded.{name}, movies.{name})" for name in _SCALARS),
+        *(
+            f"{name} = case when excluded.{name} = '{{}}' then movies.{name} else excluded.{name} end"
+            for name in _LISTS
+        ),
+        # Both years come from one text: "2005–" after "2005–2009" says that the series goes on.
+        "year_end = case when excluded.year is null then movies.year_end "
+        "else excluded.year_end end",
+        f"ratings = {_MERGED_RATINGS}",
+        "fetched_at = excluded.fetched_at",
+    ]
+)
+
+# One parameter carries any number of movies, so that a batch costs one round trip as well.
+UPSERT: Final = Statement(
+    repeatable=True,
+    sql=f"""
+        with written as (
+            insert into movies ({", ".join(_COLUMNS)})
+            select {", ".join(_COLUMNS)} from json_populate_recordset(null::movies, :movies::json)
+            order by imdb_id
+            on conflict (imdb_id) do update set
+            {_MERGED}
+            returning *, xmax = 0 as created
+        )
+        select created, (select to_json(shown)::text from (select {_SHOWN}) shown) from written
+    """,  # noqa: S608
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """Where a movie stands in the order of the list."""
+
+    sort_key: str
+    imdb_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page of the catalogue.
+
+    Attributes:
+        movies_json: The movies as a JSON array.
+        total: How many movies the whole catalogue holds.
+        first: Where the page begins; None when it is empty, as `last` then is.
+        more_before: Whether movies stand before the page; only told for a page found by position.
+    """
+
+    movies_json: str
+    total: int
+    first: Position | None
+    last: Position | None
+    more_before: bool
+    more_after: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A movie as JSON, and the others of its title as a JSON array (None: not asked by title)."""
+
+    movie_json: str
+    alternatives_json: str | None
+
+    def as_body(self) -> bytes:
+        """Give the answer's body; who asked by title is told what else it might have meant."""
+        if self.alternatives_json is None:
+            return f'{{"data": {self.movie_json}}}'.encode()
+        return f'{{"data": {self.movie_json}, "alternatives": {self.alternatives_json}}}'.encode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A movie as the catalogue now holds it, in JSON, and whether it is new there."""
+
+    movie_json: str
+    created: bool
+
+    def as_body(self) -> bytes:
+        """Give the answer's body."""
+        return f'{{"data": {self.movie_json}}}'.encode()
+
+
+def page_at(database: Database, *, skipped: int, records: int) -> Page:
+    """Give the page that begins after so many movies, in order of title."""
+    return _page(database.run(PAGE_AT, skipped=skipped, records=records))
+
+
+def page_after(database: Database, position: Position, *, records: int) -> Page:
+    """Give the page of what follows a position, whether or not a movie still stands there."""
+    return _page(
+        database.run(
+            PAGE_AFTER, sort_key=position.sort_key, imdb_id=position.imdb_id, records=records
+        )
+    )
+
+
+def page_before(database: Database, position: Position, *, records: int) -> Page:
+    """Give the page of what leads up to a position, in order of title like any other."""
+    return _page(
+        database.run(
+            PAGE_BEFORE, sort_key=position.sort_key, imdb_id=position.imdb_id, records=records
+        )
+    )
+
+
+def find_by_id(database: Database, imdb_id: str) -> Found:
+    """Give the movie with this id, or raise `MovieNotFound`."""
+    rows = database.run(BY_ID, imdb_id=imdb_id)
+    if not rows:
+        raise MovieNotFound(f"No movie with the id {imdb_id} is in the catalogue.")
+    return Found(movie_json=rows[0][0], alternatives_json=None)
+
+
+def find_by_title(database: Database, title: str, *, year: int | None) -> Found:
+    """Give the movie of this title that has most votes, or raise `MovieNotFound`."""
+    rows = database.run(BY_TITLE, sort_key=title_key(title), year=year)
+    if not rows:
+        of_year = "" if year is None else f" of the year {year}"
+        raise MovieNotFound(f"No movie with this title{of_year} is in the catalogue.")
+    return Found(movie_json=rows[0][0], alternatives_json=rows[0][1] or "[]")
+
+
+def store(database: Database, movie: Movie) -> Stored:
+    """Insert a movie or refresh it: what is known is never replaced by nothing."""
+    [[created, movie_json]] = database.run(UPSERT, movies=_as_records([movie]))
+    return Stored(movie_json=movie_json, created=created)
+
+
+def delete(database: Database, imdb_id: str) -> None:
+    """Delete a movie, or raise `MovieNotFound` when there is none (any more)."""
+    if not database.run(DELETE, imdb_id=imdb_id):
+        raise MovieNotFound(f"No movie with the id {imdb_id} is in the catalogue.")
+
+
+def _page(rows: list[list[object]]) -> Page:
+    [[movies_json, total, first_key, first_id, last_key, last_id, before, after]] = rows
+    return Page(
+        movies_json=str(movies_json or "[]"),
+        total=int(str(total)),
+        first=_position(first_key, first_id),
+        last=_position(last_key, last_id),
+        more_before=bool(before),
+        more_after=bool(after),
+    )
+
+
+def _position(sort_key: object, imdb_id: object) -> Position | None:
+    if sort_key is None:
+        return None
+    return Position(sort_key=str(sort_key), imdb_id=str(imdb_id))
+
+
+def _as_records(movies: Sequence[Movie]) -> str:
+    return json.dumps([_as_record(movie) for movie in movies], ensure_ascii=False, default=str)
+
+
+def _as_record(movie: Movie) -> dict[str, object]:
+    return {**dataclasses.asdict(movie), "sort_key": title_key(movie.title)}

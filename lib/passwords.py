@@ -1,0 +1,151 @@
+"""Passwords: one rule for them, one normal form, and argon2id.
+
+A password is normalised to NFC wherever it enters, so that `é` typed on one keyboard is the `é`
+typed on another. Any character may be in it, and nothing is cut off (OWASP ASVS 5.0, 6.2.5, 6.2.8).
+"""
+
+import logging
+import re
+import threading
+import unicodedata
+from typing import Final, NoReturn
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
+
+from lib.errors import InvalidRequest
+
+log = logging.getLogger(__name__)
+
+# What NIST SP 800-63B-4 (3.1.1.2) demands of a password that is the only factor, and ASVS 6.2.1
+# advises. No list of common passwords stands beside it: next to none of them is as long.
+MIN_CHARACTERS: Final = 15
+MAX_BYTES: Final = 1024
+
+# Ordering the marks of a text takes time with the square of their number, so that a text is cut
+# off before its normal form is known. NFD has at most four characters for one of NFC.
+_MAX_RAW_CHARACTERS: Final = 4 * MAX_BYTES
+
+# The least that the OWASP Password Storage Cheat Sheet asks of argon2id: 19 MiB, two passes, one
+# lane. argon2-cffi's own defaults take three times the memory of a small instance.
+# https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
+_HASHER: Final = PasswordHasher(
+    memory_cost=19_456, time_cost=2, parallelism=1, hash_len=32, salt_len=16
+)
+# What a stored hash may ask of us. Its parameters decide what verifying costs, so a row that says
+# four gigabytes is refused instead of believed; raise these before the parameters above.
+_MOST_MEMORY_KIB: Final = 65_536
+_MOST_PASSES: Final = 8
+_MOST_LANES: Final = 4
+_STORED: Final = re.compile(
+    r"\$argon2id\$v=19\$m=([0-9]{1,9}),t=([0-9]{1,9}),p=([0-9]{1,9})"
+    r"\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}"
+)
+
+# Verifies nothing (its digest is made up), but takes as long as any hash of today's parameters.
+_NOBODY: Final = (
+    f"$argon2id$v=19$m={_HASHER.memory_cost},t={_HASHER.time_cost},p={_HASHER.parallelism}"
+    "$bm9ib2R5IGhhcyB0aGlzIQ$qFmS3x0lYpUu5vJ7d1c9oBt2eKzRwN4gHhX8aLiQmEk"
+)
+
+# Each takes 19 MiB and a core for some 25 ms; more at once would only wait for each other.
+_AT_ONCE: Final = threading.BoundedSemaphore(2)
+
+
+class PasswordMismatch(Exception):  # noqa: N818  named for the fact, like all of ours
+    """The password does not belong to the hash."""
+
+
+def normalise_password(password: object) -> str:
+    """Give the form of a password that is hashed.
+
+    Raises:
+        InvalidRequest: It is no text of 1 to 1024 bytes.
+    """
+    if not isinstance(password, str):
+        raise _invalid("expected a string")
+    if len(password) > _MAX_RAW_CHARACTERS:
+        raise _invalid(f"too long: expected at most {MAX_BYTES} bytes in UTF-8")
+    normal = unicodedata.normalize("NFC", password)
+    try:
+        size = len(normal.encode())
+    except UnicodeEncodeError:
+        raise _invalid("holds half of a surrogate pair, which is no character") from None
+    if not 1 <= size <= MAX_BYTES:
+        raise _invalid(f"{size} bytes in UTF-8, expected 1 to {MAX_BYTES}")
+    return normal
+
+
+def check_new_password(password: object) -> str:
+    """Give the normal form of a password that someone chose, if it keeps the rule for new ones.
+
+    Raises:
+        InvalidRequest: It is too short or too long; nothing else is asked of it.
+    """
+    normal = normalise_password(password)
+    if len(normal) < MIN_CHARACTERS:
+        raise _invalid(f"too short: expected at least {MIN_CHARACTERS} characters")
+    return normal
+
+
+def hash_password(password: str) -> str:
+    """Hash a password with today's parameters and a new salt."""
+    normal = normalise_password(password)
+    with _AT_ONCE:
+        return _HASHER.hash(normal)
+
+
+def verify_password(stored: str | None, password: str) -> None:
+    """Return if the password belongs to the hash.
+
+    Raises:
+        PasswordMismatch: It does not, or the hash is none of ours, which an error in the log tells.
+    """
+    normal = normalise_password(password)
+    if stored is None or not _is_affordable(stored):
+        _sound_alarm("it is no argon2id hash, or asks for too much")
+        verify_nobody(normal)
+    try:
+        with _AT_ONCE:
+            _HASHER.verify(stored, normal)
+    except VerifyMismatchError:
+        raise PasswordMismatch from None
+    except (Argon2Error, InvalidHashError) as error:
+        _sound_alarm(str(error))
+        raise PasswordMismatch from None
+
+
+def verify_nobody(password: str) -> NoReturn:
+    """Spend what `verify_password` spends, so that time does not tell who exists (ASVS 6.3.8).
+
+    Raises:
+        PasswordMismatch: Always.
+    """
+    with _AT_ONCE:
+        try:
+            _HASHER.verify(_NOBODY, normalise_password(password))
+        except VerifyMismatchError:
+            raise PasswordMismatch from None
+    raise PasswordMismatch
+
+
+def needs_rehash(stored: str) -> bool:
+    """Tell whether a hash, just verified, was made with other parameters than today's."""
+    return _HASHER.check_needs_rehash(stored)
+
+
+def _is_affordable(stored: str) -> bool:
+    found = _STORED.fullmatch(stored)
+    if found is None:
+        return False
+    memory, passes, lanes = (int(number) for number in found.groups())
+    return memory <= _MOST_MEMORY_KIB and passes <= _MOST_PASSES and lanes <= _MOST_LANES
+
+
+def _sound_alarm(reason: str) -> None:
+    # A mismatch to the caller: whoever tries the door need not know that the lock is broken.
+    log.error("alarm: a stored password hash is unusable", extra={"fields": {"reason": reason}})
+
+
+def _invalid(what: str) -> InvalidRequest:
+    return InvalidRequest(f"The password is not accepted: {what}.", fields={"password": what})

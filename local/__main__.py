@@ -1,0 +1,92 @@
+"""What `./dev serve`, `migrate`, `import` and `bench` run."""
+
+import argparse
+import importlib
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from local.failure import Failure
+
+
+def main() -> int:
+    """Run a command; tell an expected failure in one line."""
+    options = _parser().parse_args()
+    # What the service logs before it has set up its logging is told by our one line.
+    logging.getLogger("lib").addHandler(logging.NullHandler())
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+    try:
+        options.run(options)
+    except Failure as failure:
+        print(f"dev: {' '.join(str(failure).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(f"dev: {end.code}", file=sys.stderr)
+            return 1
+        return end.code or 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./dev")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="serve every function on one port")
+    serve.set_defaults(run=_serve)
+    migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
+    migrate.set_defaults(run=_migrate)
+    imports = commands.add_parser("import", help="import films in bulk")
+    what = imports.add_mutually_exclusive_group()
+    what.add_argument("--ids", type=Path, metavar="FILE", help="a file with one IMDb id a line")
+    what.add_argument("--search", metavar="TITLE", help="what OMDb finds for a title")
+    what.add_argument("--refresh", action="store_true", help="fetch again what is oldest")
+    imports.set_defaults(run=_import)
+    bench = commands.add_parser("bench", help="run the benchmarks")
+    bench.set_defaults(run=_bench)
+    return parser
+
+
+# Each command imports only what it uses: that is most of a start's time.
+def _serve(_: argparse.Namespace) -> None:
+    from local import serve  # noqa: PLC0415
+
+    serve.run()
+
+
+def _migrate(_: argparse.Namespace) -> None:
+    from local import migrating  # noqa: PLC0415
+
+    migrating.run()
+
+
+def _import(options: argparse.Namespace) -> None:
+    from local import importing  # noqa: PLC0415
+
+    importing.run(options.ids, options.search, refresh=options.refresh)
+
+
+def _bench(_: argparse.Namespace) -> None:
+    try:
+        bench = importlib.import_module("local.bench")
+    except ModuleNotFoundError as error:
+        raise Failure(f"there are no benchmarks: {error}") from error
+    bench.run()
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: a handler's thread that still waits for OMDb must not hold up the end.
+    os._exit(code)

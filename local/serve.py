@@ -1,0 +1,142 @@
+"""`./dev serve`: the whole service on one port, with all that it needs."""
+
+import contextlib
+import errno
+import json
+import os
+import re
+import shlex
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from string import Template
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from lib.settings import AdminSettings, require
+from local import importing, migrating
+from local.environment import ROOT, Environment, prepared
+from local.failure import Failure
+from local.postgres import EmbeddedPostgres
+
+GRACE: Final = 5  # seconds that requests have to end after Ctrl-C
+BANNER: Final = Template("""
+The movie database listens on $base   (Ctrl-C ends it)
+
+  curl '$base/movies.list?page=1&number_of_records=10'
+  curl '$base/movies.get?title=The%20Godfather'
+  curl $base/movies.create -H 'Content-Type: application/json' -d '{"title": "Casablanca"}'
+  curl $base/movies.import -H 'Content-Type: application/json' -d '{}'
+  curl -X POST $base/brew-coffee
+  curl -X POST $base/migrate
+
+  # delete needs a token, which lasts fifteen minutes
+  TOKEN=$$(curl -s $base/login -H 'Content-Type: application/json' \\
+    -d $credentials | sed 's/.*"token": *"\\([^"]*\\)".*/\\1/')
+  curl -i -X DELETE $base/movies.delete/tt0111161 -H "Authorization: Bearer $$TOKEN"
+
+$notes
+""")
+
+
+def run(variables: Mapping[str, str] = os.environ) -> None:
+    """Serve until Ctrl-C, or until a part fails."""
+    with _bound(variables) as listener, prepared(demo_admin=True) as environment:
+        migrating.bring_up_to_date(environment)
+        try:
+            importing.fill_when_empty(environment)
+        except Failure as failure:
+            print(f"The catalogue was not filled: {failure}", flush=True)
+        # Not earlier: a function reads its settings when it is imported.
+        from local import gateway  # noqa: PLC0415
+
+        app = gateway.build(ROOT)
+        _listen(listener)
+        print(banner(_address(listener), environment), flush=True)
+        _serve(app, listener, environment.postgres)
+
+
+def banner(base: str, environment: Environment) -> str:
+    """Say where the service is and how to call it, in lines that can be pasted."""
+    admin = require(AdminSettings, environment.variables)
+    password = admin.password.reveal() if admin.password else ""
+    credentials = shlex.quote(json.dumps({"username": admin.username, "password": password}))
+    notes = [f"Administrator: {admin.username}, password: {password}"]
+    if environment.postgres:
+        notes.append(f"Data: {environment.folder}, deleted to begin anew")
+        notes.append(f"Database: {environment.variables['DATABASE_URL']}")
+    if environment.demo_omdb:
+        notes.append(
+            f"OMDb: OMDB_API_KEY is not set, so a demo OMDb at {environment.demo_omdb} answers"
+        )
+    return BANNER.substitute(base=base, credentials=credentials, notes="\n".join(notes))
+
+
+def _serve(app: ASGIApp, listener: socket.socket, postgres: EmbeddedPostgres | None) -> None:
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        lifespan="off",
+        log_level="warning",
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE,
+        ws="none",
+    )
+    server = uvicorn.Server(config)
+    broken = threading.Event()
+    if postgres and postgres.owned:
+        watch = (server, postgres, broken)
+        threading.Thread(target=_end_with_database, args=watch, daemon=True).start()
+    server.run(sockets=[listener])
+    if broken.is_set():
+        raise Failure("the database ended by itself, and so does all the rest")
+
+
+def _end_with_database(
+    server: uvicorn.Server, postgres: EmbeddedPostgres, broken: threading.Event
+) -> None:
+    postgres.wait()
+    if not server.should_exit:
+        broken.set()
+        server.should_exit = True
+
+
+@contextlib.contextmanager
+def _bound(variables: Mapping[str, str]) -> Iterator[socket.socket]:
+    """Take the port before anything slow begins; callers are let in by `_listen`."""
+    host, text = variables.get("HOST") or "127.0.0.1", variables.get("PORT") or "8080"
+    if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or int(text) > 65535:  # noqa: PLR2004
+        raise Failure(f"PORT is {text!r}: expected a whole number from 0 to 65535")
+    port = int(text)
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise Failure(f"HOST is {host!r}, which is no address here: {error.strerror}") from error
+    with socket.socket(family, kind, protocol) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            remedy = ": end what listens there, or choose another: PORT=8081 ./dev serve"
+            what = f"port {port} of {host} cannot be had: {error.strerror}"
+            raise Failure(what + remedy if taken else what) from error
+        yield listener
+
+
+def _listen(listener: socket.socket) -> None:
+    try:
+        listener.listen(2048)
+    except OSError as error:
+        raise Failure(f"another program took the port meanwhile: {error.strerror}") from error
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 (only compared)
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
