@@ -1,29 +1,227 @@
-"""One PostgreSQL for the run, one database a worker, empty tables for each test."""
+"""One PostgreSQL for the whole run, a database a worker, empty tables for each test."""
 
-import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import functions_framework.aio
 import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
 
-from lib import movies
+from lib import accounts, movies
+from lib.access import AUTHORIZING, LOGGING_OUT
 from lib.db import Database
 from lib.migrations.runner import migrate
-from lib.settings import AdminSettings, DatabaseSettings, Secret
+from lib.movie import Movie
+from lib.settings import AdminSettings, DatabaseSettings, SigningSettings, VerifyingSettings
+from lib.tokens import Signer, Verifier
+from local import gateway
 from local.demo_omdb.server import DemoOmdb
 from local.postgres import EmbeddedPostgres
-from tests.service import Service
+from tests.support import ADMIN_PASSWORD, OMDB_KEY, Server, database_settings
 
 ROOT = Path(__file__).resolve().parent.parent
+POSTGRES_FOLDER = "TEST_POSTGRES_FOLDER"
+OURS = ("DATABASE_", "CLOUD_SQL_", "DB_", "OMDB_", "IMPORT_", "TOKEN_", "ADMIN_", "LOG_LEVEL")
+
+_postgres: EmbeddedPostgres | None = None
+_folder: tempfile.TemporaryDirectory[str] | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server in the process that starts the workers, so that it outlives each of them."""
+    global _postgres, _folder  # noqa: PLW0603
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    for name in list(os.environ):
+        if name.startswith(OURS):
+            del os.environ[name]
+    _folder = tempfile.TemporaryDirectory(prefix="movies-tests-")
+    _postgres = EmbeddedPostgres(Path(_folder.name) / "postgres", durable=False)
+    _postgres.start()
+    os.environ[POSTGRES_FOLDER] = str(_postgres.folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server with the run."""
+    if hasattr(config, "workerinput"):
+        return
+    if _postgres is not None:
+        _postgres.stop()
+    if _folder is not None:
+        _folder.cleanup()
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as server:
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """Give the run's server; a test that stops a database starts one of its own."""
+    with EmbeddedPostgres(Path(os.environ[POSTGRES_FOLDER]), durable=False) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres: EmbeddedPostgres, worker_id: str) -> str:
+    """Give the address of this worker's database, migrated."""
+    name = f"movies_{worker_id}"
+    postgres.create_database(name)
+    url = postgres.url(name)
+    database = Database(database_settings(url), transactions=True)
+    migrate(database, AdminSettings(username="admin", password=None))
+    database.close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def worker_database(database_url: str) -> Iterator[Database]:
+    """Give a database that can do all that any function can."""
+    every_statement = [
+        *movies.LISTING,
+        *movies.FINDING,
+        movies.UPSERT,
+        movies.DELETE,
+        *AUTHORIZING,
+        *LOGGING_OUT,
+    ]
+    database = Database(
+        database_settings(database_url), statements=every_statement, transactions=True
+    )
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def database(worker_database: Database) -> Iterator[Database]:
+    """Give the worker's database; what the test leaves in it is gone with the test."""
+    yield worker_database
+    with worker_database.begin() as connection:
+        tables = connection.execute(
+            text(
+                "select string_agg(quote_ident(tablename), ', ') from pg_tables where schemaname = "
+                "'public' and tablename not in ('alembic_version', 'movie_totals')"
+            )
+        ).scalar_one()
+        connection.execute(text(f"truncate {tables} restart identity"))
+
+
+@pytest.fixture
+def settings(database_url: str) -> DatabaseSettings:
+    """Give the settings of the worker's database."""
+    return database_settings(database_url)
+
+
+@pytest.fixture(scope="session")
+def private_key_pem() -> str:
+    """Make the key that tokens are signed with in this run."""
+    return (
+        Ed25519PrivateKey.generate()
+        .private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        .decode()
+    )
+
+
+@pytest.fixture(scope="session")
+def public_key_pem(private_key_pem: str) -> str:
+    """Give the public half of the run's key."""
+    key = serialization.load_pem_private_key(private_key_pem.encode(), password=None)
+    return (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
+
+
+@pytest.fixture(scope="session")
+def worker_omdb() -> Iterator[DemoOmdb]:
+    """Run a demo OMDb for this worker."""
+    with DemoOmdb(key=OMDB_KEY) as server:
+        yield server
+
+
+@pytest.fixture
+def omdb(worker_omdb: DemoOmdb) -> Iterator[DemoOmdb]:
+    """Give the demo OMDb, answering well again after each test."""
+    worker_omdb.forget_calls()
+    yield worker_omdb
+    worker_omdb.overrides.clear()
+    worker_omdb.quota = None
+    worker_omdb.latency = 0.0
+    worker_omdb.key = OMDB_KEY
+
+
+@pytest.fixture(scope="session")
+def environment(
+    database_url: str, worker_omdb: DemoOmdb, private_key_pem: str, public_key_pem: str
+) -> dict[str, str]:
+    """Give the variables that the functions run with."""
+    return {
+        "DATABASE_URL": database_url,
+        "OMDB_URL": worker_omdb.url,
+        "OMDB_API_KEY": OMDB_KEY,
+        "TOKEN_PRIVATE_KEY": private_key_pem,
+        "TOKEN_PUBLIC_KEYS": public_key_pem,
+        "ADMIN_PASSWORD": ADMIN_PASSWORD,
+    }
+
+
+@pytest.fixture(scope="session")
+def base_url(environment: dict[str, str]) -> Iterator[str]:
+    """Serve every function, built by the framework itself, over real HTTP."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        app = gateway.build(ROOT)
+    with Server(app) as server:
+        yield server.url
+
+
+@pytest.fixture
+def client(base_url: str, database: Database, omdb: DemoOmdb) -> Iterator[httpx.Client]:
+    """Call the functions; the tables are empty and OMDb is well."""
+    with httpx.Client(base_url=base_url, timeout=20) as session:
+        yield session
+
+
+@pytest.fixture
+def store(database: Database) -> Callable[..., Movie]:
+    """Store a movie: `store("tt0111161", "The Shawshank Redemption", year=1994)`."""
+
+    def store_movie(imdb_id: str, title: str, **details: object) -> Movie:
+        movie = Movie(imdb_id=imdb_id, title=title, **{"type": "movie", **details})  # type: ignore[arg-type]
+        movies.store(database, movie)
+        return movie
+
+    return store_movie
+
+
+@pytest.fixture
+def signer(private_key_pem: str) -> Signer:
+    """Sign tokens as `login` does."""
+    return Signer(SigningSettings.from_env({"TOKEN_PRIVATE_KEY": private_key_pem}))
+
+
+@pytest.fixture
+def verifier(public_key_pem: str) -> Verifier:
+    """Verify tokens as `movies_delete` does."""
+    return Verifier(VerifyingSettings.from_env({"TOKEN_PUBLIC_KEYS": public_key_pem}))
+
+
+@pytest.fixture
+def authorization(database: Database, signer: Signer) -> Callable[[str], dict[str, str]]:
+    """Log a new user of some role in and give the header: `authorization("editor")`."""
+
+    def header(role: str) -> dict[str, str]:
+        username = f"some {role}"
+        accounts.create_user(database, username=username, password=ADMIN_PASSWORD, role=role)
+        issued = accounts.login(
+            database, signer, username=username, password=ADMIN_PASSWORD, address="192.0.2.1"
+        )
+        return {"Authorization": f"Bearer {issued.token}"}
+
+    return header

@@ -43,7 +43,7 @@ class Checkout:
         **variables: str,
     ) -> subprocess.Popen[str]:
         """Run ./dev without waiting for its end."""
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603
             [str(script or self.folder / "dev"), *arguments],
             cwd=cwd or self.folder,
             env=self.environment(variables),

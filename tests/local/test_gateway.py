@@ -1,6 +1,9 @@
 """One port for every function: which path goes where, and what becomes of the others."""
 
+import asyncio
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import httpx
@@ -21,18 +24,98 @@ def {name}(request):
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gateway:
-    """Build a gateway over functions that tell their names; put back what the framework sets."""
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder for functions; what the framework leaves in the process is put back."""
     monkeypatch.setenv("FUNCTION_TARGET", "")
-    monkeypatch.setattr("sys.path", ["/nowhere"])
-    monkeypatch.setitem(__import__("sys").modules, "main", None)
-    for name in ROUTES.values():
-        folder = tmp_path / "functions" / name
-        folder.mkdir(parents=True)
-        (folder / "main.py").write_text(FUNCTION.format(name=name))
-    return build(tmp_path)
+    monkeypatch.setattr("sys.path", sys.path.copy())
+    monkeypatch.setitem(sys.modules, "main", ModuleType("main"))
+    return tmp_path
 
 
 @pytest.fixture
-def client(gateway: Gateway) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(gateway), base_url="http://local")
+def gateway(root: Path) -> Gateway:
+    """Build a gateway over functions that tell their names."""
+    for name in ROUTES.values():
+        folder = root / "functions" / name
+        folder.mkdir(parents=True)
+        (folder / "main.py").write_text(FUNCTION.format(name=name))
+    return build(root)
+
+
+def _call(
+    gateway: Gateway, path: str, *, method: str = "GET", request_id: str = ""
+) -> httpx.Response:
+    async def call() -> httpx.Response:
+        transport = httpx.ASGITransport(gateway)
+        headers = {"X-Request-Id": request_id} if request_id else {}
+        async with httpx.AsyncClient(transport=transport, base_url="http://local") as client:
+            return await client.request(method, path, headers=headers)
+
+    return asyncio.run(call())
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+@pytest.mark.parametrize(("route", "name"), ROUTES.items())
+def test_a_route_leads_to_its_function_with_the_path_unchanged(
+    gateway: Gateway, prefix: str, route: str, name: str
+) -> None:
+    answer = _call(gateway, f"{prefix}{route}?page=1")
+    assert answer.json() == {"function": name, "path": f"{prefix}{route}"}
+
+
+@pytest.mark.parametrize("path", ["/movies.delete/tt0111161", "/v1/movies.delete/tt0111161"])
+def test_the_id_behind_delete_goes_along(gateway: Gateway, path: str) -> None:
+    answer = _call(gateway, path, method="DELETE")
+    assert answer.json() == {"function": "movies_delete", "path": path}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/movies",
+        "/movies.list/",
+        "/movies.list/tt0111161",
+        "/movies.delete/",
+        "/movies.delete/tt0111161/more",
+        "/movies_list",
+        "/MOVIES.LIST",
+        "//movies.list",
+        "/v1/v1/movies.list",
+        "/v2/movies.list",
+        "/v1movies.list",
+        "/robots.txt",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_any_other_path_is_404_in_the_error_shape(gateway: Gateway, path: str, method: str) -> None:
+    assert function_for(path) is None
+    answer = _call(gateway, f"http://local{path}", method=method, request_id="mine-1")
+    assert answer.status_code == 404
+    error = answer.json()["error"]
+    assert error["code"] == "NOT_FOUND"
+    assert "/movies.list" in error["message"]
+    assert error["request_id"] == answer.headers["X-Request-Id"] == "mine-1"
+
+
+@pytest.mark.parametrize("request_id", ["", "with space", "x" * 129, "<script>"])
+def test_a_request_id_that_is_not_sane_is_replaced(gateway: Gateway, request_id: str) -> None:
+    answer = _call(gateway, "/nothing", request_id=request_id)
+    assert answer.headers["X-Request-Id"] not in {"", request_id}
+
+
+def test_the_root_lists_the_routes(gateway: Gateway) -> None:
+    assert _call(gateway, "/").json() == {"data": {"routes": sorted(ROUTES)}}
+    assert _call(gateway, "/", method="POST").status_code == 404
+
+
+def test_a_folder_without_functions_is_one_line(root: Path) -> None:
+    with pytest.raises(Failure, match="holds no function"):
+        build(root)
+
+
+def test_a_function_with_wrong_settings_ends_with_its_own_line(root: Path) -> None:
+    folder = root / "functions" / "login"
+    folder.mkdir(parents=True)
+    (folder / "main.py").write_text("raise SystemExit('OMDB_API_KEY is not set')")
+    with pytest.raises(SystemExit, match="OMDB_API_KEY is not set"):
+        build(root)

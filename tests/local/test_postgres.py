@@ -177,7 +177,7 @@ def test_it_does_not_outlive_a_process_that_was_killed(folder: Path) -> None:
         "print(server.port, flush=True)\n"
         "time.sleep(60)\n"
     )
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, cwd=ROOT
     ) as owner:
         assert owner.stdout is not None

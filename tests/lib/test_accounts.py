@@ -1,0 +1,533 @@
+"""`lib.accounts`: who gets in, who does not, and what neither is told."""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+import pytest
+from argon2 import PasswordHasher
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from lib import passwords
+from lib.accounts import create_user, ensure_first_admin, fold_username, login, set_role
+from lib.db import Database
+from lib.errors import (
+    DatabaseUnavailable,
+    InvalidCredentials,
+    InvalidRequest,
+    NotFound,
+    ServiceError,
+    TooManyAttempts,
+)
+from lib.settings import (
+    AdminSettings,
+    DatabaseSettings,
+    Secret,
+    SettingsError,
+    SigningSettings,
+)
+from lib.tokens import IssuedToken, Signer
+
+PASSWORD = "correct horse battery staple"
+WRONG = "correct horse battery stable"
+PRIVATE = Ed25519PrivateKey.generate().private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+)
+SIGNER = Signer(SigningSettings(private_key=Secret(PRIVATE.decode())))
+CHEAP = PasswordHasher(memory_cost=64, time_cost=1, parallelism=1)
+
+
+@dataclass(frozen=True)
+class World:
+    """A database with one user, ann, and ways to knock at its door."""
+
+    database: Database
+
+    def login(
+        self,
+        username: object = "ann",
+        password: object = PASSWORD,
+        *,
+        address: str = "192.0.2.1",
+        now: datetime | None = None,
+    ) -> IssuedToken:
+        """Log in, by default as ann with her password."""
+        return login(
+            self.database, SIGNER, username=username, password=password, address=address, now=now
+        )
+
+    def outcome(self, *args: Any, **kwargs: Any) -> str:
+        """Give the code of the answer: OK, or that of the error."""
+        try:
+            self.login(*args, **kwargs)
+        except ServiceError as error:
+            return error.code
+        return "OK"
+
+    def rows(self, sql: str, **values: object) -> list[Any]:
+        """Run any SQL and give what it answers."""
+        with self.database.begin() as connection:
+            result = connection.execute(text(sql), values)
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+    def connections_in_use(self) -> int:
+        """Give how many connections are checked out of the pool."""
+        pool = self.database._pool
+        assert pool is not None
+        return pool.checkedout()
+
+
+@pytest.fixture
+def empty(database: Database) -> Iterator[World]:
+    """Give a database without users."""
+    world = World(Database(database._settings, transactions=True))
+    world.rows("truncate users, sessions, login_failures")
+    yield world
+    world.database.close()
+
+
+@pytest.fixture
+def world(empty: World) -> World:
+    """Give a database with one user."""
+    create_user(empty.database, username="ann", password=PASSWORD, role="editor")
+    return empty
+
+
+class UntouchableDatabase(Database):
+    """Fails the test when it is asked anything."""
+
+    def __init__(self) -> None:
+        super().__init__(DatabaseSettings())
+
+    def begin(self) -> NoReturn:
+        """Fail."""
+        pytest.fail("a transaction was opened")
+
+
+class UnreachableDatabase(Database):
+    """Is down."""
+
+    def __init__(self) -> None:
+        super().__init__(DatabaseSettings())
+
+    def begin(self) -> NoReturn:
+        """Fail as a database does that is down."""
+        raise DatabaseUnavailable("down", retry_after_seconds=5)
+
+
+def test_the_right_password_begins_a_session_of_15_minutes(world: World) -> None:
+    issued = world.login()
+
+    [(jti, lifetime)] = world.rows("select jti, expires_at - created_at from sessions")
+    assert jti == issued.jti
+    assert timedelta(seconds=895) < lifetime <= timedelta(minutes=15)
+
+
+def test_a_wrong_password_begins_nothing(world: World) -> None:
+    assert world.outcome(password=WRONG) == "INVALID_CREDENTIALS"
+    assert world.rows("select * from sessions") == []
+
+
+@pytest.mark.parametrize(
+    "username", ["ann", "Ann", "ANN", "  ann ", "\uff41\uff4e\uff4e", "\u2003ann"], ids=ascii
+)
+def test_case_width_and_surrounding_spaces_of_a_username_do_not_matter(
+    world: World, username: str
+) -> None:
+    assert world.outcome(username) == "OK"
+
+
+@pytest.mark.parametrize(
+    "username", ["\u0430nn", "a nn", "ann'--", "' or 1=1 --", "%", "ann\u0301", "nobody"], ids=ascii
+)
+def test_a_look_alike_and_sql_are_other_users(world: World, username: str) -> None:
+    assert world.outcome(username) == "INVALID_CREDENTIALS"
+
+
+@pytest.mark.parametrize(
+    "username",
+    [
+        "",
+        "  ",
+        "x" * 101,
+        "x" * 10_000,
+        "an\0n",
+        "ann\n",
+        "\u202eann",
+        "an\u200bn",
+        "\ud800",
+        None,
+        7,
+    ],
+    ids=lambda value: ascii(value)[:20],
+)
+def test_what_is_no_username_is_refused_before_the_database_is_asked(username: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        login(UntouchableDatabase(), SIGNER, username=username, password=PASSWORD, address="::1")
+
+    assert set(caught.value.fields) == {"username"}
+
+
+@pytest.mark.parametrize(
+    "password", ["", "x" * 1025, "x" * 1_000_000, "\ud800", None, 7], ids=lambda v: ascii(v)[:20]
+)
+def test_what_is_no_password_is_refused_before_the_database_is_asked(password: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        login(UntouchableDatabase(), SIGNER, username="ann", password=password, address="::1")
+
+    assert set(caught.value.fields) == {"password"}
+
+
+@given(st.text(st.characters(), max_size=120))
+def test_folding_a_username_twice_changes_nothing(username: str) -> None:
+    try:
+        folded = fold_username(username)
+    except InvalidRequest:
+        return
+    assert fold_username(folded) == folded
+    assert 1 <= len(folded) <= 100
+
+
+@given(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20))
+def test_a_username_is_one_user_whatever_its_case(username: str) -> None:
+    assert fold_username(username) == fold_username(f" {username.casefold()} ")
+
+
+def test_an_unknown_user_and_a_wrong_password_get_the_same_answer(world: World) -> None:
+    with pytest.raises(InvalidCredentials) as unknown:
+        world.login("nobody", WRONG)
+    with pytest.raises(InvalidCredentials) as wrong:
+        world.login("ann", WRONG)
+
+    assert unknown.value.message == wrong.value.message
+    assert unknown.value.headers == wrong.value.headers == {"WWW-Authenticate": "Bearer"}
+    assert unknown.value.fields == wrong.value.fields == {}
+
+
+def count_verifications(monkeypatch: pytest.MonkeyPatch, *, begun: Callable[[], object]) -> None:
+    class Watched(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # type: ignore[override]  # noqa: A002
+            begun()
+            return super().verify(hash, password)
+
+    monkeypatch.setattr(
+        passwords, "_HASHER", Watched(memory_cost=19_456, time_cost=2, parallelism=1)
+    )
+
+
+@pytest.mark.parametrize("username", ["ann", "nobody"])
+def test_an_unknown_user_costs_the_one_verification_that_a_known_one_costs(
+    world: World, username: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    count_verifications(monkeypatch, begun=lambda: calls.append(1))
+
+    world.outcome(username, WRONG)
+
+    assert calls == [1]
+
+
+def test_no_connection_is_held_while_argon2_works(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    count_verifications(monkeypatch, begun=lambda: held.append(world.connections_in_use()))
+
+    world.login()
+
+    assert held == [0]
+
+
+def test_the_sixth_failure_is_followed_by_429_even_for_the_right_password(world: World) -> None:
+    now = datetime.now(UTC)
+    for _ in range(6):
+        assert world.outcome(password=WRONG, now=now) == "INVALID_CREDENTIALS"
+
+    with pytest.raises(TooManyAttempts) as caught:
+        world.login(now=now)
+
+    assert caught.value.headers == {"Retry-After": "1"}
+
+
+def test_after_the_wait_the_true_owner_gets_in_and_starts_afresh(world: World) -> None:
+    now = datetime.now(UTC)
+    for turn in range(6):
+        world.outcome(password=WRONG, now=now, address=f"192.0.2.{turn}")
+
+    assert world.outcome(now=now + timedelta(seconds=1)) == "OK"
+    for _ in range(6):
+        assert world.outcome(password=WRONG, now=now) == "INVALID_CREDENTIALS"
+
+
+def test_an_unknown_user_is_throttled_like_a_known_one(world: World) -> None:
+    now = datetime.now(UTC)
+    known = [world.outcome("ann", WRONG, now=now) for _ in range(8)]
+    unknown = [world.outcome("nobody", WRONG, now=now) for _ in range(8)]
+
+    assert known == unknown == ["INVALID_CREDENTIALS"] * 6 + ["TOO_MANY_ATTEMPTS"] * 2
+
+
+def test_of_twenty_wrong_guesses_at_once_six_are_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+    count_verifications(monkeypatch, begun=lambda: looked_at.append(1))
+    now = datetime.now(UTC)
+
+    with ThreadPoolExecutor(20) as pool:
+        outcomes = list(
+            pool.map(
+                lambda turn: world.outcome(password=WRONG, now=now, address=f"192.0.2.{turn}"),
+                range(20),
+            )
+        )
+
+    assert len(looked_at) == 6
+    assert sorted(outcomes) == ["INVALID_CREDENTIALS"] * 6 + ["TOO_MANY_ATTEMPTS"] * 14
+
+
+def test_twenty_right_logins_at_once_from_one_address_block_nobody_else(world: World) -> None:
+    for turn in range(20):
+        username = f"user {turn}"
+        create_user(world.database, username=username, password=PASSWORD, role="viewer")
+
+    with ThreadPoolExecutor(20) as pool:
+        outcomes = list(pool.map(lambda turn: world.outcome(f"user {turn}"), range(20)))
+
+    assert outcomes == ["OK"] * 20
+    assert world.rows("select subject, failures from login_failures") == [("address:192.0.2.1", 0)]
+    assert world.rows("select count(*) from sessions") == [(20,)]
+
+
+def test_when_the_database_is_down_nobody_gets_in() -> None:
+    with pytest.raises(DatabaseUnavailable):
+        login(UnreachableDatabase(), SIGNER, username="ann", password=PASSWORD, address="192.0.2.1")
+
+
+def test_a_hash_of_old_parameters_is_replaced_at_login(world: World) -> None:
+    world.rows("update users set password_hash = :old", old=CHEAP.hash(PASSWORD))
+
+    assert world.outcome() == "OK"
+
+    [(stored,)] = world.rows("select password_hash from users")
+    assert "m=19456,t=2,p=1" in stored
+    assert world.outcome() == "OK"
+
+
+def test_a_wrong_password_does_not_replace_a_hash_of_old_parameters(world: World) -> None:
+    old = CHEAP.hash(PASSWORD)
+    world.rows("update users set password_hash = :old", old=old)
+
+    world.outcome(password=WRONG)
+
+    assert world.rows("select password_hash from users") == [(old,)]
+
+
+def test_a_password_changed_while_the_old_one_is_rehashed_stays_changed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.rows("update users set password_hash = :old", old=CHEAP.hash(PASSWORD))
+    new = CHEAP.hash("a password that is new")
+
+    def hash_slowly(password: str) -> str:
+        world.rows("update users set password_hash = :new", new=new)
+        return CHEAP.hash(password)
+
+    monkeypatch.setattr(passwords, "hash_password", hash_slowly)
+
+    world.login()
+
+    assert world.rows("select password_hash from users") == [(new,)]
+
+
+def test_many_logins_at_once_with_an_old_hash_all_succeed(world: World) -> None:
+    world.rows("update users set password_hash = :old", old=CHEAP.hash(PASSWORD))
+
+    with ThreadPoolExecutor(5) as pool:
+        outcomes = list(pool.map(lambda _: world.outcome(), range(5)))
+
+    assert outcomes == ["OK"] * 5
+
+
+def test_a_user_deleted_while_argon2_works_gets_no_token(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_verifications(monkeypatch, begun=lambda: world.rows("delete from users"))
+
+    assert world.outcome() == "INVALID_CREDENTIALS"
+
+
+@pytest.mark.parametrize("stored", ["", "corrupt", "$2b$12$" + "x" * 53, "$argon2id$v=19$m=9"])
+def test_a_corrupt_hash_is_401_to_the_caller_and_an_alarm_in_the_log(
+    world: World, stored: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.rows("update users set password_hash = :stored", stored=stored)
+
+    assert world.outcome() == "INVALID_CREDENTIALS"
+
+    assert [r.levelname for r in caplog.records if "alarm" in r.message] == ["ERROR"]
+
+
+def test_the_log_tells_of_failures_without_names_or_passwords(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="lib")
+    now = datetime.now(UTC)
+
+    for _ in range(7):
+        world.outcome("someone@example.org", WRONG, now=now)
+    issued = world.login(address="198.51.100.1")
+
+    messages = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert messages == ["login refused"] * 6 + ["login throttled"]
+    written = " ".join(str(record.__dict__) for record in caplog.records)
+    assert "192.0.2.1" in written
+    for secret in ("someone@example.org", WRONG, PASSWORD, issued.token, "$argon2id$"):
+        assert secret not in written
+
+
+def test_a_login_sweeps_sessions_that_have_ended_but_no_others(world: World) -> None:
+    kept = world.login()
+    world.rows(
+        "insert into sessions (jti, user_id, expires_at) select 'old' || n, id, "
+        "now() - interval '1 hour' from users, generate_series(1, 150) n"
+    )
+    world.rows(
+        "insert into sessions (jti, user_id, expires_at) select 'in leeway', id, "
+        "now() - interval '20 seconds' from users"
+    )
+
+    world.login()
+    assert world.rows("select count(*) from sessions where jti like 'old%'") == [(50,)]
+    world.login()
+
+    left = world.rows("select jti from sessions")
+    assert len(left) == 4
+    assert {(kept.jti,), ("in leeway",)} < set(left)
+
+
+def test_a_user_is_made_once_whatever_the_spelling(world: World) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        create_user(world.database, username=" ANN ", password=PASSWORD, role="viewer")
+
+    assert caught.value.fields == {"username": "is taken"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"username": ""}, "username"),
+        ({"password": "fourteen chars"}, "password"),
+        ({"role": "owner"}, "role"),
+    ],
+)
+def test_a_user_that_breaks_a_rule_is_not_made(changed: dict[str, str], field: str) -> None:
+    values = {"username": "bob", "password": PASSWORD, "role": "viewer", **changed}
+
+    with pytest.raises(InvalidRequest) as caught:
+        create_user(UntouchableDatabase(), **values)
+
+    assert set(caught.value.fields) == {field}
+
+
+def test_a_role_is_given_to_users_that_exist_and_must_exist_itself(world: World) -> None:
+    set_role(world.database, username="Ann", role="admin")
+
+    assert world.rows("select role from users") == [("admin",)]
+    with pytest.raises(NotFound):
+        set_role(world.database, username="nobody", role="admin")
+    with pytest.raises(InvalidRequest):
+        set_role(world.database, username="ann", role="owner")
+
+
+def admin(username: str = "admin", password: str | None = PASSWORD) -> AdminSettings:
+    return AdminSettings(username=username, password=None if password is None else Secret(password))
+
+
+def ensure(world: World, settings: AdminSettings) -> bool:
+    with world.database.begin() as connection:
+        return ensure_first_admin(connection, settings)
+
+
+def test_the_first_administrator_comes_from_the_environment_and_can_log_in(empty: World) -> None:
+    assert ensure(empty, admin("Root"))
+
+    assert empty.rows("select username, role from users") == [("root", "admin")]
+    assert empty.outcome("root") == "OK"
+
+
+def test_where_there_is_a_user_no_administrator_is_made(world: World) -> None:
+    assert not ensure(world, admin(password="too short, but not looked at"))
+    assert not ensure(world, admin(password="short"))
+
+    assert world.rows("select username from users") == [("ann",)]
+
+
+def test_without_a_password_no_administrator_is_made(
+    empty: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not ensure(empty, admin(password=None))
+
+    assert empty.rows("select * from users") == []
+    assert "ADMIN_PASSWORD" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "variable"),
+    [
+        (admin(password="fourteen chars"), "ADMIN_PASSWORD"),
+        (admin(password="x" * 1025), "ADMIN_PASSWORD"),
+        (admin(password="not utf-8 in the environment \udcff"), "ADMIN_PASSWORD"),
+        (admin(username="x" * 101), "ADMIN_USERNAME"),
+        (admin(username="ad\0min"), "ADMIN_USERNAME"),
+    ],
+)
+def test_an_administrator_that_breaks_a_rule_is_a_setting_with_a_name(
+    empty: World, settings: AdminSettings, variable: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable} ") as caught:
+        ensure(empty, settings)
+
+    assert "\n" not in str(caught.value)
+    assert settings.password is not None
+    assert settings.password.reveal() not in str(caught.value)
+    assert empty.rows("select * from users") == []
+
+
+def test_migrations_at_once_make_one_administrator(empty: World) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda turn: ensure(empty, admin(f"admin {turn}")), range(6)))
+
+    assert sorted(made) == [False] * 5 + [True]
+    assert empty.rows("select count(*) from users") == [(1,)]
+
+
+def test_making_users_does_not_import_what_only_tokens_need() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import lib.accounts, sys; print('jwt' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "False"
+
+
+def test_asking_for_a_role_does_not_import_what_only_passwords_need() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import lib.access, sys; print('argon2' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "False"
