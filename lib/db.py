@@ -134,7 +134,7 @@ class Database:
                         yield connection
                 finally:
                     driver.autocommit = True
-        except (exc.SQLAlchemyError, pg8000.dbapi.Error, OSError) as error:
+        except (exc.SQLAlchemyError, pg8000.dbapi.Error, OSError, UnicodeError) as error:
             raise translated(error) from error
 
     def close(self) -> None:

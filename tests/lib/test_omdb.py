@@ -1,9 +1,7 @@
 import io
 import logging
-import threading
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -244,18 +242,6 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(
     assert client.by_id("tt9900001").imdb_id == "tt9900001"
     with pytest.raises(OmdbAnswerUnusable):
         client.by_id("tt9900001")
-
-
-def test_threads_may_share_a_client(omdb: responses.RequestsMock, client: OmdbClient) -> None:
-    omdb.get(URL, body=answer())
-    together = threading.Barrier(8)
-
-    def ask(_: int) -> str:
-        together.wait()
-        return client.by_id("tt9900001").imdb_id
-
-    with ThreadPoolExecutor(8) as threads:
-        assert set(threads.map(ask, range(8))) == {"tt9900001"}
 
 
 # --- what becomes of foreign exceptions, and of the key ----------------------------------------
