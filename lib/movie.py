@@ -83,12 +83,12 @@ def title_key(title: str) -> str:
     """
     if title.isascii() and title.isprintable():
         # Most titles: nothing to decompose.
-        return " ".join(title.lower().replace("`", "'").split())[:TITLE_LENGTH] or title
+        return " ".join(title.lower().replace("`", "'").split())[:TITLE_LENGTH].rstrip() or title
     folded = unicodedata.normalize("NFKD", title).casefold().translate(_ALIKE)
     letters = "".join(
         c for c in unicodedata.normalize("NFKD", folded) if unicodedata.category(c)[:2] not in _UNSEEN
     )
-    return (" ".join(letters.split()) or title)[:TITLE_LENGTH]
+    return " ".join(letters.split())[:TITLE_LENGTH].rstrip() or title
 
 
 _UNSEEN: Final = frozenset({"Mn", "Me", "Cf", "Cc"})
