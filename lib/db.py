@@ -1,22 +1,25 @@
 """The database: one pool an instance, prepared statements, faults as our own exceptions.
 
-Single statements go through `Database.run`: prepared when a connection opens, sent and answered in
-one round trip, in autocommit. What needs a transaction goes through `Database.begin`. Nothing
-connects before the server has forked its worker: what is opened at import would be shared with the
-parent process.
+Single statements are prepared when a connection opens, then sent and answered in one round trip, in
+autocommit: from a thread through `Database.run`, from the event loop through `Database.ask`. What
+needs a transaction goes through `Database.begin`, in a thread. Nothing connects before the server
+has forked its worker: what is opened at import would be shared with the parent process.
 """
 
+import asyncio
 import logging
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import pg8000.dbapi
+from pg8000.converters import make_params
+from pg8000.core import SYNC_MSG, Context
 from pg8000.native import PreparedStatement
 from sqlalchemy import event, exc
 from sqlalchemy.pool import QueuePool
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Rows = list[list[Any]]
+Values = Mapping[str, str | int | None]
 
 _IDLE_SECONDS: Final = 1.0  # a connection that rested longer is tried before it is used
 _SLOW_SECONDS: Final = 0.5
@@ -69,8 +76,17 @@ class Statement:
     repeatable: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Query(Generic[T]):
+    """A question to the database: a statement, its values, and how to read the answer's rows."""
+
+    statement: Statement
+    values: Values = field(default_factory=dict)
+    read: Callable[[Rows], T]
+
+
 class Database:
-    """The pool of one function's instance.
+    """The pool of one function's instance, which asks either from threads or from its loop.
 
     Args:
         settings: Where the database is.
@@ -92,6 +108,9 @@ class Database:
         self._pool: QueuePool | None = None
         self._engine: Engine | None = None
         self._connector: Any = None
+        # The event loop's own connections, at most as many as the semaphore lets through.
+        self._resting: list[PoolProxiedConnection] = []
+        self._seats = asyncio.Semaphore(limits.HANDLER_THREADS)
 
     def warm_after_fork(self) -> None:
         """Open the first connection while the forked worker starts.
@@ -100,8 +119,8 @@ class Database:
         """
         os.register_at_fork(after_in_child=self._warm_in_background)
 
-    def run(self, statement: Statement, **values: str | int | None) -> list[list[Any]]:
-        """Run one prepared statement and give its rows.
+    def run(self, statement: Statement, **values: str | int | None) -> Rows:
+        """Run one prepared statement from a thread, and give its rows.
 
         Raises:
             DatabaseUnavailable: The database cannot serve just now.
@@ -117,6 +136,31 @@ class Database:
         except _ConnectionLost as lost:
             raise lost.fault from lost.__cause__
 
+    def answer(self, query: Query[T]) -> T:
+        """Ask from a thread; raises as `run` does, and what reading the rows raises."""
+        return query.read(self.run(query.statement, **query.values))
+
+    async def ask(self, query: Query[T]) -> T:
+        """Ask from the event loop; raises as `run` does, and what reading the rows raises.
+
+        No thread is involved: the statement is sent, the loop goes on with other requests until
+        the answer begins to arrive, and then reads it. That is worth nearly half of the time of a
+        read, most of which would go into waking threads that contend for the interpreter's lock.
+        """
+        try:
+            rows = await self._attempt_on_loop(query)
+        except _ConnectionLost as lost:
+            # What took this connection has most likely taken the others, too.
+            while self._resting:
+                self._resting.pop().invalidate()
+            if not query.statement.repeatable:
+                raise lost.fault from lost.__cause__
+            try:
+                rows = await self._attempt_on_loop(query)
+            except _ConnectionLost as lost_again:
+                raise lost_again.fault from lost_again.__cause__
+        return query.read(rows)
+
     @contextmanager
     def begin(self) -> Iterator["Connection"]:
         """Open a transaction: committed at the end, rolled back when anything is raised.
@@ -128,12 +172,14 @@ class Database:
         try:
             with self._open_engine().connect() as connection:
                 driver: Any = connection.connection.dbapi_connection
+                info = connection.info
                 driver.autocommit = False
                 try:
                     with connection.begin():
                         yield connection
                 finally:
                     driver.autocommit = True
+                    info["used_at"] = time.monotonic()
         except (exc.SQLAlchemyError, pg8000.dbapi.Error, OSError, UnicodeError) as error:
             raise translated(error) from error
 
@@ -142,42 +188,57 @@ class Database:
         with self._lock:
             pool, self._pool, self._engine = self._pool, None, None
             connector, self._connector = self._connector, None
+            resting, self._resting = self._resting, []
+        for connection in resting:
+            connection.close()
         if pool is not None:
             pool.dispose()
         if connector is not None:
             connector.close()
 
-    def _attempt(
-        self, statement: Statement, values: dict[str, str | int | None]
-    ) -> list[list[Any]]:
-        started = time.monotonic()
+    def _attempt(self, statement: Statement, values: Values) -> Rows:
         try:
             connection = self._open_pool().connect()
         except Exception as error:
             raise translated(error) from error
         try:
-            prepared: PreparedStatement = connection.info[statement]
-            rows: list[list[Any]] = prepared.run(**values)
-        except pg8000.dbapi.DatabaseError as error:
-            self._drop_if_lost(connection, error)
-            raise translated(error) from error
-        except BaseException as error:
-            # pg8000 stopped between a request and its answer: what comes next on this wire would
-            # be taken for the answer to something else.
-            connection.invalidate(error)
-            raise _ConnectionLost(translated(error)) from error
+            with _watched(connection):
+                prepared: PreparedStatement = connection.info[statement]
+                rows: Rows = prepared.run(**values)
         finally:
             connection.close()
-        if time.monotonic() - started > _SLOW_SECONDS:
-            log.warning(
-                "slow query", extra={"fields": {"seconds": round(time.monotonic() - started, 3)}}
-            )
         return rows
 
-    def _drop_if_lost(self, connection: "PoolProxiedConnection", error: Exception) -> None:
-        if _is_one_of(sqlstate(error), _CONNECTION_LOST):
-            connection.invalidate(error)
-            raise _ConnectionLost(translated(error)) from error
+    async def _attempt_on_loop(self, query: Query[Any]) -> Rows:
+        try:
+            async with asyncio.timeout(limits.POOL_TIMEOUT):
+                await self._seats.acquire()
+        except TimeoutError as error:
+            raise translated(error) from error
+        try:
+            connection = await self._rested_connection()
+            try:
+                with _watched(connection):
+                    rows = await _exchange(connection, query)
+            except BaseException:
+                connection.close()
+                raise
+            self._resting.append(connection)
+        finally:
+            self._seats.release()
+        return rows
+
+    async def _rested_connection(self) -> "PoolProxiedConnection":
+        """Give a connection that was in use a moment ago, or one from the pool, which may block."""
+        if self._resting:
+            connection = self._resting.pop()
+            if not _has_rested(connection.info):
+                return connection
+            connection.close()  # the pool tries it before it gives it out again
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, self._open_pool().connect)
+        except Exception as error:
+            raise translated(error) from error
 
     def _open_pool(self) -> QueuePool:
         if self._pool is None:
@@ -205,12 +266,12 @@ class Database:
             # Before the first connection, as the dialect learns what it speaks to from that one.
             self._engine = _make_engine(pool)
         event.listen(pool, "connect", self._on_connect)
-        event.listen(pool, "checkin", _on_checkin)
         event.listen(pool, "checkout", _on_checkout)
         return pool
 
     def _on_connect(self, connection: "DBAPIConnection", entry: "ConnectionPoolEntry") -> None:
         connection.autocommit = True
+        entry.info["used_at"] = time.monotonic()
         for statement in self._statements:
             entry.info[statement] = PreparedStatement(connection, statement.sql)
 
@@ -235,6 +296,80 @@ class Database:
             self._open_pool().connect().close()
         except Exception as error:  # noqa: BLE001  the first request tells its caller
             log.warning("no database yet", extra={"fields": {"error_class": type(error).__name__}})
+
+
+@contextmanager
+def _watched(connection: "PoolProxiedConnection") -> Iterator[None]:
+    """Translate what goes wrong in a statement, and drop a connection that may be out of step.
+
+    Raises:
+        _ConnectionLost: The connection died, or its wire may be an answer behind.
+    """
+    started = time.monotonic()
+    try:
+        yield
+    except pg8000.dbapi.DatabaseError as error:
+        if _is_one_of(sqlstate(error), _CONNECTION_LOST):
+            connection.invalidate(error)
+            raise _ConnectionLost(translated(error)) from error
+        raise translated(error) from error
+    except Exception as error:
+        # pg8000 stopped between a request and its answer: what comes next on this wire would be
+        # taken for the answer to something else.
+        connection.invalidate(error)
+        raise _ConnectionLost(translated(error)) from error
+    except BaseException as error:
+        connection.invalidate(error)
+        raise
+    connection.info["used_at"] = time.monotonic()
+    seconds = connection.info["used_at"] - started
+    if seconds > _SLOW_SECONDS:
+        log.warning("slow query", extra={"fields": {"seconds": round(seconds, 3)}})
+
+
+async def _exchange(connection: "PoolProxiedConnection", query: Query[Any]) -> Rows:
+    """Send a prepared statement, wait without blocking, read the answer.
+
+    This is pg8000's `CoreConnection.execute_named`, cut in two where it would block. Once an answer
+    begins to arrive, the rest of it is on its way: reading it blocks for microseconds, and never
+    longer than the socket's time-out.
+    """
+    prepared: PreparedStatement = connection.info[query.statement]
+    driver: Any = connection.dbapi_connection
+    parameters = make_params(driver.py_types, prepared.make_vals(query.values))
+    context = Context(
+        columns=prepared.cols, input_funcs=prepared.input_funcs, statement=prepared.statement
+    )
+    driver.send_BIND(prepared.name_bin, parameters)
+    driver.send_EXECUTE()
+    driver._sock.write(SYNC_MSG)  # noqa: SLF001
+    driver._sock.flush()  # noqa: SLF001
+    await _readable(driver._usock.fileno())  # noqa: SLF001
+    driver.handle_messages(context)
+    rows: Rows = context.rows
+    return rows
+
+
+async def _readable(wire: int) -> None:
+    loop = asyncio.get_running_loop()
+    arrived = loop.create_future()
+    loop.add_reader(wire, _resolve, arrived)
+    alarm = loop.call_later(limits.SOCKET_TIMEOUT, _reject, arrived)
+    try:
+        await arrived
+    finally:
+        loop.remove_reader(wire)
+        alarm.cancel()
+
+
+def _resolve(arrived: "asyncio.Future[None]") -> None:
+    if not arrived.done():
+        arrived.set_result(None)
+
+
+def _reject(arrived: "asyncio.Future[None]") -> None:
+    if not arrived.done():
+        arrived.set_exception(TimeoutError("the database fell silent"))
 
 
 def connect_directly(settings: DatabaseSettings) -> "DBAPIConnection":
@@ -344,21 +479,20 @@ def _on_engine_error(context: "ExceptionContext") -> None:
         context.is_disconnect = True
 
 
-def _on_checkin(connection: "DBAPIConnection | None", entry: "ConnectionPoolEntry") -> None:
-    entry.info["rested_since"] = time.monotonic()
-
-
 def _on_checkout(
     connection: "DBAPIConnection", entry: "ConnectionPoolEntry", _: "PoolProxiedConnection"
 ) -> None:
-    rested_since = entry.info.get("rested_since")
-    if rested_since is None or time.monotonic() - rested_since < _IDLE_SECONDS:
+    if not _has_rested(entry.info):
         return
     try:
         connection.execute_simple("select 1")
     except Exception as error:
         # The pool then drops every connection as old as this one and opens a new one.
         raise exc.InvalidatePoolError from error
+
+
+def _has_rested(info: dict[Any, Any]) -> bool:
+    return time.monotonic() - info["used_at"] > _IDLE_SECONDS
 
 
 def _is_one_of(state: str | None, prefixes: tuple[str, ...]) -> bool:

@@ -1,14 +1,15 @@
 """From a request to values, from values to an answer, and from any fault to one shape of error.
 
-An endpoint is a plain function from `Request` to `Answer`; `endpoint` turns it into what the
-functions framework serves. What can be refused without it (method, size, type, syntax) is refused
-on the event loop; the function itself runs in a thread, as it waits for the database and for OMDb.
+An endpoint is a function from `Request` to `Answer`; `endpoint` turns it into what the functions
+framework serves. What can be refused without it (method, size, type, syntax) is refused first. A
+plain function then runs in a thread, as it may wait; an `async` one runs on the event loop.
 """
 
 import asyncio
 import contextvars
 import functools
 import hashlib
+import inspect
 import json
 import logging
 import os
@@ -87,7 +88,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Request], Answer]
+Handler = Callable[[Request], Answer] | Callable[[Request], Awaitable[Answer]]
 FrameworkHandler = Callable[[FrameworkRequest], Awaitable[Response]]
 
 
@@ -123,8 +124,7 @@ def endpoint(
     def decorate(handler: Handler) -> FrameworkHandler:
         server = require(ServerSettings)
         logs.configure(server)
-        # Its threads start with the first request, which is after the server's fork.
-        threads = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix=handler.__name__)
+        run = _runner(handler)
 
         @functools.wraps(handler)
         async def serve(framework_request: FrameworkRequest) -> Response:
@@ -133,11 +133,7 @@ def endpoint(
             logs.current_request.set(context)
             try:
                 request = await _request(rules, server, framework_request, headers, context)
-                if isinstance(request, Answer):
-                    answer = request
-                else:
-                    run = functools.partial(contextvars.copy_context().run, handler, request)
-                    answer = await asyncio.get_running_loop().run_in_executor(threads, run)
+                answer = request if isinstance(request, Answer) else await run(request)
             except ServiceError as error:
                 answer = _error_answer(error, context)
             except ClientDisconnect:
@@ -156,6 +152,21 @@ def endpoint(
         return serve
 
     return decorate
+
+
+def _runner(handler: Handler) -> Callable[[Request], Awaitable[Answer]]:
+    if inspect.iscoroutinefunction(handler):
+        return handler
+    # Its threads start with the first request, which is after the server's fork.
+    threads = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix=handler.__name__)
+
+    def run(request: Request) -> Awaitable[Answer]:
+        work: Callable[[], Any] = functools.partial(
+            contextvars.copy_context().run, handler, request
+        )
+        return asyncio.get_running_loop().run_in_executor(threads, work)
+
+    return run
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ def import_movies(
 
 def first_fill(database: Database) -> Sequence[str]:
     """Give the ids that an empty catalogue begins with, none when it holds movies."""
-    return () if movies.page_at(database, skipped=0, records=1).total else FIRST_IDS
+    return () if database.answer(movies.page_at(skipped=0, records=1)).total else FIRST_IDS
 
 
 def _import_one(database: Database, source: MovieSource, imdb_id: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lib.db import Database, Statement
+from lib.db import Database, Query, Rows, Statement
 from lib.errors import MovieNotFound
 from lib.movie import Movie, title_key
 
@@ -234,44 +234,44 @@ class Stored:
         return f'{{"data": {self.movie_json}}}'.encode()
 
 
-def page_at(database: Database, *, skipped: int, records: int) -> Page:
-    """Give the page that begins after so many movies, in order of title."""
-    return _page(database.run(PAGE_AT, skipped=skipped, records=records))
+def page_at(*, skipped: int, records: int) -> Query[Page]:
+    """Ask for the page that begins after so many movies, in order of title."""
+    return Query(statement=PAGE_AT, values={"skipped": skipped, "records": records}, read=_page)
 
 
-def page_after(database: Database, position: Position, *, records: int) -> Page:
-    """Give the page of what follows a position, whether or not a movie still stands there."""
-    return _page(
-        database.run(
-            PAGE_AFTER, sort_key=position.sort_key, imdb_id=position.imdb_id, records=records
-        )
+def page_after(position: Position, *, records: int) -> Query[Page]:
+    """Ask for the page of what follows a position, whether or not a movie still stands there."""
+    return _page_beside(PAGE_AFTER, position, records)
+
+
+def page_before(position: Position, *, records: int) -> Query[Page]:
+    """Ask for the page of what leads up to a position, in order of title like any other."""
+    return _page_beside(PAGE_BEFORE, position, records)
+
+
+def by_id(imdb_id: str) -> Query[Found]:
+    """Ask for the movie with this id; without one the answer is `MovieNotFound`."""
+
+    def read(rows: Rows) -> Found:
+        if not rows:
+            raise MovieNotFound(f"No movie with the id {imdb_id} is in the catalogue.")
+        return Found(movie_json=rows[0][0], alternatives_json=None)
+
+    return Query(statement=BY_ID, values={"imdb_id": imdb_id}, read=read)
+
+
+def by_title(title: str, *, year: int | None) -> Query[Found]:
+    """Ask for the movie of a title that has most votes; else the answer is `MovieNotFound`."""
+
+    def read(rows: Rows) -> Found:
+        if not rows:
+            of_year = "" if year is None else f" of the year {year}"
+            raise MovieNotFound(f"No movie with this title{of_year} is in the catalogue.")
+        return Found(movie_json=rows[0][0], alternatives_json=rows[0][1] or "[]")
+
+    return Query(
+        statement=BY_TITLE, values={"sort_key": title_key(title), "year": year}, read=read
     )
-
-
-def page_before(database: Database, position: Position, *, records: int) -> Page:
-    """Give the page of what leads up to a position, in order of title like any other."""
-    return _page(
-        database.run(
-            PAGE_BEFORE, sort_key=position.sort_key, imdb_id=position.imdb_id, records=records
-        )
-    )
-
-
-def find_by_id(database: Database, imdb_id: str) -> Found:
-    """Give the movie with this id, or raise `MovieNotFound`."""
-    rows = database.run(BY_ID, imdb_id=imdb_id)
-    if not rows:
-        raise MovieNotFound(f"No movie with the id {imdb_id} is in the catalogue.")
-    return Found(movie_json=rows[0][0], alternatives_json=None)
-
-
-def find_by_title(database: Database, title: str, *, year: int | None) -> Found:
-    """Give the movie of this title that has most votes, or raise `MovieNotFound`."""
-    rows = database.run(BY_TITLE, sort_key=title_key(title), year=year)
-    if not rows:
-        of_year = "" if year is None else f" of the year {year}"
-        raise MovieNotFound(f"No movie with this title{of_year} is in the catalogue.")
-    return Found(movie_json=rows[0][0], alternatives_json=rows[0][1] or "[]")
 
 
 def store(database: Database, movie: Movie) -> Stored:
@@ -286,22 +286,30 @@ def delete(database: Database, imdb_id: str) -> None:
         raise MovieNotFound(f"No movie with the id {imdb_id} is in the catalogue.")
 
 
-def _page(rows: list[list[object]]) -> Page:
-    [[movies_json, total, first_key, first_id, last_key, last_id, before, after]] = rows
-    return Page(
-        movies_json=str(movies_json or "[]"),
-        total=int(str(total)),
-        first=_position(first_key, first_id),
-        last=_position(last_key, last_id),
-        more_before=bool(before),
-        more_after=bool(after),
+def _page_beside(statement: Statement, position: Position, records: int) -> Query[Page]:
+    return Query(
+        statement=statement,
+        values={**dataclasses.asdict(position), "records": records},
+        read=_page,
     )
 
 
-def _position(sort_key: object, imdb_id: object) -> Position | None:
-    if sort_key is None:
+def _page(rows: Rows) -> Page:
+    [[movies_json, total, first_key, first_id, last_key, last_id, before, after]] = rows
+    return Page(
+        movies_json=movies_json or "[]",
+        total=total,
+        first=_position(first_key, first_id),
+        last=_position(last_key, last_id),
+        more_before=before,
+        more_after=after,
+    )
+
+
+def _position(sort_key: str | None, imdb_id: str | None) -> Position | None:
+    if sort_key is None or imdb_id is None:
         return None
-    return Position(sort_key=str(sort_key), imdb_id=str(imdb_id))
+    return Position(sort_key=sort_key, imdb_id=imdb_id)
 
 
 def _as_records(movies: Sequence[Movie]) -> str:

@@ -48,7 +48,7 @@ BARE = Movie(imdb_id="tt0000001", title="A Film", type="movie")
 
 
 def shown(database: Database, imdb_id: str = "tt0000001") -> dict[str, Any]:
-    movie: dict[str, Any] = json.loads(movies.find_by_id(database, imdb_id).movie_json)
+    movie: dict[str, Any] = json.loads(database.answer(movies.by_id(imdb_id)).movie_json)
     del movie["fetched_at"]
     return movie
 
@@ -61,7 +61,7 @@ def stored_row(database: Database) -> dict[str, Any]:
 
 
 def total(database: Database) -> int:
-    return movies.page_at(database, skipped=0, records=1).total
+    return database.answer(movies.page_at(skipped=0, records=1)).total
 
 
 def test_a_refresh_that_finds_nothing_leaves_the_movie_as_it_was(database: Database) -> None:
@@ -94,9 +94,9 @@ def test_a_refresh_replaces_what_it_knows_better(database: Database) -> None:
         {"source": "Metacritic", "value": "60/100"},
         {"source": "Other", "value": "1/5"},
     ]
-    assert movies.find_by_title(database, "another title", year=None)
+    assert database.answer(movies.by_title("another title", year=None))
     with pytest.raises(MovieNotFound):
-        movies.find_by_title(database, "A Film", year=None)
+        database.answer(movies.by_title("A Film", year=None))
 
 
 def test_a_series_that_goes_on_loses_its_last_year(database: Database) -> None:
@@ -166,7 +166,7 @@ def test_the_longest_title_of_the_widest_letters_fits_the_index(database: Databa
 
     movies.store(database, Movie(imdb_id="tt0000001", title=title, type="movie"))
 
-    assert movies.find_by_title(database, title, year=None)
+    assert database.answer(movies.by_title(title, year=None))
 
 
 def test_a_key_that_folding_makes_longer_is_cut() -> None:

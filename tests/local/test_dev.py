@@ -106,7 +106,7 @@ def test_an_unknown_command_is_refused_before_any_setup(checkout: Checkout) -> N
 
 
 def test_the_first_setup_shows_its_progress_and_the_second_says_nothing(checkout: Checkout) -> None:
-    code, _, errors = checkout.run("setup")
+    code, _, errors = checkout.run("setup", FAKE_SECONDS="0.5")
     assert code == 0
     assert "Setting up" in errors
     assert "Fetching 2 packages" in errors
