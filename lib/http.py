@@ -54,7 +54,9 @@ _HEADERS_OF_READS: Final = {
     "Access-Control-Expose-Headers": "ETag, Link, X-Request-Id",
 }
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*", re.ASCII)
+_TRACEPARENT: Final = re.compile(
+    r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*", re.ASCII
+)
 _CLOUD_TRACE: Final = re.compile(r"([0-9a-f]{32})(?:/([0-9]{1,20}))?(?:;.*)?", re.ASCII)
 
 
@@ -296,9 +298,7 @@ def _context(headers: Mapping[str, str]) -> RequestContext:
     return RequestContext(request_id=request_id, trace=trace, span=span)
 
 
-def _client_address(
-    request: FrameworkRequest, headers: Mapping[str, str], proxies: int
-) -> str:
+def _client_address(request: FrameworkRequest, headers: Mapping[str, str], proxies: int) -> str:
     if proxies:
         hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",")]
         if len(hops) >= proxies and hops[-proxies]:

@@ -60,7 +60,7 @@ class Cursor:
         if not 1 <= len(sort_key) <= TITLE_LENGTH:
             raise ValueError
         cursor = cls(
-            direction=_DIRECTIONS[place[0]] if place[0] in _DIRECTIONS else "after",
+            direction=_DIRECTIONS.get(place[0], "after"),
             position=Position(sort_key=sort_key, imdb_id=place[1:]),
         )
         if cursor.encode() != text:

@@ -152,13 +152,12 @@ _MERGED: Final = ",\n            ".join(
     [
         *(f"{name} = excluded.{name}" for name in ("title", "sort_key", "type")),
         *(f"{name} = coalesce(excluded.{name}, movies.{name})" for name in _SCALARS),
-        *(
-            f"{name} = case when excluded.{name} = '{{}}' then movies.{name} else excluded.{name} end"
-            for name in _LISTS
+        *(f"{name} = coalesce(nullif(excluded.{name}, '{{}}'), movies.{name})" for name in _LISTS),
+        # Both years come from one text: without an end after one with it, the series goes on.
+        (
+            "year_end = case when excluded.year is null then movies.year_end "
+            "else excluded.year_end end"
         ),
-        # Both years come from one text: "2005–" after "2005–2009" says that the series goes on.
-        "year_end = case when excluded.year is null then movies.year_end "
-        "else excluded.year_end end",
         f"ratings = {_MERGED_RATINGS}",
         "fetched_at = excluded.fetched_at",
     ]
@@ -269,9 +268,7 @@ def by_title(title: str, *, year: int | None) -> Query[Found]:
             raise MovieNotFound(f"No movie with this title{of_year} is in the catalogue.")
         return Found(movie_json=rows[0][0], alternatives_json=rows[0][1] or "[]")
 
-    return Query(
-        statement=BY_TITLE, values={"sort_key": title_key(title), "year": year}, read=read
-    )
+    return Query(statement=BY_TITLE, values={"sort_key": title_key(title), "year": year}, read=read)
 
 
 def store(database: Database, movie: Movie) -> Stored:

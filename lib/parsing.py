@@ -67,7 +67,9 @@ def parse_json_object(body: bytes, allowed: Collection[str]) -> dict[str, Any]:
     except InvalidRequest:
         raise
     except UnicodeEncodeError:
-        raise InvalidRequest("The body holds half a surrogate pair, which is no character.") from None
+        raise InvalidRequest(
+            "The body holds half a surrogate pair, which is no character."
+        ) from None
     except UnicodeDecodeError:
         raise InvalidRequest("The body is not in UTF-8.") from None
     except (ValueError, RecursionError):

@@ -52,7 +52,7 @@ _NOBODY: Final = (
 _AT_ONCE: Final = threading.BoundedSemaphore(2)
 
 
-class PasswordMismatch(Exception):  # noqa: N818  named for the fact, like all of ours
+class PasswordMismatch(Exception):
     """The password does not belong to the hash."""
 
 

@@ -18,6 +18,7 @@ HANDLER_THREADS = 8
 # How the waits nest, in seconds. One OMDb call with its retries (OMDB_CALL) and one statement
 # (STATEMENT) plus the wait for a connection (POOL) stay below a function's time-out of 30.
 CONNECT_TIMEOUT = 5.0  # opening a database connection, TLS and login included
+CLOUD_SQL_TIMEOUT = 20.0  # the same through the connector, which asks Google's API before it
 SOCKET_TIMEOUT = 10.0  # one read from the database: above STATEMENT, below the function's own
 POOL_TIMEOUT = 3.0  # waiting for a free connection
 STATEMENT_TIMEOUT = 5.0  # one statement, told to Postgres
@@ -191,8 +192,10 @@ class SigningSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Demand a private key in PEM; `\\n` written as two characters is understood."""
-        pem = _needed(env, "TOKEN_PRIVATE_KEY", "an Ed25519 private key in PEM").replace("\\n", "\n")
+        """Demand a private key in PEM, whose line ends may be written as a backslash and an n."""
+        pem = _needed(env, "TOKEN_PRIVATE_KEY", "an Ed25519 private key in PEM").replace(
+            "\\n", "\n"
+        )
         if "-----BEGIN PRIVATE KEY-----" not in pem:
             raise SettingsError("TOKEN_PRIVATE_KEY is malformed: expected an Ed25519 key in PEM")
         return cls(private_key=Secret(pem))

@@ -38,7 +38,7 @@ SECONDS: Final = 2.0
 STARTS: Final = 9
 DATABASE: Final = "bench"
 
-FLOOR: Final = '''
+FLOOR: Final = """
 import functions_framework.aio
 import os, queue
 from urllib.parse import urlsplit, unquote
@@ -65,15 +65,15 @@ def floor(request):
     rows = statement.run()
     idle.put(statement)
     return Response(b'{"data": %d}' % rows[0][0], media_type="application/json")
-'''
-HELLO: Final = '''
+"""
+HELLO: Final = """
 import functions_framework.aio
 from starlette.responses import Response
 
 @functions_framework.aio.http
 def hello(request):
     return Response(b"hello")
-'''
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,7 +231,10 @@ def _served(subject: Subject, variables: Mapping[str, str]) -> Iterator[int]:
 def _await_answer(port: int, subject: Subject, process: subprocess.Popen[bytes]) -> None:
     request = f"{subject.method} {subject.path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     while process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 10) as wire:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), 10) as wire,
+        ):
             wire.sendall(request)
             if wire.recv(64):
                 return

@@ -182,7 +182,7 @@ def base_url(environment: dict[str, str]) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(base_url: str, database: Database, omdb: DemoOmdb) -> Iterator[httpx.Client]:
+def client(base_url: str, database: Database, omdb: DemoOmdb) -> Iterator[httpx.Client]:  # noqa: ARG001
     """Call the functions; the tables are empty and OMDb is well."""
     with httpx.Client(base_url=base_url, timeout=20) as session:
         yield session

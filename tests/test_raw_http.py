@@ -208,9 +208,11 @@ def test_what_follows_a_declared_body_is_not_read_as_its_part(movies_create: Dep
         reply = receive(wire, "POST")
         rest = rest_of(wire)
 
-    assert (reply.status, reply.error["code"]) == (400, "INVALID_REQUEST")
+    # Our own refusal, or the server's where what follows came in one packet with it.
+    assert reply.status == 400
     assert rest.count(b"HTTP/1.1 ") <= 1
     assert b"HTTP/1.1 2" not in rest
+    assert_bare(reply)
     assert_well(movies_create)
 
 
@@ -325,6 +327,14 @@ def test_a_client_that_leaves_before_the_answer_disturbs_nobody(
 
     omdb.latency = 0.0
     assert_well(movies_create)
+
+
+def test_readers_that_leave_before_the_answer_disturb_nobody(movies_list: Deployed) -> None:
+    for number in range(1, 40):
+        with socket.create_connection(("127.0.0.1", movies_list.port), 15) as wire:
+            send(wire, [get(f"/?page={number}") * 3])
+
+    assert_well(movies_list)
 
 
 def await_calls(omdb: DemoOmdb) -> None:

@@ -10,9 +10,7 @@ from lib.settings import DatabaseSettings, VerifyingSettings, require
 from lib.tokens import Verifier
 
 verifier = Verifier(require(VerifyingSettings))
-database = Database(
-    require(DatabaseSettings), statements=[movies.DELETE, *AUTHORIZING]
-)
+database = Database(require(DatabaseSettings), statements=[movies.DELETE, *AUTHORIZING])
 database.warm_after_fork()
 
 

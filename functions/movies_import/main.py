@@ -15,9 +15,7 @@ omdb = OmdbClient(settings)
 
 
 @functions_framework.aio.http
-@http.endpoint(
-    "POST", members=("imdb_ids",), body="required", largest_body=http.IMPORT_BODY
-)
+@http.endpoint("POST", members=("imdb_ids",), body="required", largest_body=http.IMPORT_BODY)
 def movies_import(request: http.Request) -> http.Answer:
     """Answer how many movies were imported, updated, not found and failed."""
     wanted = parse_import_body(request.body) or importing.first_fill(database)

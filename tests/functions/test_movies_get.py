@@ -138,7 +138,8 @@ def test_a_year_narrows_a_title(client: httpx.Client, store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [{"title": "No Such Film"}, {"imdb_id": "tt9999999"}, {"title": "Dune", "year": "1950"}]
+    "query",
+    [{"title": "No Such Film"}, {"imdb_id": "tt9999999"}, {"title": "Dune", "year": "1950"}],
 )
 def test_a_movie_that_is_not_there_is_404(client: httpx.Client, query: dict[str, str]) -> None:
     answer = client.get("/movies.get", params=query)

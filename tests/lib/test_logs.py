@@ -29,12 +29,12 @@ def record(message: str, **fields: object) -> logging.LogRecord:
 
 def failing() -> logging.LogRecord:
     made = record("it failed")
-    words = ["pass" + "word", "sec" + "ret"]
+    inner, outer = ValueError("pass" + "word"), RuntimeError("sec" + "ret")
     try:
         try:
-            raise ValueError(words[0])
+            raise inner
         except ValueError as error:
-            raise RuntimeError(words[1]) from error
+            raise outer from error
     except RuntimeError:
         made.exc_info = sys.exc_info()
     return made
@@ -96,9 +96,7 @@ def test_what_is_not_a_terminal_gets_json(
     logger = logging.getLogger("lib")
     before = (logger.handlers[:], logger.level, logger.propagate)
     try:
-        logs.configure(
-            ServerSettings(log_level="INFO", project=None, proxies=0, in_cloud=in_cloud)
-        )
+        logs.configure(ServerSettings(log_level="INFO", project=None, proxies=0, in_cloud=in_cloud))
         logging.getLogger("lib.anything").info("hello")
         logging.getLogger("lib.anything").debug("not this")
     finally:

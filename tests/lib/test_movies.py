@@ -57,7 +57,7 @@ def stored_row(database: Database) -> dict[str, Any]:
     with database.begin() as connection:
         row = connection.execute(text("select * from movies")).mappings().one()
     kept = set(row) - {"created_at", "fetched_at", "changed_at"}
-    return {name: row[name] for name in kept}
+    return {str(name): row[name] for name in kept}
 
 
 def total(database: Database) -> int:

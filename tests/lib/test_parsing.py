@@ -1,4 +1,4 @@
-# ruff: noqa: E501, RUF001  (letters that look alike are what is tested)
+# ruff: noqa: E501  (letters that look alike are what is tested)
 """What callers send, read strictly: properties, and the texts that break lenient readers."""
 
 import base64
