@@ -1,15 +1,14 @@
 """From a request to values, from values to an answer, and from any fault to one shape of error.
 
-An endpoint is a function from `Request` to `Answer`; `endpoint` turns it into what the functions
-framework serves. What can be refused without it (method, size, type, syntax) is refused first. A
-plain function then runs in a thread, as it may wait; an `async` one runs on the event loop.
+An endpoint is an async function from `Request` to `Answer`; `endpoint` turns it into what the
+functions framework serves. What can be refused without it (method, size, type, syntax) is refused
+first. It runs on the event loop; whatever may block there goes through `in_thread`.
 """
 
 import asyncio
 import contextvars
 import functools
 import hashlib
-import inspect
 import json
 import logging
 import os
@@ -17,7 +16,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, ParamSpec, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as FrameworkRequest
@@ -39,6 +38,12 @@ from lib.settings import BODY_TIMEOUT, HANDLER_THREADS, ServerSettings, require
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# They start with the first work, which comes after the server's fork.
+_threads: Final = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="work")
+
 SMALL_BODY: Final = 64 * 1024
 IMPORT_BODY: Final = 4 * 1024 * 1024
 
@@ -54,10 +59,13 @@ _HEADERS_OF_READS: Final = {
     "Access-Control-Expose-Headers": "ETag, Link, X-Request-Id",
 }
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+# https://www.w3.org/TR/trace-context/#traceparent-header: ids of zeros are none, nor is version ff.
 _TRACEPARENT: Final = re.compile(
-    r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*", re.ASCII
+    r"(?:(00)|(?!00|ff)[0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}"
+    r"(?(1)|(?:-.*)?)",
+    re.ASCII,
 )
-_CLOUD_TRACE: Final = re.compile(r"([0-9a-f]{32})(?:/([0-9]{1,20}))?(?:;.*)?", re.ASCII)
+_CLOUD_TRACE: Final = re.compile(r"(?!0{32})([0-9a-f]{32})(?:/([0-9]{1,20}))?(?:;.*)?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +98,19 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Request], Answer] | Callable[[Request], Awaitable[Answer]]
+Handler = Callable[[Request], Awaitable[Answer]]
 FrameworkHandler = Callable[[FrameworkRequest], Awaitable[Response]]
 
 
 def data(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """Answer `{"data": value}`."""
     return Answer(body=_json({"data": value}), status=status, headers=headers or {})
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do work that waits, for OMDb or a transaction, without holding up the event loop."""
+    run = functools.partial(contextvars.copy_context().run, work, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_threads, run)
 
 
 def endpoint(
@@ -126,24 +140,23 @@ def endpoint(
     def decorate(handler: Handler) -> FrameworkHandler:
         server = require(ServerSettings)
         logs.configure(server)
-        run = _runner(handler)
 
         @functools.wraps(handler)
         async def serve(framework_request: FrameworkRequest) -> Response:
             headers = _headers(framework_request)
-            context = _context(headers)
+            context = request_context(headers)
             logs.current_request.set(context)
             try:
                 request = await _request(rules, server, framework_request, headers, context)
-                answer = request if isinstance(request, Answer) else await run(request)
+                answer = request if isinstance(request, Answer) else await handler(request)
             except ServiceError as error:
-                answer = _error_answer(error, context)
+                answer = error_answer(error, context)
             except ClientDisconnect:
                 # Nobody listens any more; the framework wants an answer all the same.
                 answer = Answer(status=499)
             except Exception:
                 log.exception("unforeseen fault")
-                answer = _error_answer(
+                answer = error_answer(
                     InternalError(
                         "Something failed on our side. The fault is logged under this request id."
                     ),
@@ -154,21 +167,6 @@ def endpoint(
         return serve
 
     return decorate
-
-
-def _runner(handler: Handler) -> Callable[[Request], Awaitable[Answer]]:
-    if inspect.iscoroutinefunction(handler):
-        return handler
-    # Its threads start with the first request, which is after the server's fork.
-    threads = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix=handler.__name__)
-
-    def run(request: Request) -> Awaitable[Answer]:
-        work: Callable[[], Any] = functools.partial(
-            contextvars.copy_context().run, handler, request
-        )
-        return asyncio.get_running_loop().run_in_executor(threads, work)
-
-    return run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,7 +235,7 @@ async def _read(request: FrameworkRequest, declared: str, largest: int) -> bytes
         f"The body is larger than the {largest:,} bytes that are read here.",
         headers={"Connection": "close"},
     )
-    if declared.isdecimal() and (len(declared) > len(str(largest)) or int(declared) > largest):
+    if declared.isdecimal() and int(declared[-20:]) > largest:
         raise too_large
     received = bytearray()
     try:
@@ -275,7 +273,8 @@ def _response(
     return Response(b"" if method == "HEAD" else body, status_code=status, headers=headers)
 
 
-def _error_answer(error: ServiceError, context: RequestContext) -> Answer:
+def error_answer(error: ServiceError, context: RequestContext) -> Answer:
+    """Tell a fault in the one shape that all have."""
     content: dict[str, object] = {
         "code": error.code,
         "message": error.message,
@@ -286,10 +285,15 @@ def _error_answer(error: ServiceError, context: RequestContext) -> Answer:
     return Answer(status=error.status, body=_json({"error": content}), headers=error.headers)
 
 
-def _context(headers: Mapping[str, str]) -> RequestContext:
+def request_context(headers: Mapping[str, str]) -> RequestContext:
+    """Name the request: as its caller does, else by its trace, else by chance.
+
+    Args:
+        headers: Names in lower case.
+    """
     trace = span = None
     if found := _TRACEPARENT.fullmatch(headers.get("traceparent", "")):
-        trace, span = found.groups()
+        trace, span = found[2], found[3]
     elif found := _CLOUD_TRACE.fullmatch(headers.get("x-cloud-trace-context", "")):
         trace = found[1]
         span = f"{int(found[2]) % 2**64:016x}" if found[2] else None

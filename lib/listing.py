@@ -140,7 +140,8 @@ def _links(page: Page, query: ListQuery, following: str | None, path: str) -> st
             links["prev"] = f"cursor={Cursor(direction='before', position=page.first).encode()}"
         if following is not None:
             links["next"] = f"cursor={following}"
-    target = quote(path, safe="/.-_~")
+    # One slash: `//` would lead to another host.
+    target = "/" + quote(path, safe="/.-_~%").lstrip("/")
     return ", ".join(
         f'<{target}?{where}&number_of_records={query.records}>; rel="{relation}"'
         for relation, where in links.items()

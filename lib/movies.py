@@ -253,7 +253,7 @@ def by_id(imdb_id: str) -> Query[Found]:
 
     def read(rows: Rows) -> Found:
         if not rows:
-            raise MovieNotFound(f"No movie with the id {imdb_id} is in the catalogue.")
+            raise _no_movie(imdb_id)
         return Found(movie_json=rows[0][0], alternatives_json=None)
 
     return Query(statement=BY_ID, values={"imdb_id": imdb_id}, read=read)
@@ -277,10 +277,18 @@ def store(database: Database, movie: Movie) -> Stored:
     return Stored(movie_json=movie_json, created=created)
 
 
-def delete(database: Database, imdb_id: str) -> None:
-    """Delete a movie, or raise `MovieNotFound` when there is none (any more)."""
-    if not database.run(DELETE, imdb_id=imdb_id):
-        raise MovieNotFound(f"No movie with the id {imdb_id} is in the catalogue.")
+def deletion(imdb_id: str) -> Query[None]:
+    """Ask to delete a movie; without one (any more) the answer is `MovieNotFound`."""
+
+    def read(rows: Rows) -> None:
+        if not rows:
+            raise _no_movie(imdb_id)
+
+    return Query(statement=DELETE, values={"imdb_id": imdb_id}, read=read)
+
+
+def _no_movie(imdb_id: str) -> MovieNotFound:
+    return MovieNotFound(f"No movie with the id {imdb_id} is in the catalogue.")
 
 
 def _page_beside(statement: Statement, position: Position, records: int) -> Query[Page]:

@@ -15,11 +15,10 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
 from lib.errors import InvalidRequest
+from lib.settings import PASSWORD_LENGTH
 
 log = logging.getLogger(__name__)
 
-# The least that ASVS 5.0 (6.2.1) allows; it advises 15. Guessing is slowed by the throttle.
-MIN_CHARACTERS: Final = 8
 MAX_BYTES: Final = 1024
 
 # Ordering the marks of a text takes time with the square of their number, so that a text is cut
@@ -83,8 +82,8 @@ def check_new_password(password: object) -> str:
         InvalidRequest: It is too short or too long; nothing else is asked of it.
     """
     normal = normalise_password(password)
-    if len(normal) < MIN_CHARACTERS:
-        raise _invalid(f"too short: expected at least {MIN_CHARACTERS} characters")
+    if len(normal) < PASSWORD_LENGTH:
+        raise _invalid(f"too short: expected at least {PASSWORD_LENGTH} characters")
     return normal
 
 

@@ -205,14 +205,11 @@ def assert_bare(reply: Reply) -> None:
 def test_what_follows_a_declared_body_is_not_read_as_its_part(movies_create: Deployed) -> None:
     with socket.create_connection(("127.0.0.1", movies_create.port), 15) as wire:
         send(wire, [post("/", "Content-Length: 5", content=b'{"a":'), b"x" * 5 * MB])
-        reply = receive(wire, "POST")
-        rest = rest_of(wire)
+        received = rest_of(wire)
 
-    # Our own refusal, or the server's where what follows came in one packet with it.
-    assert reply.status == 400
-    assert rest.count(b"HTTP/1.1 ") <= 1
-    assert b"HTTP/1.1 2" not in rest
-    assert_bare(reply)
+    # Our own refusal, or the server's where what follows came in one packet with it, or both.
+    assert set(re.findall(rb"HTTP/1\.1 (\d+)", received)) == {b"400"}
+    assert b"Traceback" not in received
     assert_well(movies_create)
 
 
@@ -348,18 +345,19 @@ def await_calls(omdb: DemoOmdb) -> None:
 
 
 def test_pipelined_requests_are_answered_in_their_order(movies_list: Deployed) -> None:
+    asked = [("GET", "", ""), ("GET", "?page=0", ""), ("HEAD", "", ""), ("GET", "?page=2", "close")]
+    requests = [
+        f"{method} /{query} HTTP/1.1\r\nHost: x\r\nX-Request-Id: {number}\r\n"
+        f"Connection: {connection or 'keep-alive'}\r\n\r\n".encode()
+        for number, (method, query, connection) in enumerate(asked)
+    ]
     with socket.create_connection(("127.0.0.1", movies_list.port), 15) as wire:
-        requests = [
-            f"{method} /{query} HTTP/1.1\r\nHost: x\r\nX-Request-Id: {number}\r\n\r\n".encode()
-            for number, (method, query) in enumerate(
-                [("GET", ""), ("GET", "?page=0"), ("HEAD", ""), ("GET", "?page=2")]
-            )
-        ]
         send(wire, [b"".join(requests)])
-        replies = [receive(wire, method) for method in ("GET", "GET", "HEAD", "GET")]
+        received = rest_of(wire)
 
-    assert [reply.status for reply in replies] == [200, 400, 200, 200]
-    assert [reply.headers["X-Request-Id"] for reply in replies] == ["0", "1", "2", "3"]
+    assert re.findall(rb"HTTP/1\.1 (\d+)", received) == [b"200", b"400", b"200", b"200"]
+    ids = re.findall(rb"x-request-id: (\d)", received, re.IGNORECASE)
+    assert ids == [b"0", b"1", b"2", b"3"]
     assert_well(movies_list)
 
 
@@ -631,22 +629,18 @@ def test_a_missing_setting_stops_the_function_with_one_line(
     [
         ("movies_list", "DATABASE_URL", ""),
         ("movies_list", "DATABASE_URL", "postgresql+pg8000://user:s3cret@localhost:99999/movies"),
-        ("movies_get", "DATABASE_URL", "mysql://user:s3cret@localhost/movies"),
         ("movies_get", "CLOUD_SQL_INSTANCE", "not an instance"),
         ("movies_create", "OMDB_API_KEY", " "),
         ("movies_create", "OMDB_URL", "ftp://www.omdbapi.com/"),
-        ("movies_create", "OMDB_DAILY_BUDGET", "many"),
         ("movies_import", "OMDB_CONCURRENCY", "0"),
         ("movies_import", "IMPORT_SECONDS", "soon"),
         ("movies_import", "IMPORT_LEASE_SECONDS", ""),
         ("movies_delete", "TOKEN_PUBLIC_KEYS", ""),
         ("movies_delete", "TOKEN_PUBLIC_KEYS", PUBLIC_GARBAGE),
-        ("login", "TOKEN_PRIVATE_KEY", "\t"),
         ("login", "TOKEN_PRIVATE_KEY", PRIVATE_GARBAGE),
         ("migrate", "ADMIN_PASSWORD", "short"),
         ("migrate", "ADMIN_USERNAME", " "),
         ("brew_coffee", "LOG_LEVEL", "loud"),
-        ("brew_coffee", "LOG_LEVEL", ""),
     ],
 )
 def test_a_blank_or_malformed_setting_stops_the_function_with_one_line(

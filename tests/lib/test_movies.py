@@ -113,10 +113,10 @@ def test_the_total_follows_every_kind_of_write(database: Database) -> None:
         totals.append(total(database))
     movies.store(database, Movie(imdb_id="tt0000000", title="B", type="movie"))
     totals.append(total(database))
-    movies.delete(database, "tt0000001")
+    database.answer(movies.deletion("tt0000001"))
     totals.append(total(database))
     with pytest.raises(MovieNotFound):
-        movies.delete(database, "tt0000001")
+        database.answer(movies.deletion("tt0000001"))
     totals.append(total(database))
     with database.begin() as connection:
         connection.execute(text("truncate movies"))
@@ -129,7 +129,7 @@ def test_the_total_is_right_after_racing_writes(database: Database) -> None:
     def write(number: int) -> None:
         movies.store(database, Movie(imdb_id=f"tt{number % 30:07}", title="A", type="movie"))
         if number % 3 == 0:
-            movies.delete(database, f"tt{number % 30:07}")
+            database.answer(movies.deletion(f"tt{number % 30:07}"))
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(30)))
