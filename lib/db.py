@@ -9,6 +9,7 @@ has forked its worker: what is opened at import would be shared with the parent 
 import asyncio
 import logging
 import os
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import pg8000.dbapi
 from pg8000.converters import make_params
-from pg8000.core import SYNC_MSG, Context
+from pg8000.core import BIND, EXECUTE_MSG, SYNC_MSG, Context
 from pg8000.native import PreparedStatement
 from sqlalchemy import event, exc
 from sqlalchemy.pool import QueuePool
@@ -316,9 +317,10 @@ def _watched(connection: "PoolProxiedConnection") -> Iterator[None]:
 async def _exchange(connection: "PoolProxiedConnection", query: Query[Any]) -> Rows:
     """Send a prepared statement, wait without blocking, read the answer.
 
-    This is pg8000's `CoreConnection.execute_named`, cut in two where it would block. Once an answer
-    begins to arrive, the rest of it is on its way: reading it blocks for microseconds, and never
-    longer than the socket's time-out.
+    This is pg8000's `CoreConnection.execute_named`, cut in two where it would block, and without
+    its Flush messages: the server would answer to those before it has run the statement. Once an
+    answer begins to arrive, the rest of it is on its way: reading it blocks for microseconds, and
+    never longer than the socket's time-out.
     """
     prepared: PreparedStatement = connection.info[query.statement]
     driver: Any = connection.dbapi_connection
@@ -326,14 +328,27 @@ async def _exchange(connection: "PoolProxiedConnection", query: Query[Any]) -> R
     context = Context(
         columns=prepared.cols, input_funcs=prepared.input_funcs, statement=prepared.statement
     )
-    driver.send_BIND(prepared.name_bin, parameters)
-    driver.send_EXECUTE()
-    driver._sock.write(SYNC_MSG)  # noqa: SLF001
+    driver._send_message(BIND, _bind_message(prepared.name_bin, parameters))  # noqa: SLF001
+    driver._sock.write(EXECUTE_MSG + SYNC_MSG)  # noqa: SLF001
     driver._sock.flush()  # noqa: SLF001
     await _readable(driver._usock.fileno())  # noqa: SLF001
     driver.handle_messages(context)
     rows: Rows = context.rows
     return rows
+
+
+def _bind_message(name: bytes, parameters: Sequence[str | None]) -> bytes:
+    # https://www.postgresql.org/docs/current/protocol-message-formats.html, Bind: the unnamed
+    # portal, the statement's name (it ends with its NUL), parameters and results as text.
+    message = bytearray(b"\0" + name + struct.pack("!HH", 0, len(parameters)))
+    for parameter in parameters:
+        if parameter is None:
+            message += struct.pack("!i", -1)
+        else:
+            text = parameter.encode()
+            message += struct.pack("!i", len(text)) + text
+    message += struct.pack("!H", 0)
+    return bytes(message)
 
 
 async def _readable(wire: int) -> None:

@@ -1,5 +1,6 @@
 """The database's misfortunes."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -15,7 +16,7 @@ from sqlalchemy import exc, text
 
 from lib import db, db_connections, movies
 from lib import settings as limits
-from lib.db import Database, Statement
+from lib.db import Database, Query, Statement
 from lib.db_faults import translated
 from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest, ServiceError
 from lib.migrations.runner import migrate
@@ -227,6 +228,129 @@ def test_faults_without_a_sqlstate_are_told_apart(
     error: Exception, fault: type[ServiceError]
 ) -> None:
     assert type(translated(error)) is fault
+
+
+def echo(value: str) -> Query[str]:
+    return Query(statement=ECHO, values={"value": value}, read=lambda rows: str(rows[0][0]))
+
+
+def test_the_loop_asks_many_questions_over_few_connections(plain: Database) -> None:
+    async def ask_all() -> list[str]:
+        return await asyncio.gather(*(plain.ask(echo(str(n))) for n in range(200)))
+
+    assert asyncio.run(ask_all()) == [str(n) for n in range(200)]
+    assert plain._open_pool().size() == limits.HANDLER_THREADS
+
+
+def test_on_the_loop_a_cut_connection_is_not_noticed_by_callers(
+    plain: Database, database: Database
+) -> None:
+    async def ask_before_and_after() -> list[str]:
+        await asyncio.gather(*(plain.ask(echo("before")) for _ in range(8)))
+        await asyncio.to_thread(terminate_others, database)
+        return await asyncio.gather(*(plain.ask(echo("after")) for _ in range(8)))
+
+    assert asyncio.run(ask_before_and_after()) == ["after"] * 8
+
+
+def test_on_the_loop_a_rested_connection_is_tried_before_it_is_used(
+    settings: DatabaseSettings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db_connections, "_IDLE_SECONDS", 0.0)
+    once = Statement(repeatable=False, sql="select cast(:value as text)")
+    pool = Database(settings, statements=[once])
+    question = Query(statement=once, values={"value": "x"}, read=len)
+
+    async def ask_before_and_after() -> tuple[int, int]:
+        before = await pool.ask(question)
+        await asyncio.to_thread(terminate_others, database)
+        return before, await pool.ask(question)
+
+    assert asyncio.run(ask_before_and_after()) == (1, 1)
+    pool.close()
+
+
+def test_on_the_loop_what_may_not_be_repeated_is_not(
+    settings: DatabaseSettings, database: Database
+) -> None:
+    once = Statement(repeatable=False, sql="select cast(:value as text)")
+    pool = Database(settings, statements=[once])
+    question = Query(statement=once, values={"value": "x"}, read=len)
+
+    async def ask_before_and_after() -> int:
+        await pool.ask(question)
+        await asyncio.to_thread(terminate_others, database)
+        with pytest.raises(DatabaseUnavailable):
+            await pool.ask(question)
+        return await pool.ask(question)
+
+    assert asyncio.run(ask_before_and_after()) == 1
+    pool.close()
+
+
+def test_on_the_loop_half_a_surrogate_pair_does_not_poison_the_next_answer(plain: Database) -> None:
+    async def ask_all() -> list[str]:
+        with pytest.raises(InvalidRequest):
+            await plain.ask(echo("\ud800"))
+        return [await plain.ask(echo(str(n))) for n in range(20)]
+
+    assert asyncio.run(ask_all()) == [str(n) for n in range(20)]
+
+
+def test_on_the_loop_a_silent_server_does_not_hold_a_caller_nor_the_others(
+    plain: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SOCKET_TIMEOUT", 0.3)
+    sleep = Query(statement=SLEEP, values={"seconds": 3}, read=len)
+
+    async def ask_both() -> float:
+        silent = asyncio.create_task(plain.ask(sleep))
+        started = time.monotonic()
+        await plain.ask(echo("meanwhile"))
+        seconds = time.monotonic() - started
+        with pytest.raises(DatabaseUnavailable):
+            await silent
+        return seconds
+
+    assert asyncio.run(ask_both()) < 0.3
+    plain.close()
+
+
+def test_on_the_loop_the_wait_for_a_connection_ends(
+    settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HANDLER_THREADS", 1)
+    monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.1)
+    pool = Database(settings, statements=[ECHO, SLEEP])
+
+    async def ask_both() -> str:
+        busy = asyncio.create_task(
+            pool.ask(Query(statement=SLEEP, values={"seconds": 1}, read=len))
+        )
+        await asyncio.sleep(0.05)
+        with pytest.raises(DatabaseUnavailable):
+            await pool.ask(echo("waits"))
+        await busy
+        return await pool.ask(echo("after"))
+
+    assert asyncio.run(ask_both()) == "after"
+    pool.close()
+
+
+def test_a_question_that_is_given_up_does_not_leave_its_answer_to_the_next(
+    plain: Database,
+) -> None:
+    async def give_up_and_ask() -> str:
+        given_up = asyncio.create_task(
+            plain.ask(Query(statement=SLEEP, values={"seconds": 1}, read=len))
+        )
+        await asyncio.sleep(0.2)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        return await plain.ask(echo("mine"))
+
+    assert asyncio.run(give_up_and_ask()) == "mine"
 
 
 def test_a_second_use_does_not_open_a_second_connection(plain: Database) -> None:
