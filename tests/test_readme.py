@@ -68,9 +68,9 @@ def test_every_variable_that_is_read_is_described() -> None:
     assert described - {"PORT"} == read - set_by_the_platform - severities - values
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"(?:^|`)\./dev (\w+)", README, re.M))))
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"(?:^|`)\./dev (\w+)", README, re.MULTILINE))))
 def test_every_command_exists(command: str) -> None:
-    assert re.search(rf"^ +[\w |]*\b{command}\b[\w |]*\)", (ROOT / "dev").read_text(), re.M)
+    assert re.search(rf"^ +[\w |]*\b{command}\b[\w |]*\)", (ROOT / "dev").read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
