@@ -9,7 +9,6 @@ has forked its worker: what is opened at import would be shared with the parent 
 import asyncio
 import logging
 import os
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,8 +17,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import pg8000.dbapi
-from pg8000.converters import make_params
-from pg8000.core import BIND, EXECUTE_MSG, SYNC_MSG, Context
 from pg8000.native import PreparedStatement
 from sqlalchemy import event, exc
 from sqlalchemy.pool import QueuePool
@@ -32,6 +29,7 @@ from lib.db_connections import (
     make_engine,
     try_rested,
 )
+from lib.db_exchange import exchange
 from lib.db_faults import ConnectionLost, is_connection_lost, translated
 from lib.settings import DatabaseSettings
 
@@ -205,7 +203,8 @@ class Database:
             connection = await self._rested_connection()
             try:
                 with _watched(connection):
-                    rows = await _exchange(connection, query)
+                    driver = connection.dbapi_connection
+                    rows = await exchange(driver, connection.info[query.statement], query.values)
             except BaseException:
                 connection.close()
                 raise
@@ -270,8 +269,9 @@ class Database:
         # Imported here: it costs more than all the rest, and only the cloud uses it.
         from lib.cloud_sql import CloudSql  # noqa: PLC0415
 
-        if self._connector is None:
-            self._connector = CloudSql(self._settings, instance, SERVER_SETTINGS)
+        with self._lock:
+            if self._connector is None:
+                self._connector = CloudSql(self._settings, instance, SERVER_SETTINGS)
         connection: DBAPIConnection = self._connector.connect()
         return connection
 
@@ -312,62 +312,3 @@ def _watched(connection: "PoolProxiedConnection") -> Iterator[None]:
     seconds = connection.info["used_at"] - started
     if seconds > _SLOW_SECONDS:
         log.warning("slow query", extra={"fields": {"seconds": round(seconds, 3)}})
-
-
-async def _exchange(connection: "PoolProxiedConnection", query: Query[Any]) -> Rows:
-    """Send a prepared statement, wait without blocking, read the answer.
-
-    This is pg8000's `CoreConnection.execute_named`, cut in two where it would block, and without
-    its Flush messages: the server would answer to those before it has run the statement. Once an
-    answer begins to arrive, the rest of it is on its way: reading it blocks for microseconds, and
-    never longer than the socket's time-out.
-    """
-    prepared: PreparedStatement = connection.info[query.statement]
-    driver: Any = connection.dbapi_connection
-    parameters = make_params(driver.py_types, prepared.make_vals(query.values))
-    context = Context(
-        columns=prepared.cols, input_funcs=prepared.input_funcs, statement=prepared.statement
-    )
-    driver._send_message(BIND, _bind_message(prepared.name_bin, parameters))  # noqa: SLF001
-    driver._sock.write(EXECUTE_MSG + SYNC_MSG)  # noqa: SLF001
-    driver._sock.flush()  # noqa: SLF001
-    await _readable(driver._usock.fileno())  # noqa: SLF001
-    driver.handle_messages(context)
-    rows: Rows = context.rows
-    return rows
-
-
-def _bind_message(name: bytes, parameters: Sequence[str | None]) -> bytes:
-    # https://www.postgresql.org/docs/current/protocol-message-formats.html, Bind: the unnamed
-    # portal, the statement's name (it ends with its NUL), parameters and results as text.
-    message = bytearray(b"\0" + name + struct.pack("!HH", 0, len(parameters)))
-    for parameter in parameters:
-        if parameter is None:
-            message += struct.pack("!i", -1)
-        else:
-            text = parameter.encode()
-            message += struct.pack("!i", len(text)) + text
-    message += struct.pack("!H", 0)
-    return bytes(message)
-
-
-async def _readable(wire: int) -> None:
-    loop = asyncio.get_running_loop()
-    arrived = loop.create_future()
-    loop.add_reader(wire, _resolve, arrived)
-    alarm = loop.call_later(limits.SOCKET_TIMEOUT, _reject, arrived)
-    try:
-        await arrived
-    finally:
-        loop.remove_reader(wire)
-        alarm.cancel()
-
-
-def _resolve(arrived: "asyncio.Future[None]") -> None:
-    if not arrived.done():
-        arrived.set_result(None)
-
-
-def _reject(arrived: "asyncio.Future[None]") -> None:
-    if not arrived.done():
-        arrived.set_exception(TimeoutError("the database fell silent"))

@@ -68,7 +68,10 @@ def test_every_variable_that_is_read_is_described() -> None:
     assert described - {"PORT"} == read - set_by_the_platform - severities - values
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"(?:^|`)\./dev (\w+)", README, re.MULTILINE))))
+COMMANDS = re.findall(r"(?:^|`)\./dev (\w+)", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS)))
 def test_every_command_exists(command: str) -> None:
     assert re.search(rf"^ +[\w |]*\b{command}\b[\w |]*\)", (ROOT / "dev").read_text(), re.MULTILINE)
 
