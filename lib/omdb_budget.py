@@ -170,7 +170,7 @@ class Budget:
         if rows:
             known = BudgetState(state=rows[0][0], probe_in_seconds=rows[0][1] or 0)
         with self._lock:
-            self._in_doubt = known.state != "open"
+            self._in_doubt, self._refusal = known.state == "refused", None
         return known
 
     def give_back(self) -> None:
@@ -200,7 +200,8 @@ class Budget:
 
     def _close(self, state: State) -> None:
         with self._lock:
-            self._stock, self._in_doubt = 0, True
+            # Answers to calls that were under way say nothing new about the quota.
+            self._stock, self._in_doubt = 0, state == "refused"
         first = self._database.run(_CLOSE, key=self._key, daily=self._daily, state=state)
         if first and state == "spent":
             log.warning("OMDb quota spent")

@@ -9,12 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from lib.errors import (
-    InternalError,
-    OmdbKeyRefused,
-    OmdbQuotaExceeded,
-    ServiceError,
-)
+from lib.errors import InternalError, OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
 from lib.imports.judging import Item, is_outage
 from lib.imports.pace import Pace
 from lib.movie import Movie
@@ -97,6 +92,8 @@ class Fetchers:
             return Fetched(item=item, movie=self._source.by_id(item.imdb_id))
         except ServiceError as error:
             fault = error
+            if isinstance(error, OmdbQuotaExceeded | OmdbKeyRefused):
+                self.stop()  # at once: every further call would be refused as well
         except Exception:
             log.exception("unforeseen fault of a fetch")
             fault = InternalError("A fault of our own.")

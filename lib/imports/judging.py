@@ -16,7 +16,12 @@ from typing import Final, Literal
 
 from lib.errors import OmdbMovieNotFound, OmdbTimeout, OmdbUnavailable, ServiceError
 from lib.movie import Movie
-from lib.omdb_answers import OmdbDataMissing, OmdbIdMalformed, OmdbTombstone
+from lib.omdb_answers import (
+    OmdbAnswerUnreadable,
+    OmdbDataMissing,
+    OmdbIdMalformed,
+    OmdbTombstone,
+)
 
 Outcome = Literal["stored", "pending", "not_found", "rejected", "failed"]
 
@@ -76,7 +81,7 @@ def judge_fault(item: Item, fault: ServiceError) -> Verdict:
         return Verdict(item=item, outcome="not_found", error=error, misses=1)
     if isinstance(fault, OmdbMovieNotFound):
         return Verdict(item=item, outcome="not_found", error=error)
-    if item.attempts + 1 >= MOST_ATTEMPTS:
+    if item.attempts + 1 >= MOST_ATTEMPTS or isinstance(fault, OmdbAnswerUnreadable):
         return Verdict(item=item, outcome="failed", error=error, attempts=1)
     delay = _DELAYS[min(item.attempts, len(_DELAYS) - 1)]
     return Verdict(item=item, outcome="pending", error=error, attempts=1, delay=delay)

@@ -66,7 +66,7 @@ class Page:
 class Choice:
     """What a tick could do."""
 
-    catalogue_is_empty: bool
+    needs_first_fill: bool
     import_id: int | None
     movies_are_due: bool
 
@@ -197,7 +197,7 @@ class Ledger:
         [[empty, import_id, due]] = self.database.run(
             statements.CHOOSE, seen=json.dumps(sorted(seen))
         )
-        return Choice(catalogue_is_empty=bool(empty), import_id=import_id, movies_are_due=due)
+        return Choice(needs_first_fill=bool(empty), import_id=import_id, movies_are_due=due)
 
     def oldest_open(self) -> int | None:
         """Give the import that has been open for longest, whatever it waits for."""

@@ -37,8 +37,9 @@ StoppedBy = Literal[
     "search_refused", "deadline", "shutdown",
 ]  # fmt: skip
 
-_BATCH: Final = 100
+_LEAST_BATCH: Final = 16
 _GATHER_SECONDS: Final = 0.1  # for which results are collected into one write
+_IN_HAND: Final = 3  # times as many as are fetched at once: fetched, waiting, and being written
 _POLL_SECONDS: Final = 0.25
 _IDLE_SECONDS: Final = 5.0  # a run waits so long for an item's next try, and no longer
 _PROBE_SECONDS: Final = 10.0  # and so long for the moment at which OMDb may be asked again
@@ -153,8 +154,8 @@ class Run:
         return self._stopped_by is not None
 
     def _take(self, fetchers: Fetchers) -> None:
-        """Keep twice as much in hand as is fetched at once, so that no thread waits for us."""
-        room = 2 * self.concurrency - len(self._hand)
+        """Keep more in hand than is fetched at once, so that no thread waits for us."""
+        room = _IN_HAND * self.concurrency - len(self._hand)
         if room < self.concurrency or (self._hand and time.monotonic() < self._lease_at):
             return
         leased = self.ledger.lease(self.import_id, most=room)
@@ -184,7 +185,7 @@ class Run:
 
     def _collect(self, fetchers: Fetchers, *, within: float) -> None:
         results = fetchers.results(
-            most=_BATCH, first_within=within, rest_within=_GATHER_SECONDS
+            most=max(_LEAST_BATCH, self.concurrency), first_within=within, rest_within=_GATHER_SECONDS
         )
         verdicts = [verdict for result in results for verdict in self._judge(result)]
         if self._suspects and len(self._suspects) == len(self._hand) - len(verdicts):

@@ -85,7 +85,7 @@ class Importer:
     def first_fill(self, limits: Limits, *, requested_by: str) -> Done:
         """Fill an empty catalogue with its first movies, or go on with that."""
         ledger = Ledger(database=self.database, lease_seconds=self.settings.lease_seconds)
-        if ledger.choose(()).catalogue_is_empty or find_open(self.database, FIRST_FILL):
+        if ledger.choose(()).needs_first_fill or find_open(self.database, FIRST_FILL):
             return self.carry_out(FIRST_FILL, limits=limits, requested_by=requested_by)
         return Done(import_id=None, last=None, states={})
 
@@ -133,13 +133,16 @@ class Importer:
         return Done(import_id=last or ledger.oldest_open(), last=ended, states=dict(states))
 
     def _choose(self, ledger: Ledger, seen: set[int], requested_by: str) -> int | None:
-        """Fill an empty catalogue, else go on with what is open, else refresh the stalest."""
+        """Go on with what is open, else fill an empty catalogue, else refresh the stalest.
+
+        What is open comes first also where the catalogue is empty: it may just have begun.
+        """
         choice = ledger.choose(seen)
         order: Order | None = None
-        if choice.catalogue_is_empty and not seen:
-            order = FIRST_FILL
-        elif choice.import_id is not None:
+        if choice.import_id is not None:
             return choice.import_id
+        if choice.needs_first_fill and not seen:
+            order = FIRST_FILL
         elif choice.movies_are_due:
             order = STALEST
         if order is None:

@@ -209,7 +209,9 @@ CHOOSE: Final = Statement(
     repeatable=True,
     sql="""
         select
-            (select movies = 0 from movie_totals),
+            (select movies = 0 from movie_totals) and not exists (
+                select from imports join import_items item on item.import_id = imports.id
+                where imports.state = 'open' and item.state = 'leased'),
             (select id from imports
              where state = 'open'
                 and id not in (select value::bigint from json_array_elements_text(:seen::json))
