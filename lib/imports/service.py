@@ -1,7 +1,7 @@
 """An order, or a tick, from beginning to end."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -111,28 +111,27 @@ class Importer:
     def _tick(self, limits: Limits, key: str | None, requested_by: str) -> Done:
         """Do what is most in need of doing, then the next, while there is time."""
         ledger = Ledger(database=self.database, lease_seconds=self.settings.lease_seconds)
+        known = import_of_key(self.database, key, TICK) if key else None
+        if known is not None:
+            ended = self._run(known, limits)
+            return Done(import_id=known, last=ended, states=dict(ended.states))
         ledger.sweep()
-        import_id = import_of_key(self.database, key, TICK) if key else None
         states: Counter[str] = Counter()
-        seen: set[int] = set()
-        ended: Ended | None = None
-        last: int | None = None
-        while True:
-            if import_id is None:
-                import_id = self._choose(ledger, seen, requested_by)
+        seen: list[int] = []
+        last: Ended | None = None
+        while last is None or (last.stopped_by in _GO_ON and not limits.reason()):
+            import_id = self._choose(ledger, seen, requested_by)
             if import_id is None:
                 break
             if key and not seen:
                 remember_key(self.database, key, TICK, import_id)
-            seen.add(import_id)
-            ended, last = self._run(import_id, limits), import_id
-            states.update(ended.states)
-            if ended.stopped_by not in _GO_ON or limits.reason():
-                break
-            import_id = None
-        return Done(import_id=last or ledger.oldest_open(), last=ended, states=dict(states))
+            seen.append(import_id)
+            last = self._run(import_id, limits)
+            states.update(last.states)
+        import_id = seen[-1] if seen else ledger.oldest_open()
+        return Done(import_id=import_id, last=last, states=dict(states))
 
-    def _choose(self, ledger: Ledger, seen: set[int], requested_by: str) -> int | None:
+    def _choose(self, ledger: Ledger, seen: Sequence[int], requested_by: str) -> int | None:
         """Go on with what is open, else fill an empty catalogue, else refresh the stalest.
 
         What is open comes first also where the catalogue is empty: it may just have begun.

@@ -88,7 +88,7 @@ MENDED: Final[dict[str, tuple[bytes, str]]] = {
     "apostrophe": (raw(r"a keeper\'s light"), "a keeper's light"),
     "backslash": (raw(r"Miliardi\Millions"), r"Miliardi\Millions"),
     "tab": (raw("a\tb"), "a b"),
-    "controls": (raw("a\x08\x1a\x1db"), "ab"),
+    "controls": (raw("a\x08\x1ab"), "ab"),
     "last backslash": (raw("the end\\"), "the end\\"),
     "doubly escaped": (raw(r"he said \\"r'"no\\" to it'), 'he said "no" to it'),
 }
