@@ -40,7 +40,7 @@ def _merged(new: str) -> dict[str, str]:
             f"then movies.{name} else {new}.{name} end"
             for name in _LISTS
         },
-        # Both years come from one text: "2005–" after "2005–2009" says that the series goes on.
+        # Both years come from one text: a series that is said to go on has no last one any more.
         "year_end": f"case when {new}.year is null then movies.year_end else {new}.year_end end",
         "ratings": _merged_ratings(new),
     }

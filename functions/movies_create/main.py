@@ -9,9 +9,7 @@ from lib.omdb import OmdbClient
 from lib.settings import DatabaseSettings, OmdbSettings, require
 
 settings = require(OmdbSettings)
-database = Database(
-    require(DatabaseSettings), statements=[movies.UPSERT, *omdb_budget.STATEMENTS]
-)
+database = Database(require(DatabaseSettings), statements=[movies.UPSERT, *omdb_budget.STATEMENTS])
 database.warm_after_fork()
 omdb = OmdbClient(settings, meter=omdb_budget.Budget(database, settings))
 

@@ -17,9 +17,7 @@ class SearchRefused(InvalidRequest):
     """OMDb does not search for this; the import is closed with the reason."""
 
 
-def feed(
-    ledger: Ledger, source: MovieSource, import_id: int, *, kind: str
-) -> ServiceError | None:
+def feed(ledger: Ledger, source: MovieSource, import_id: int, *, kind: str) -> ServiceError | None:
     """List the next piece; give the fault that kept a page of a search from being read.
 
     Raises:

@@ -34,7 +34,7 @@ _SHOWN: Final = f"""
     {_utc("created_at")} as created_at, {_utc("worked_at")} as worked_at,
     {_utc("finished_at")} as finished_at,
     total, {", ".join(OUTCOMES)}, total - ({" + ".join(OUTCOMES)}) as pending, has_more
-"""  # noqa: S608  built from constants, as are the statements
+"""
 ONE: Final = Statement(
     repeatable=True,
     sql=f"""

@@ -185,7 +185,9 @@ class Run:
 
     def _collect(self, fetchers: Fetchers, *, within: float) -> None:
         results = fetchers.results(
-            most=max(_LEAST_BATCH, self.concurrency), first_within=within, rest_within=_GATHER_SECONDS
+            most=max(_LEAST_BATCH, self.concurrency),
+            first_within=within,
+            rest_within=_GATHER_SECONDS,
         )
         verdicts = [verdict for result in results for verdict in self._judge(result)]
         if self._suspects and len(self._suspects) == len(self._hand) - len(verdicts):

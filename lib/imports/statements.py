@@ -107,10 +107,12 @@ SETTLE: Final = Statement(
             where movie_checks.imdb_id = asked.imdb_id
         ), counted as (
             update imports set worked_at = now(),
-                {", ".join(
-                    f"{name} = {name} + (select count(*) from settled where state = '{name}')"
-                    for name in OUTCOMES
-                )}
+                {
+        ", ".join(
+            f"{name} = {name} + (select count(*) from settled where state = '{name}')"
+            for name in OUTCOMES
+        )
+    }
             where id = :import_id::bigint
             returning total, {_DONE} as done, failed + not_found as errors
         )

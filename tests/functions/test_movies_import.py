@@ -82,9 +82,7 @@ def test_a_search_that_omdb_refuses_is_the_callers_fault(
     assert "too many titles" in listed[0]["reason"]
 
 
-def test_a_repeated_key_answers_with_the_same_import(
-    client: httpx.Client, omdb: DemoOmdb
-) -> None:
+def test_a_repeated_key_answers_with_the_same_import(client: httpx.Client, omdb: DemoOmdb) -> None:
     first = import_ids(client, *IDS, **{"Idempotency-Key": "once"}).json()["data"]
     second = import_ids(client, *IDS, **{"Idempotency-Key": "once"}).json()["data"]
     third = import_ids(client, *IDS).json()["data"]
@@ -226,7 +224,7 @@ def own_process(environment: dict[str, str], database: Database) -> Iterator[tup
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-c", "import functions_framework._cli as c; c._cli()",
              "--source", "functions/movies_import/main.py", "--target", "movies_import",
              "--host", "127.0.0.1", "--port", str(port)],

@@ -1,4 +1,4 @@
-"""A process that imports, to be killed: `python -m tests.imports.process ORDER`, settings as JSON."""
+"""A process that imports, to be killed; its settings come as JSON in IMPORT_PROCESS."""
 
 import json
 import os

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from lib.db import Database
 from lib.imports.orders import Order
-from lib.imports.service import STATEMENTS, Done, Importer
+from lib.imports.service import CALL_LIMITS, STATEMENTS, Done, Importer
 from lib.imports.stopping import Limits
 from lib.omdb import CallLimits
 from lib.settings import DatabaseSettings, ImportSettings, OmdbSettings, Secret
@@ -78,18 +78,17 @@ def make_importer(
     database: DatabaseSettings,
     url: str,
     *,
-    call_limits: CallLimits | None = None,
+    call_limits: CallLimits = CALL_LIMITS,
     lease_seconds: int = 120,
     **changes: Any,
 ) -> Importer:
     """Make an importer with a database of its own, as a process has."""
-    importer = Importer(
+    return Importer(
         database=Database(database, statements=STATEMENTS, transactions=True),
         omdb=omdb_settings(url, **changes),
         settings=ImportSettings(seconds=60, lease_seconds=lease_seconds),
-        **({"call_limits": call_limits} if call_limits else {}),
+        call_limits=call_limits,
     )
-    return importer
 
 
 def carry_out(importer: Importer, order: Order, limits: Limits | None = None) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def start(database_url: str, database: Database, films: DemoOmdb) -> Start:
 
     def start_process(order: str, imdb_ids: Sequence[str], **settings: Any) -> Any:
         given = {"database": database_url, "url": films.url, "imdb_ids": imdb_ids, **settings}
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "tests.imports.process", order],
             cwd=ROOT,
             env={"PATH": os.environ["PATH"], "IMPORT_PROCESS": json.dumps(given)},
@@ -184,5 +184,3 @@ def test_a_long_run_goes_on_holding_what_it_has_in_hand(
 
     assert films.fetches == dict.fromkeys(film_ids(4), 1)
     assert rows(database, "select imported from imports") == [(4,)]
-
-

@@ -112,12 +112,16 @@ def test_what_is_asked_for_makes_another_order() -> None:
     assert len({order.fingerprint for order in orders}) == len(orders)
 
 
-@pytest.mark.parametrize("key", ["a", "8e03978e-40d5-43dd-bc93-6894a57f9324", '"quoted"', "k" * 255])
+@pytest.mark.parametrize(
+    "key", ["a", "8e03978e-40d5-43dd-bc93-6894a57f9324", '"quoted"', "k" * 255]
+)
 def test_a_key_is_taken_as_it_is(key: str) -> None:
     assert idempotency_key({"idempotency-key": key}) == f"key {key}"
 
 
-@pytest.mark.parametrize("key", ["", " ", " a", "a ", "k" * 256, "a\tb", "a\x00", "é", "a, b", "a,b"])
+@pytest.mark.parametrize(
+    "key", ["", " ", " a", "a ", "k" * 256, "a\tb", "a\x00", "é", "a, b", "a,b"]
+)
 def test_a_key_out_of_form_is_refused(key: str) -> None:
     with pytest.raises(InvalidRequest, match="Idempotency-Key"):
         idempotency_key({"idempotency-key": key})

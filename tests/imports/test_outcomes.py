@@ -54,8 +54,7 @@ NOT_FOUND: Final[dict[str, tuple[Override, str]]] = {
     "episode": (refusal("Series or episode not found!"), "not_found"),
     "id": (refusal("Incorrect IMDb ID."), "id_malformed"),
     "conversion": (
-        b'{"Response":"False","Error":"Conversion from string "011f" to type \'Double\' is not'
-        b' valid."}',
+        b'{"Response":"False","Error":"Conversion from string "011f" to type Double is invalid."}',
         "id_malformed",
     ),
 }
@@ -74,7 +73,7 @@ PASSING: Final[dict[str, tuple[Override, str]]] = {
     ),
     "too many": (refusal("Too many results."), "omdb_too_many_results"),
     "syntax": (
-        b"{\"Response\":\"False\",\"Error\":\"Syntax error near '\"' in the search '\"a'.\"}",
+        b'{"Response":"False","Error":"Syntax error near \'"\' in the search \'"a\'."}',
         "omdb_search_refused",
     ),
     "no object": (b'["Title"]', "omdb_answer_unusable"),
@@ -90,7 +89,7 @@ MENDED: Final[dict[str, tuple[bytes, str]]] = {
     "tab": (raw("a\tb"), "a b"),
     "controls": (raw("a\x08\x1ab"), "ab"),
     "last backslash": (raw("the end\\"), "the end\\"),
-    "doubly escaped": (raw(r"he said \\"r'"no\\" to it'), 'he said "no" to it'),
+    "doubly escaped": (raw('he said \\\\"no\\\\" to it'), 'he said "no" to it'),
 }
 
 
@@ -183,8 +182,8 @@ def test_missing_data_is_asked_for_on_another_day_before_it_counts(
     films.overrides[ODD] = answer
     content = carry_out(importer, by_ids(ODD))
     [(hours,)] = rows(
-        database, "select round(extract(epoch from next_try_at - now()) / 3600)::int"
-        " from import_items"
+        database,
+        "select round(extract(epoch from next_try_at - now()) / 3600)::int from import_items",
     )
 
     assert (counts(content), content["waits_for"], hours) == ({"pending": 1}, "retry", 24)
@@ -329,7 +328,11 @@ def test_titles_of_a_kind_that_was_not_asked_for_are_rejected(
     assert content["errors"] == {"type_series": 1, "type_episode": 1, "type_game": 1}
     content = carry_out(importer, by_ids(*film_ids(4), types=("series", "game")))
     assert counts(content) == {"imported": 2, "rejected": 2}
-    assert rows(database, "select type from movies order by 1") == [("game",), ("movie",), ("series",)]
+    assert rows(database, "select type from movies order by 1") == [
+        ("game",),
+        ("movie",),
+        ("series",),
+    ]
 
 
 def test_one_bad_row_costs_a_batch_only_that_row(
@@ -366,8 +369,10 @@ def test_a_refresh_keeps_what_is_known_and_counts_what_changed(
     changed = [old[1] for old, new in zip(before, after, strict=True) if old != new]
     assert changed == [film_id(1)]
     [(plot, votes, is_new)] = rows(
-        database, "select plot, imdb_votes, changed_at > '2021-01-01' and fetched_at > '2021-01-01'"
-        " from movies where imdb_id = :imdb_id", imdb_id=film_id(1),
+        database,
+        "select plot, imdb_votes, changed_at > '2021-01-01' and fetched_at > '2021-01-01'"
+        " from movies where imdb_id = :imdb_id",
+        imdb_id=film_id(1),
     )
     assert (plot, votes, is_new) == ("Somebody counts ships that never sailed.", 9999, True)
     assert rows(
@@ -394,11 +399,13 @@ def test_newer_movies_are_due_sooner_and_the_stalest_comes_first(
         films.overrides[film_id(number)] = body(**film(number, Year=year))
     carry_out(importer, by_ids(*film_ids(5)))
     change(
-        database, "update movie_checks set due_at = movie_due_at(year, '2026-01-01')"
+        database,
+        "update movie_checks set due_at = movie_due_at(year, '2026-01-01')"
         " from movies where movies.imdb_id = movie_checks.imdb_id",
     )
     due = rows(
-        database, "select imdb_id, extract(day from due_at - '2026-01-01'::timestamptz)::int"
+        database,
+        "select imdb_id, extract(day from due_at - '2026-01-01'::timestamptz)::int"
         " from movie_checks order by due_at, imdb_id",
     )
     assert due == [
@@ -416,7 +423,9 @@ def test_a_tick_refreshes_only_what_is_due(
     change(
         database,
         "update movie_checks set due_at = now(), checked_at = now() - interval '8 days'"
-        " where imdb_id in (:one, :two)", one=film_id(3), two=film_id(4),
+        " where imdb_id in (:one, :two)",
+        one=film_id(3),
+        two=film_id(4),
     )
     content = carry_out(importer, TICK)
 
@@ -455,9 +464,7 @@ def test_a_tick_fills_an_empty_catalogue_and_then_rests(
     assert not omdb.calls
 
 
-def test_a_search_fetches_the_details_of_all_its_pages(
-    importer: Importer, films: DemoOmdb
-) -> None:
+def test_a_search_fetches_the_details_of_all_its_pages(importer: Importer, films: DemoOmdb) -> None:
     content = carry_out(importer, Order(kind="search", search="film 00000*"))
 
     assert (content["total"], counts(content)) == (10, {"imported": 10})

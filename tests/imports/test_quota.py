@@ -33,7 +33,9 @@ def let_probe(database: Database) -> None:
     change(database, "update omdb_budget set probe_at = now()")
 
 
-def make_budget(importer: Importer, *, daily: int, block: int = 1, for_import: bool = False) -> Budget:
+def make_budget(
+    importer: Importer, *, daily: int, block: int = 1, for_import: bool = False
+) -> Budget:
     settings = omdb_settings("http://127.0.0.1:1/", daily_budget=daily)
     return Budget(importer.database, settings, block=block, for_import=for_import)
 
@@ -129,8 +131,9 @@ def test_our_own_count_ends_an_import_before_the_reserve(
 
     assert counts(carry_out(importer, TICK)) == {"imported": 120}
     assert rows(
-        database, "select extract(epoch from now() - window_started_at) between 3500 and 3700"
-        " from omdb_budget"
+        database,
+        "select extract(epoch from now() - window_started_at) between 3500 and 3700"
+        " from omdb_budget",
     ) == [(True,)]  # the window stays where it began: it does not move with the calls
 
 
@@ -251,7 +254,6 @@ def test_create_says_when_to_come_back(
     assert len(omdb.calls) == calls
     omdb.quota = None
     let_probe(database)
-
 
     time.sleep(1.1)  # for which a refusal is remembered
     assert client.post("/movies.create", json={"imdb_id": "tt0111161"}).status_code == 201

@@ -27,10 +27,14 @@ def test_real_answers_imported_twice_are_written_once(
     with DemoOmdb(titles, key="0a1b2c3d") as server:
         importer = importers(server.url, concurrency=16)
         first = carry_out(importer, by_ids(*sound, types=ALL_TYPES))
-        before = rows(database, "select ctid::text, xmin::text, xmax::text, * from movies order by 4")
+        before = rows(
+            database, "select ctid::text, xmin::text, xmax::text, * from movies order by 4"
+        )
         second = carry_out(importer, by_ids(*sound, types=ALL_TYPES))
         third = carry_out(importer, Order(kind="refresh", types=ALL_TYPES))
-        after = rows(database, "select ctid::text, xmin::text, xmax::text, * from movies order by 4")
+        after = rows(
+            database, "select ctid::text, xmin::text, xmax::text, * from movies order by 4"
+        )
 
     assert counts(first) == {"imported": len(sound)}
     assert counts(second) == counts(third) == {"unchanged": len(sound)}

@@ -49,7 +49,7 @@ def ids_file(tmp_path: Path) -> Path:
 
 
 def start(variables: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603
         [sys.executable, "-P", "-m", "local", "import", *arguments],
         env=variables,
         stdout=subprocess.PIPE,
@@ -68,9 +68,7 @@ def test_a_file_of_ids_is_imported_with_a_bar(variables: dict[str, str], ids_fil
     code, output, errors = run(variables, "--ids", str(ids_file))
 
     assert code == 0
-    assert output == (
-        "200 imported, 0 updated, 0 unchanged, 0 not found, 0 rejected, 0 failed\n"
-    )
+    assert output == ("200 imported, 0 updated, 0 unchanged, 0 not found, 0 rejected, 0 failed\n")
     assert "200/200" in errors
     assert "0 left, 0 errors" in errors
     assert "film/s" in errors
@@ -98,9 +96,7 @@ def test_ctrl_c_ends_in_order_and_says_how_to_go_on(
     assert films.fetches == dict.fromkeys(film_ids(200), 1)
 
 
-def test_a_spent_quota_is_told(
-    variables: dict[str, str], ids_file: Path, films: DemoOmdb
-) -> None:
+def test_a_spent_quota_is_told(variables: dict[str, str], ids_file: Path, films: DemoOmdb) -> None:
     films.quota = 50
     code, output, _ = run(variables, "--ids", str(ids_file))
 
@@ -128,7 +124,7 @@ def test_a_search_and_a_refresh_are_imported(variables: dict[str, str]) -> None:
 def test_a_line_that_is_no_id_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "ids.txt"
     path.write_text(f"tt0111161\n{line}\n")
-    with pytest.raises(Failure, match="line 2: .* is no IMDb id"):
+    with pytest.raises(Failure, match=r"line 2: .* is no IMDb id"):
         importing.run(path, None, refresh=False)
 
 
