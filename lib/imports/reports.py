@@ -1,12 +1,12 @@
 """How far an import is: state, counts, rate, errors by kind, and when it will be done."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from lib.db import Database, Statement
+from lib.db import Query, Rows, Statement
 from lib.errors import ImportNotFound, InvalidRequest
 from lib.imports.statements import OUTCOMES
 from lib.omdb_budget import kept_back
@@ -113,22 +113,15 @@ def parse_get_query(query: Mapping[str, str]) -> int:
     return integer_parameter(query["id"], "id", low=1, high=_LAST_ID)
 
 
-def report(database: Database, import_id: int, *, now: datetime | None = None) -> dict[str, Any]:
-    """Tell how far an import is, or raise `ImportNotFound`."""
-    rows = database.run(ONE, import_id=import_id)
-    if not rows:
-        raise ImportNotFound(f"There is no import with the id {import_id}.")
-    [[shown, errors, rate, next_try, budget]] = rows
-    content: dict[str, Any] = json.loads(shown)
-    known = json.loads(budget) if budget else None
-    waits_for = _waits_for(content, next_try, known)
-    expected = _expected_at(content["pending"], rate, known, now=now or datetime.now(UTC))
-    return content | {
-        "errors": json.loads(errors or "{}"),
-        "rate_per_second": None if rate is None else round(rate, 2),
-        "waits_for": waits_for,
-        "expected_at": expected and expected.strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
+def report(import_id: int) -> Query[dict[str, Any]]:
+    """Ask how far an import is; the answer may be `ImportNotFound`."""
+
+    def read(rows: Rows) -> dict[str, Any]:
+        if not rows:
+            raise ImportNotFound(f"There is no import with the id {import_id}.")
+        return _report(rows[0], now=datetime.now(UTC))
+
+    return Query(statement=ONE, values={"import_id": import_id}, read=read)
 
 
 def parse_list_query(query: Mapping[str, str]) -> ListQuery:
@@ -142,16 +135,34 @@ def parse_list_query(query: Mapping[str, str]) -> ListQuery:
     return ListQuery(records=min(records, MOST_RECORDS), before=before)
 
 
-def list_imports(database: Database, query: ListQuery) -> Listed:
-    """Give a page of imports, the newest first."""
-    [[shown, total, last, oldest]] = database.run(SOME, before=query.before, records=query.records)
-    more = last is not None and last != oldest
-    return Listed(
-        imports_json=shown,
-        records=query.records,
-        total=total,
-        next_cursor=str(last) if more else None,
-    )
+def imports(query: ListQuery) -> Query[Listed]:
+    """Ask for a page of imports, the newest first."""
+
+    def read(rows: Rows) -> Listed:
+        [[shown, total, last, oldest]] = rows
+        more = last is not None and last != oldest
+        return Listed(
+            imports_json=shown,
+            records=query.records,
+            total=total,
+            next_cursor=str(last) if more else None,
+        )
+
+    values = {"before": query.before, "records": query.records}
+    return Query(statement=SOME, values=values, read=read)
+
+
+def _report(row: Sequence[Any], *, now: datetime) -> dict[str, Any]:
+    shown, errors, rate, next_try, budget = row
+    content: dict[str, Any] = json.loads(shown)
+    known = json.loads(budget) if budget else None
+    expected = _expected_at(content["pending"], rate, known, now=now)
+    return content | {
+        "errors": json.loads(errors or "{}"),
+        "rate_per_second": None if rate is None else round(rate, 2),
+        "waits_for": _waits_for(content, next_try, known),
+        "expected_at": expected and expected.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
 
 
 def _waits_for(

@@ -94,7 +94,7 @@ class Importer:
         if done.import_id is None:
             nothing = dict.fromkeys(_COUNTS, 0)
             return {"id": None, "kind": None, "state": "done", "total": 0, **nothing, "run": None}
-        content = reports.report(self.database, done.import_id)
+        content = self.database.answer(reports.report(done.import_id))
         run: dict[str, Any] | None = None
         if done.last is not None:
             run = {

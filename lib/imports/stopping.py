@@ -1,13 +1,11 @@
 """When a run is over: its deadline, or a wish to end that comes from outside."""
 
-import functools
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 _terminated: Final = threading.Event()
 
@@ -41,25 +39,13 @@ class Limits:
         return "deadline" if self.left <= 0 else None
 
 
-def notice_shutdown(
-    handler: Callable[[Any], Awaitable[Any]],
-) -> Callable[[Any], Awaitable[Any]]:
-    """Let runs of this handler notice SIGTERM, which the server itself keeps to itself.
+def notice_shutdown() -> None:
+    """Let runs notice SIGTERM, which the server keeps to itself; called on the event loop.
 
     The server waits for a request under way, but does not tell it to hurry. Its own signal handler
     is installed after the fork, when this module is long imported; ours goes before it with the
-    first request, on the event loop, which runs in the main thread.
+    first request. The loop runs in the main thread, which alone may install one.
     """
-
-    @functools.wraps(handler)
-    async def serve(request: Any) -> Any:
-        _go_before_the_server()
-        return await handler(request)
-
-    return serve
-
-
-def _go_before_the_server() -> None:
     before = signal.getsignal(signal.SIGTERM)
     if (
         threading.current_thread() is not threading.main_thread()

@@ -12,7 +12,7 @@ from lib.db import Database
 from lib.errors import OmdbKeyRefused, OmdbQuotaExceeded
 from lib.imports.orders import TICK
 from lib.imports.service import Importer
-from lib.omdb_budget import Budget, BudgetSpent, key_digest, kept_back
+from lib.omdb_budget import Budget, BudgetSpent, kept_back, key_digest
 from lib.settings import Secret
 from local.demo_omdb.server import DemoOmdb
 from tests.imports.support import (
