@@ -7,7 +7,7 @@
 - `pace`: how many calls at once; the breaker
 - `fetching`: the threads that call OMDb
 - `feeding`: pages of a search and stale movies, listed as a run needs them
-- `running`: one run over one import
+- `running`, `ending`: one run over one import, and how it ended
 - `service`: an order or a tick from beginning to end
 - `reports`: how far an import is
 - `stopping`: deadlines and SIGTERM

@@ -8,11 +8,12 @@ memory does not grow.
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from lib.errors import OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
+from lib.imports.ending import Ended, StoppedBy, log_end
 from lib.imports.feeding import SearchRefused, feed
 from lib.imports.fetching import Fetched, Fetchers
 from lib.imports.judging import (
@@ -32,11 +33,6 @@ from lib.omdb_budget import Budget
 
 log = logging.getLogger(__name__)
 
-StoppedBy = Literal[
-    "finished", "retry_later", "others_working", "quota", "key_refused", "omdb_unavailable",
-    "search_refused", "deadline", "shutdown",
-]  # fmt: skip
-
 _LEAST_BATCH: Final = 16
 _GATHER_SECONDS: Final = 0.1  # for which results are collected into one write
 _IN_HAND: Final = 3  # times as many as are fetched at once: fetched, waiting, and being written
@@ -45,21 +41,6 @@ _IDLE_SECONDS: Final = 5.0  # a run waits so long for an item's next try, and no
 _PROBE_SECONDS: Final = 10.0  # and so long for the moment at which OMDb may be asked again
 _IDLE_PAGES: Final = 6
 _GRACE_SECONDS: Final = 8.0  # for calls under way once the run is over; Cloud Run gives ten
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """What one run did, and why it ended.
-
-    Attributes:
-        states: Items by what became of them; "pending" are tries that are repeated later.
-        refusal: Why OMDb does not search, where that was asked.
-    """
-
-    stopped_by: StoppedBy
-    states: Mapping[str, int]
-    seconds: float
-    refusal: SearchRefused | None = None
 
 
 @dataclass(kw_only=True)
@@ -74,18 +55,18 @@ class Run:
     concurrency: int
     limits: Limits
     on_progress: Callable[[Progress], None] = lambda _: None
-    _kind: str = ""
-    _types: tuple[str, ...] = ()
-    _has_more: bool = False
-    _hand: dict[str, Item] = field(default_factory=dict)
-    _suspects: list[tuple[Item, ServiceError]] = field(default_factory=list)
-    _states: Counter[str] = field(default_factory=Counter)
-    _stopped_by: StoppedBy | None = None
-    _refusal: SearchRefused | None = None
-    _extend_at: float = 0.0
-    _lease_at: float = 0.0
-    _failed_pages: int = 0
-    _idle_pages: int = 0
+    _kind: str = field(init=False, default="")
+    _types: tuple[str, ...] = field(init=False, default=())
+    _has_more: bool = field(init=False, default=False)
+    _hand: dict[str, Item] = field(init=False, default_factory=dict)
+    _suspects: list[tuple[Item, ServiceError]] = field(init=False, default_factory=list)
+    _states: Counter[str] = field(init=False, default_factory=Counter)
+    _stopped_by: StoppedBy | None = field(init=False, default=None)
+    _refusal: SearchRefused | None = field(init=False, default=None)
+    _extend_at: float = field(init=False, default=0.0)
+    _lease_at: float = field(init=False, default=0.0)
+    _failed_pages: int = field(init=False, default=0)
+    _idle_pages: int = field(init=False, default=0)
 
     def work(self) -> Ended:
         """Work until the import is finished, or has to wait, or the limits are reached.
@@ -106,7 +87,7 @@ class Run:
             seconds=round(time.monotonic() - started, 3),
             refusal=self._refusal,
         )
-        self._log(ended)
+        log_end(self.import_id, ended)
         return ended
 
     def _work(self) -> None:
@@ -266,15 +247,3 @@ class Run:
 
     def _sleep(self, seconds: float) -> None:
         self.limits.asked_to_stop.wait(min(seconds, max(0.0, self.limits.left)))
-
-    def _log(self, ended: Ended) -> None:
-        fields = {"import_id": self.import_id, "stopped_by": ended.stopped_by, **ended.states}
-        log.info("import run ended", extra={"fields": fields | {"seconds": ended.seconds}})
-        if ended.stopped_by == "quota":
-            log.warning("import stopped by quota", extra={"fields": fields})
-        elif ended.stopped_by == "key_refused":
-            log.critical("import stopped by refused key", extra={"fields": fields})
-        elif ended.stopped_by == "omdb_unavailable":
-            log.error("import stalled", extra={"fields": fields})
-        if ended.states.get("failed"):
-            log.error("import parked items", extra={"fields": fields})

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from lib.db import Database
 from lib.imports import reports, statements
+from lib.imports.ending import Ended
 from lib.imports.ledger import Ledger, Progress
 from lib.imports.opening import find_open, import_of_key, open_import, remember_key
 from lib.imports.orders import FIRST_FILL, STALEST, TICK, Order
 from lib.imports.pace import Pace
-from lib.imports.running import Ended, Run
+from lib.imports.running import Run
 from lib.imports.stopping import Limits
 from lib.omdb import CallLimits, OmdbClient
 from lib.omdb_budget import STATEMENTS as BUDGET_STATEMENTS

@@ -40,21 +40,24 @@ class Limits:
 
 
 def notice_shutdown() -> None:
-    """Let runs notice SIGTERM, which the server keeps to itself; called on the event loop.
+    """Let runs notice SIGTERM and Ctrl-C, which the server keeps to itself.
 
-    The server waits for a request under way, but does not tell it to hurry. Its own signal handler
-    is installed after the fork, when this module is long imported; ours goes before it with the
-    first request. The loop runs in the main thread, which alone may install one.
+    The server waits for a request under way, but does not tell it to hurry. Its own signal handlers
+    are installed after the fork, when this module is long imported; ours go before them with the
+    first request. Called on the event loop, as that runs in the main thread, which alone may
+    install any.
     """
-    before = signal.getsignal(signal.SIGTERM)
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or getattr(before, "is_ours", False)
-        or before is signal.SIG_IGN
-    ):
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            _go_before_the_server(number)
+
+
+def _go_before_the_server(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    if getattr(before, "is_ours", False) or before is signal.SIG_IGN:
         return
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(_number: int, frame: FrameType | None) -> None:
         _terminated.set()
         if callable(before):
             before(number, frame)
@@ -63,4 +66,4 @@ def notice_shutdown() -> None:
             signal.raise_signal(number)
 
     stop.is_ours = True  # type: ignore[attr-defined]
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(number, stop)

@@ -190,8 +190,11 @@ def test_only_editors_see_imports_and_no_shared_cache_does(
 
 
 @pytest.mark.parametrize("query", ["", "id=0", "id=x", "id=1.0", "id=99999999999", "id=1&page=1"])
-def test_an_import_is_asked_for_by_its_number(client: httpx.Client, query: str) -> None:
-    assert client.get(f"/imports.get?{query}").status_code == 400
+def test_an_import_is_asked_for_by_its_number(
+    client: httpx.Client, authorization: Authorization, query: str
+) -> None:
+    answer = client.get(f"/imports.get?{query}", headers=authorization("editor"))
+    assert answer.status_code == 400
 
 
 def test_an_unknown_import_is_404(client: httpx.Client, authorization: Authorization) -> None:

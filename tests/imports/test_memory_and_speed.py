@@ -36,7 +36,7 @@ def peak_kb(database_url: str, omdb_url: str, *, queued: int, imported: int) -> 
     return peak
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes on Linux only")
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells it on Linux only")
 def test_memory_does_not_grow_with_what_is_queued(database: Database, database_url: str) -> None:
     with DemoOmdb([film(number) for number in range(IMPORTED + 500)], key=OMDB_KEY) as omdb:
         many = peak_kb(database_url, omdb.url, queued=100_000, imported=IMPORTED)

@@ -61,6 +61,7 @@ def test_a_quota_spent_half_way_stops_fails_nothing_and_resumes(
     assert rows(database, "select distinct attempts, losses, last_error from import_items") == [
         (0, 0, None)
     ]
+    change(database, "update omdb_budget set probe_at = now() + interval '1 second'")
     content = carry_out(importer, TICK)  # it waits for the first probe, which is refused as well
     assert len(films.calls) == 300 + refused + 1
     assert counts(content) == {"imported": 300, "pending": 700}
