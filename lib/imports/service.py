@@ -23,6 +23,7 @@ STATEMENTS: Final = (*statements.STATEMENTS, *reports.STATEMENTS, *BUDGET_STATEM
 # One try again for a connection that went stale; all else the ledger tries again, later.
 CALL_LIMITS: Final = CallLimits(attempts=2)
 _COUNTS: Final = (*statements.OUTCOMES, "pending")
+_RUN_NAMES: Final = {"pending": "put_back"}  # what is pending in all, the import tells
 _GO_ON: Final = frozenset({"finished", "retry_later", "others_working"})
 
 
@@ -101,7 +102,7 @@ class Importer:
             run = {
                 "stopped_by": done.last.stopped_by,
                 "seconds": done.last.seconds,
-                "items": done.states,
+                "items": {_RUN_NAMES.get(name, name): done.states[name] for name in done.states},
             }
         return content | {"run": run}
 
