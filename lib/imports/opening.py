@@ -33,6 +33,15 @@ _INSERT: Final = """
     on conflict (fingerprint) where state = 'open' do nothing
     returning id
 """
+# An import that is done but for titles to be asked about on another day stands in nobody's way: it
+# goes on by itself, and the same order makes a new one.
+_STEP_ASIDE: Final = """
+    update imports set fingerprint = fingerprint || ' ' || id
+    where fingerprint = :fingerprint and state = 'open' and not has_more and not exists (
+        select from import_items item
+        where item.import_id = imports.id and item.state in ('pending', 'leased')
+            and item.next_try_at <= now() + interval '1 hour')
+"""
 _SAME_ORDER: Final = "select id from imports where fingerprint = :fingerprint and state = 'open'"
 _INSERT_ITEMS: Final = """
     with listed as (
@@ -59,6 +68,7 @@ def open_import(database: "Database", order: Order, *, key: str | None, requeste
             known = _find_by_key(connection, key, order.fingerprint)
             if known is not None:
                 return known
+        connection.execute(text(_STEP_ASIDE), {"fingerprint": order.fingerprint})
         import_id = None
         while import_id is None:  # another may close the same order between the two statements
             import_id = _insert(connection, order, requested_by) or _find_same(connection, order)

@@ -192,6 +192,22 @@ def test_missing_data_is_asked_for_on_another_day_before_it_counts(
     assert (counts(content), content["errors"]) == ({"not_found": 1}, {error: 1})
 
 
+def test_what_waits_for_another_day_does_not_keep_an_order_from_being_repeated(
+    importer: Importer, films: DemoOmdb, database: Database
+) -> None:
+    films.overrides[ODD] = refusal("Error getting data.")
+    first = carry_out(importer, by_ids(ODD, GOOD))
+    second = carry_out(importer, by_ids(ODD, GOOD))
+
+    assert counts(first) == {"imported": 1, "pending": 1}
+    assert counts(second) == {"unchanged": 1, "pending": 1}
+    assert first["id"] != second["id"]
+    films.overrides.clear()
+    hurry(database)
+    carry_out(importer, TICK)
+    assert rows(database, "select distinct state from imports") == [("done",)]
+
+
 def test_missing_data_that_came_the_next_day_is_imported(
     importer: Importer, films: DemoOmdb, database: Database
 ) -> None:
