@@ -52,6 +52,8 @@ BodyRule = Literal["ignored", "optional", "required"]
 
 # Browsers and caches ask again each time and get 304; a shared cache may answer for half a minute.
 _CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
+# What only some may read is kept by nobody but its reader, who asks again each time, too.
+_CACHE_PRIVATE_READS: Final = "private, no-cache"
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
 _HEADERS_OF_READS: Final = {
     **_HEADERS,
@@ -120,6 +122,7 @@ def endpoint(
     members: Collection[str] = (),
     body: BodyRule = "ignored",
     largest_body: int = SMALL_BODY,
+    private: bool = False,
 ) -> Callable[[Handler], FrameworkHandler]:
     """Serve a handler under one method; HEAD comes with GET, OPTIONS with every method.
 
@@ -128,6 +131,7 @@ def endpoint(
         members: The names allowed in the body's JSON object.
         body: Whether a body is read, and whether there must be one.
         largest_body: In bytes.
+        private: Whether a read is only for some: no shared cache and no foreign page may have it.
     """
     rules = _Rules(
         method=method,
@@ -135,6 +139,7 @@ def endpoint(
         members=tuple(members),
         body=body,
         largest_body=largest_body,
+        private=private,
     )
 
     def decorate(handler: Handler) -> FrameworkHandler:
@@ -176,6 +181,11 @@ class _Rules:
     members: tuple[str, ...]
     body: BodyRule
     largest_body: int
+    private: bool
+
+    @property
+    def is_public_read(self) -> bool:
+        return self.is_read and not self.private
 
     @property
     def is_read(self) -> bool:
@@ -187,7 +197,7 @@ class _Rules:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return _HEADERS_OF_READS if self.is_read else _HEADERS
+        return _HEADERS_OF_READS if self.is_public_read else _HEADERS
 
 
 async def _request(
@@ -261,7 +271,7 @@ def _response(
         # sha256, as processors have instructions for it: 12 KB take half of blake2b's time.
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers["ETag"] = tag
-        headers["Cache-Control"] = _CACHE_READS
+        headers["Cache-Control"] = _CACHE_PRIVATE_READS if rules.private else _CACHE_READS
         if "if-none-match" in sent and _matches(sent["if-none-match"], tag):
             return Response(status_code=304, headers=headers)
     else:
@@ -319,7 +329,7 @@ def _headers(request: FrameworkRequest) -> dict[str, str]:
 
 
 def _preflight(rules: _Rules) -> dict[str, str]:
-    if not rules.is_read:
+    if not rules.is_public_read:
         return {}
     return {
         "Access-Control-Allow-Methods": rules.allow,

@@ -12,6 +12,7 @@ from typing import Final
 
 from lib.db import Database, Query, Rows, Statement
 from lib.errors import MovieNotFound
+from lib.merging import COLUMNS, assignments, differs
 from lib.movie import Movie, title_key
 
 ALTERNATIVES_LIMIT: Final = 50
@@ -126,54 +127,23 @@ DELETE: Final = Statement(
     repeatable=False, sql="delete from movies where imdb_id = :imdb_id returning imdb_id"
 )
 
-# Details that a source may leave out later: what is known then stays.
-_SCALARS: Final = (
-    "year", "rated", "released", "runtime_minutes", "plot", "awards", "poster_url",
-    "metascore", "imdb_rating", "imdb_votes", "box_office_usd", "total_seasons", "website",
-    "dvd_released", "production", "season", "episode", "series_id",
-)  # fmt: skip
-_LISTS: Final = ("genres", "directors", "writers", "actors", "languages", "countries")
-_COLUMNS: Final = (
-    "imdb_id", "title", "sort_key", "type", "year_end", "ratings", *_SCALARS, *_LISTS,
-)  # fmt: skip
-
-# Each source's newest rating; a source that is left out this time keeps its last one.
-_MERGED_RATINGS: Final = """(
-                select coalesce(json_agg(rating order by age, place), '[]') from (
-                    select value as rating, 1 as age, ordinality as place
-                    from json_array_elements(excluded.ratings) with ordinality
-                    union all
-                    select value, 2, ordinality
-                    from json_array_elements(movies.ratings) with ordinality
-                    where value ->> 'source' not in (
-                        select value ->> 'source' from json_array_elements(excluded.ratings))
-                ) merged)"""
-_MERGED: Final = ",\n            ".join(
-    [
-        *(f"{name} = excluded.{name}" for name in ("title", "sort_key", "type")),
-        *(f"{name} = coalesce(excluded.{name}, movies.{name})" for name in _SCALARS),
-        *(f"{name} = coalesce(nullif(excluded.{name}, '{{}}'), movies.{name})" for name in _LISTS),
-        # Both years come from one text: without an end after one with it, the series goes on.
-        (
-            "year_end = case when excluded.year is null then movies.year_end "
-            "else excluded.year_end end"
-        ),
-        f"ratings = {_MERGED_RATINGS}",
-        "fetched_at = excluded.fetched_at",
-    ]
-)
-
 # One parameter carries any number of movies, so that a batch costs one round trip as well.
 UPSERT: Final = Statement(
     repeatable=True,
     sql=f"""
         with written as (
-            insert into movies ({", ".join(_COLUMNS)})
-            select {", ".join(_COLUMNS)} from json_populate_recordset(null::movies, :movies::json)
+            insert into movies ({", ".join(COLUMNS)})
+            select {", ".join(COLUMNS)} from json_populate_recordset(null::movies, :movies::json)
             order by imdb_id
             on conflict (imdb_id) do update set
-            {_MERGED}
+            {assignments("excluded")},
+            fetched_at = excluded.fetched_at,
+            changed_at = case when {differs("excluded")} then now() else movies.changed_at end
             returning *, xmax = 0 as created
+        ), checked as (
+            update movie_checks
+            set checked_at = now(), due_at = movie_due_at(written.year, now())
+            from written where movie_checks.imdb_id = written.imdb_id and not written.created
         )
         select created, (select to_json(shown)::text from (select {_SHOWN}) shown) from written
     """,  # noqa: S608
@@ -273,7 +243,7 @@ def by_title(title: str, *, year: int | None) -> Query[Found]:
 
 def store(database: Database, movie: Movie) -> Stored:
     """Insert a movie or refresh it: what is known is never replaced by nothing."""
-    [[created, movie_json]] = database.run(UPSERT, movies=_as_records([movie]))
+    [[created, movie_json]] = database.run(UPSERT, movies=as_records([movie]))
     return Stored(movie_json=movie_json, created=created)
 
 
@@ -317,7 +287,8 @@ def _position(sort_key: str | None, imdb_id: str | None) -> Position | None:
     return Position(sort_key=sort_key, imdb_id=imdb_id)
 
 
-def _as_records(movies: Sequence[Movie]) -> str:
+def as_records(movies: Sequence[Movie]) -> str:
+    """Give movies as the JSON array that a statement makes rows of."""
     return json.dumps([_as_record(movie) for movie in movies], ensure_ascii=False, default=str)
 
 

@@ -25,6 +25,8 @@ ROUTES: Final[Mapping[str, str]] = MappingProxyType(
         "/movies.create": "movies_create",
         "/movies.delete": "movies_delete",
         "/movies.import": "movies_import",
+        "/imports.get": "imports_get",
+        "/imports.list": "imports_list",
         "/login": "login",
         "/brew-coffee": "brew_coffee",
         "/migrate": "migrate",

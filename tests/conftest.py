@@ -164,6 +164,7 @@ def environment(
         "DATABASE_URL": database_url,
         "OMDB_URL": worker_omdb.url,
         "OMDB_API_KEY": OMDB_KEY,
+        "OMDB_DAILY_BUDGET": "1000000",
         "TOKEN_PRIVATE_KEY": private_key_pem,
         "TOKEN_PUBLIC_KEYS": public_key_pem,
         "ADMIN_PASSWORD": ADMIN_PASSWORD,

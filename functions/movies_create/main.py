@@ -2,15 +2,16 @@
 
 import functions_framework.aio
 
-from lib import http, movies
+from lib import http, movies, omdb_budget
 from lib.asking import Wanted, parse_create_body
 from lib.db import Database
 from lib.omdb import OmdbClient
 from lib.settings import DatabaseSettings, OmdbSettings, require
 
-database = Database(require(DatabaseSettings), statements=[movies.UPSERT])
+settings = require(OmdbSettings)
+database = Database(require(DatabaseSettings), statements=[movies.UPSERT, *omdb_budget.STATEMENTS])
 database.warm_after_fork()
-omdb = OmdbClient(require(OmdbSettings))
+omdb = OmdbClient(settings, meter=omdb_budget.Budget(database, settings))
 
 
 @functions_framework.aio.http

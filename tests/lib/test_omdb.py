@@ -20,7 +20,7 @@ from lib.errors import (
     ServiceError,
 )
 from lib.omdb import CallLimits, MovieSource, OmdbClient
-from lib.omdb_answers import OmdbIdMalformed
+from lib.omdb_answers import OmdbAnswerUnreadable, OmdbIdMalformed
 from lib.settings import OmdbSettings, Secret
 from tests.lib.omdb_payloads import answer, hit, page, refusal
 
@@ -188,7 +188,7 @@ def test_after_the_last_attempt_the_fault_is_raised(
         ({"status": 429, "body": HTML}, OmdbUnavailable),
         ({"status": 200, "body": HTML}, OmdbUnavailable),
         ({"status": 204, "body": b""}, OmdbUnavailable),
-        ({"status": 200, "body": b"{"}, OmdbAnswerUnusable),
+        ({"status": 200, "body": b"{"}, OmdbAnswerUnreadable),
         ({"body": requests.ReadTimeout()}, OmdbTimeout),
         ({"body": requests.exceptions.ContentDecodingError()}, OmdbUnavailable),
     ],

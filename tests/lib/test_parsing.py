@@ -21,9 +21,9 @@ from lib.asking import (
     imdb_id_from_path,
     parse_create_body,
     parse_get_query,
-    parse_import_body,
 )
 from lib.errors import InvalidRequest, ServiceError, UnsupportedMediaType
+from lib.imports.orders import parse_import_body
 from lib.listing import Cursor, parse_list_query
 from lib.movie import title_key
 from lib.movies import Position
