@@ -6,23 +6,27 @@ first. It runs on the event loop; whatever may block there goes through `in_thre
 """
 
 import asyncio
-import contextvars
 import functools
-import hashlib
-import json
 import logging
-import os
-import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, ParamSpec, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as FrameworkRequest
 from starlette.responses import Response
 
 from lib import logs
+from lib.answers import (
+    Answer,
+    BodyRule,
+    Method,
+    Rules,
+    data,
+    error_answer,
+    preflight,
+    response,
+)
 from lib.errors import (
     BodyTooLarge,
     InternalError,
@@ -34,40 +38,16 @@ from lib.errors import (
 )
 from lib.logs import RequestContext
 from lib.parsing import check_json_content_type, parse_json_object, parse_query
-from lib.settings import BODY_TIMEOUT, HANDLER_THREADS, ServerSettings, require
+from lib.settings import BODY_TIMEOUT, ServerSettings, require
+from lib.threads import in_thread, once_at_a_time
+from lib.tracing import request_context
+
+__all__ = ["Answer", "Request", "data", "endpoint", "in_thread", "once_at_a_time"]
 
 log = logging.getLogger(__name__)
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-# They start with the first work, which comes after the server's fork.
-_threads: Final = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="work")
-
 SMALL_BODY: Final = 64 * 1024
 IMPORT_BODY: Final = 4 * 1024 * 1024
-
-Method = Literal["GET", "POST", "DELETE"]
-BodyRule = Literal["ignored", "optional", "required"]
-
-# Browsers and caches ask again each time and get 304; a shared cache may answer for half a minute.
-_CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
-# What only some may read is kept by nobody but its reader, who asks again each time, too.
-_CACHE_PRIVATE_READS: Final = "private, no-cache"
-_HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
-_HEADERS_OF_READS: Final = {
-    **_HEADERS,
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, Link, X-Request-Id",
-}
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
-# https://www.w3.org/TR/trace-context/#traceparent-header: ids of zeros are none, nor is version ff.
-_TRACEPARENT: Final = re.compile(
-    r"(?:(00)|(?!00|ff)[0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}"
-    r"(?(1)|(?:-.*)?)",
-    re.ASCII,
-)
-_CLOUD_TRACE: Final = re.compile(r"(?!0{32})([0-9a-f]{32})(?:/([0-9]{1,20}))?(?:;.*)?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,28 +71,8 @@ class Request:
     request_id: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What an endpoint answers: a JSON text, its status, and headers of its own."""
-
-    body: bytes = b""
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 Handler = Callable[[Request], Awaitable[Answer]]
 FrameworkHandler = Callable[[FrameworkRequest], Awaitable[Response]]
-
-
-def data(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    """Answer `{"data": value}`."""
-    return Answer(body=_json({"data": value}), status=status, headers=headers or {})
-
-
-async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do work that waits, for OMDb or a transaction, without holding up the event loop."""
-    run = functools.partial(contextvars.copy_context().run, work, *args, **kwargs)
-    return await asyncio.get_running_loop().run_in_executor(_threads, run)
 
 
 def endpoint(
@@ -133,7 +93,7 @@ def endpoint(
         largest_body: In bytes.
         private: Whether a read is only for some: no shared cache and no foreign page may have it.
     """
-    rules = _Rules(
+    rules = Rules(
         method=method,
         parameters=tuple(parameters),
         members=tuple(members),
@@ -167,41 +127,15 @@ def endpoint(
                     ),
                     context,
                 )
-            return _response(rules, answer, framework_request.method, headers, context)
+            return response(rules, answer, framework_request.method, headers, context)
 
         return serve
 
     return decorate
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Rules:
-    method: Method
-    parameters: tuple[str, ...]
-    members: tuple[str, ...]
-    body: BodyRule
-    largest_body: int
-    private: bool
-
-    @property
-    def is_public_read(self) -> bool:
-        return self.is_read and not self.private
-
-    @property
-    def is_read(self) -> bool:
-        return self.method == "GET"
-
-    @property
-    def allow(self) -> str:
-        return "GET, HEAD, OPTIONS" if self.is_read else f"{self.method}, OPTIONS"
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return _HEADERS_OF_READS if self.is_public_read else _HEADERS
-
-
 async def _request(
-    rules: _Rules,
+    rules: Rules,
     server: ServerSettings,
     framework_request: FrameworkRequest,
     headers: Mapping[str, str],
@@ -210,7 +144,7 @@ async def _request(
     scope = framework_request.scope
     method = scope["method"]
     if method == "OPTIONS":
-        return Answer(status=204, headers={"Allow": rules.allow, **_preflight(rules)})
+        return Answer(status=204, headers={"Allow": rules.allow, **preflight(rules)})
     if method != rules.method and not (method == "HEAD" and rules.is_read):
         raise MethodNotAllowed(
             f"{method} is not allowed here; allowed: {rules.allow}.", headers={"Allow": rules.allow}
@@ -227,7 +161,7 @@ async def _request(
 
 
 async def _body(
-    rules: _Rules, request: FrameworkRequest, headers: Mapping[str, str]
+    rules: Rules, request: FrameworkRequest, headers: Mapping[str, str]
 ) -> dict[str, Any]:
     sent = await _read(request, headers.get("content-length", ""), rules.largest_body)
     if not sent and rules.body == "optional":
@@ -262,56 +196,6 @@ async def _read(request: FrameworkRequest, declared: str, largest: int) -> bytes
     return bytes(received)
 
 
-def _response(
-    rules: _Rules, answer: Answer, method: str, sent: Mapping[str, str], context: RequestContext
-) -> Response:
-    body, status = answer.body, answer.status
-    headers = {"X-Request-Id": context.request_id, **rules.headers, **answer.headers}
-    if rules.is_read and status == 200:  # noqa: PLR2004
-        # sha256, as processors have instructions for it: 12 KB take half of blake2b's time.
-        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        headers["ETag"] = tag
-        headers["Cache-Control"] = _CACHE_PRIVATE_READS if rules.private else _CACHE_READS
-        if "if-none-match" in sent and _matches(sent["if-none-match"], tag):
-            return Response(status_code=304, headers=headers)
-    else:
-        headers.setdefault("Cache-Control", "no-store")
-    if not body:
-        return Response(status_code=status, headers=headers)
-    headers["Content-Length"] = str(len(body))
-    headers["Content-Type"] = "application/json"
-    return Response(b"" if method == "HEAD" else body, status_code=status, headers=headers)
-
-
-def error_answer(error: ServiceError, context: RequestContext) -> Answer:
-    """Tell a fault in the one shape that all have."""
-    content: dict[str, object] = {
-        "code": error.code,
-        "message": error.message,
-        "request_id": context.request_id,
-    }
-    if error.fields:
-        content["fields"] = error.fields
-    return Answer(status=error.status, body=_json({"error": content}), headers=error.headers)
-
-
-def request_context(headers: Mapping[str, str]) -> RequestContext:
-    """Name the request: as its caller does, else by its trace, else by chance.
-
-    Args:
-        headers: Names in lower case.
-    """
-    trace = span = None
-    if found := _TRACEPARENT.fullmatch(headers.get("traceparent", "")):
-        trace, span = found[2], found[3]
-    elif found := _CLOUD_TRACE.fullmatch(headers.get("x-cloud-trace-context", "")):
-        trace = found[1]
-        span = f"{int(found[2]) % 2**64:016x}" if found[2] else None
-    sent = headers.get("x-request-id", "")
-    request_id = sent if _REQUEST_ID.fullmatch(sent) else trace or os.urandom(16).hex()
-    return RequestContext(request_id=request_id, trace=trace, span=span)
-
-
 def _client_address(request: FrameworkRequest, headers: Mapping[str, str], proxies: int) -> str:
     if proxies:
         hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",")]
@@ -326,22 +210,3 @@ def _headers(request: FrameworkRequest) -> dict[str, str]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
-
-
-def _preflight(rules: _Rules) -> dict[str, str]:
-    if not rules.is_public_read:
-        return {}
-    return {
-        "Access-Control-Allow-Methods": rules.allow,
-        "Access-Control-Allow-Headers": "If-None-Match, X-Request-Id",
-        "Access-Control-Max-Age": "86400",
-    }
-
-
-def _matches(sent: str, tag: str) -> bool:
-    candidates = {part.strip().removeprefix("W/") for part in sent.split(",")}
-    return tag in candidates or "*" in candidates
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

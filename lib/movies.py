@@ -6,6 +6,7 @@ less than turning rows into objects and objects into JSON.
 
 import dataclasses
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,8 @@ from lib.db import Database, Query, Rows, Statement
 from lib.errors import MovieNotFound
 from lib.merging import COLUMNS, assignments, differs
 from lib.movie import Movie, title_key
+
+log = logging.getLogger(__name__)
 
 ALTERNATIVES_LIMIT: Final = 50
 
@@ -244,15 +247,22 @@ def by_title(title: str, *, year: int | None) -> Query[Found]:
 def store(database: Database, movie: Movie) -> Stored:
     """Insert a movie or refresh it: what is known is never replaced by nothing."""
     [[created, movie_json]] = database.run(UPSERT, movies=as_records([movie]))
+    fields = {"imdb_id": movie.imdb_id, "created": created}
+    log.info("movie stored", extra={"fields": fields})
     return Stored(movie_json=movie_json, created=created)
 
 
-def deletion(imdb_id: str) -> Query[None]:
-    """Ask to delete a movie; without one (any more) the answer is `MovieNotFound`."""
+def deletion(imdb_id: str, *, user_id: int) -> Query[None]:
+    """Ask to delete a movie; without one (any more) the answer is `MovieNotFound`.
+
+    Args:
+        user_id: Who deletes it, for the log.
+    """
 
     def read(rows: Rows) -> None:
         if not rows:
             raise _no_movie(imdb_id)
+        log.info("movie deleted", extra={"fields": {"imdb_id": imdb_id, "user_id": user_id}})
 
     return Query(statement=DELETE, values={"imdb_id": imdb_id}, read=read)
 

@@ -4,6 +4,7 @@ No other module reads an environment variable. A function asks at start for just
 uses (`require(DatabaseSettings)`), so that one never needs another's secrets.
 """
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ BODY_TIMEOUT = 10.0  # receiving a request's body
 
 # In characters: the least that ASVS 5.0 (6.2.1) allows; it advises 15. A throttle slows guessing.
 PASSWORD_LENGTH = 8
+_IDENTIFIER_BYTES = 63  # what Postgres keeps of a name
 
 
 class SettingsError(ValueError):
@@ -252,6 +254,33 @@ class AdminSettings:
             username=_text(env, "ADMIN_USERNAME", "admin"),
             password=Secret(password) if password else None,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantSettings:
+    """Which database user each deployed function logs in as; None where roles are not used."""
+
+    members: Mapping[str, str] | None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read `DATABASE_GRANTS`, a JSON object: {"movies_list": "movies-list@project.iam"}."""
+        text = env.get("DATABASE_GRANTS")
+        if text is None:
+            return cls(members=None)
+        try:
+            members = json.loads(text)
+        except ValueError:
+            members = None
+        if not isinstance(members, dict) or not all(
+            isinstance(user, str) and 1 <= len(user.encode()) <= _IDENTIFIER_BYTES
+            for user in members.values()
+        ):
+            raise SettingsError(
+                f"DATABASE_GRANTS is {text[:200]!r}: expected a JSON object of database users by "
+                'function, such as {"movies_list": "movies-list@project.iam"}'
+            )
+        return cls(members=members)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lib.answers import data, error_answer
 from lib.errors import NotFound
-from lib.http import data, error_answer, request_context
+from lib.tracing import request_context
 from local.failure import Failure
 
 ROUTES: Final[Mapping[str, str]] = MappingProxyType(

@@ -3,7 +3,13 @@
 from lib.db import Database
 from lib.errors import ServiceError
 from lib.migrations.runner import Migrated, migrate
-from lib.settings import AdminSettings, DatabaseSettings, SettingsError, require
+from lib.settings import (
+    AdminSettings,
+    DatabaseSettings,
+    GrantSettings,
+    SettingsError,
+    require,
+)
 from local.environment import Environment, keep_password, prepared
 from local.failure import Failure
 
@@ -27,9 +33,10 @@ def bring_up_to_date(environment: Environment) -> Migrated:
         Failure: The database cannot be migrated.
     """
     admin = require(AdminSettings, environment.variables)
+    grants = require(GrantSettings, environment.variables).members
     database = Database(require(DatabaseSettings, environment.variables), transactions=True)
     try:
-        migrated = migrate(database, admin)
+        migrated = migrate(database, admin, grants=grants)
     except (ServiceError, SettingsError) as error:
         raise Failure(f"the database cannot be migrated: {error}{_cause(error)}") from error
     finally:

@@ -7,9 +7,10 @@ import functions_framework.aio
 from lib import http
 from lib.db import Database
 from lib.migrations.runner import migrate as bring_up_to_date
-from lib.settings import AdminSettings, DatabaseSettings, require
+from lib.settings import AdminSettings, DatabaseSettings, GrantSettings, require
 
 admin = require(AdminSettings)
+grants = require(GrantSettings).members
 database = Database(require(DatabaseSettings), transactions=True)
 
 
@@ -17,4 +18,5 @@ database = Database(require(DatabaseSettings), transactions=True)
 @http.endpoint("POST", body="optional")
 async def migrate(_: http.Request) -> http.Answer:
     """Answer which revision the database had and which it has."""
-    return http.data(dataclasses.asdict(await http.in_thread(bring_up_to_date, database, admin)))
+    migrated = await http.in_thread(bring_up_to_date, database, admin, grants=grants)
+    return http.data(dataclasses.asdict(migrated))

@@ -5,6 +5,7 @@ import functions_framework.aio
 from lib import http, movies, omdb_budget
 from lib.asking import Wanted, parse_create_body
 from lib.db import Database
+from lib.movie import Movie
 from lib.omdb import OmdbClient
 from lib.settings import DatabaseSettings, OmdbSettings, require
 
@@ -18,14 +19,14 @@ omdb = OmdbClient(settings, meter=omdb_budget.Budget(database, settings))
 @http.endpoint("POST", members=("title", "year", "imdb_id"), body="required")
 async def movies_create(request: http.Request) -> http.Answer:
     """Answer 201 with a movie that is new, 200 with one that was there and is now refreshed."""
-    stored = await http.in_thread(fetch_and_store, parse_create_body(request.body))
+    wanted = parse_create_body(request.body)
+    movie = await http.once_at_a_time(wanted, lambda: fetch(wanted))
+    stored = await http.in_thread(movies.store, database, movie)
     return http.Answer(status=201 if stored.created else 200, body=stored.as_body())
 
 
-def fetch_and_store(wanted: Wanted) -> movies.Stored:
-    """Ask OMDb and keep what it says."""
+def fetch(wanted: Wanted) -> Movie:
+    """Ask OMDb for the movie that the caller means."""
     if wanted.imdb_id is not None:
-        movie = omdb.by_id(wanted.imdb_id)
-    else:
-        movie = omdb.by_title(wanted.title, year=wanted.year)
-    return movies.store(database, movie)
+        return omdb.by_id(wanted.imdb_id)
+    return omdb.by_title(wanted.title, year=wanted.year)

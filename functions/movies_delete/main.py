@@ -20,5 +20,5 @@ async def movies_delete(request: http.Request) -> http.Answer:
     claims = verifier.verify_header(request.headers.get("authorization"))
     imdb_id = imdb_id_from_path(request.path)
     await database.ask(access.permission(claims, roles=("editor", "admin")))
-    await database.ask(movies.deletion(imdb_id))
+    await database.ask(movies.deletion(imdb_id, user_id=claims.user_id))
     return http.Answer(status=204)

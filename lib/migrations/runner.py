@@ -4,6 +4,7 @@ Everything happens in one transaction under an advisory lock: a second runner wa
 nothing left to do; a failure leaves the schema as it was.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from lib.accounts import ensure_first_admin
+from lib.database_roles import grant_rights
 from lib.db import Database
 from lib.settings import AdminSettings
 
@@ -33,10 +35,17 @@ class Migrated:
     admin_created: bool
 
 
-def migrate(database: Database, admin: AdminSettings, *, revision: str = NEWEST) -> Migrated:
+def migrate(
+    database: Database,
+    admin: AdminSettings,
+    *,
+    grants: Mapping[str, str] | None = None,
+    revision: str = NEWEST,
+) -> Migrated:
     """Bring the schema to a revision and, where there is no user yet, make the first administrator.
 
     Args:
+        grants: Function -> the database user it logs in as; None to leave roles alone.
         revision: "head", a revision's id, or "base" for a database without any of our tables.
 
     Raises:
@@ -52,6 +61,8 @@ def migrate(database: Database, admin: AdminSettings, *, revision: str = NEWEST)
         before = _revision(connection)
         _run(connection, revision)
         after = _revision(connection)
+        if grants is not None and after is not None:
+            grant_rights(connection, grants)
         admin_created = after is not None and ensure_first_admin(connection, admin)
     return Migrated(before=before, after=after, admin_created=admin_created)
 

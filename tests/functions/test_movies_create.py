@@ -84,6 +84,21 @@ def test_racing_creates_of_one_film_make_one_row(client: httpx.Client) -> None:
     assert client.get("/movies.list").json()["pagination"]["total_records"] == 1
 
 
+def test_creates_of_one_film_at_once_share_one_call_to_omdb(
+    client: httpx.Client, omdb: DemoOmdb
+) -> None:
+    omdb.latency = 0.5
+
+    def create(_: int) -> int:
+        return client.post("/movies.create", json={"title": "Casablanca"}).status_code
+
+    with ThreadPoolExecutor(50) as threads:
+        statuses = sorted(threads.map(create, range(50)))
+
+    assert statuses == [200] * 49 + [201]
+    assert len(omdb.calls) <= 2
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "code"),
     [

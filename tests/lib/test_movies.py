@@ -113,10 +113,10 @@ def test_the_total_follows_every_kind_of_write(database: Database) -> None:
         totals.append(total(database))
     movies.store(database, Movie(imdb_id="tt0000000", title="B", type="movie"))
     totals.append(total(database))
-    database.answer(movies.deletion("tt0000001"))
+    database.answer(movies.deletion("tt0000001", user_id=1))
     totals.append(total(database))
     with pytest.raises(MovieNotFound):
-        database.answer(movies.deletion("tt0000001"))
+        database.answer(movies.deletion("tt0000001", user_id=1))
     totals.append(total(database))
     with database.begin() as connection:
         connection.execute(text("truncate movies"))
@@ -129,7 +129,7 @@ def test_the_total_is_right_after_racing_writes(database: Database) -> None:
     def write(number: int) -> None:
         movies.store(database, Movie(imdb_id=f"tt{number % 30:07}", title="A", type="movie"))
         if number % 3 == 0:
-            database.answer(movies.deletion(f"tt{number % 30:07}"))
+            database.answer(movies.deletion(f"tt{number % 30:07}", user_id=1))
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(30)))

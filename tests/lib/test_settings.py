@@ -5,6 +5,7 @@ import pytest
 from lib.settings import (
     AdminSettings,
     DatabaseSettings,
+    GrantSettings,
     Group,
     ImportSettings,
     OmdbSettings,
@@ -104,6 +105,9 @@ def test_line_ends_of_a_key_may_be_written_as_two_characters(private_key_pem: st
         (VerifyingSettings, "TOKEN_PUBLIC_KEYS", None),
         (VerifyingSettings, "TOKEN_PUBLIC_KEYS", "a key"),
         (AdminSettings, "ADMIN_USERNAME", " "),
+        (GrantSettings, "DATABASE_GRANTS", ""),
+        (GrantSettings, "DATABASE_GRANTS", "[]"),
+        (GrantSettings, "DATABASE_GRANTS", '{"movies_list": 1}'),
         (ServerSettings, "LOG_LEVEL", "verbose"),
         (ServerSettings, "TRUSTED_PROXIES", "-1"),
     ],
