@@ -28,6 +28,8 @@ locals {
 }
 
 resource "google_sql_database_instance" "main" {
+  #checkov:skip=CKV_GCP_14:Backups are a variable, on by default; high availability and point-in-time recovery demand them
+  #checkov:skip=CKV_GCP_79:Postgres 18 is newer than the check
   #checkov:skip=CKV_GCP_57:Statements hold their parameters, which belong in no log; query insights shows the slow ones
   #checkov:skip=CKV_GCP_60:Without private_network there is a public address, but no network is authorised: only the connector gets in
   #checkov:skip=CKV2_GCP_20:This is Postgres, whose point-in-time recovery is a setting of its own

@@ -19,6 +19,22 @@ locals {
       secrets       = []
       settings      = []
     }
+    imports_get = {
+      database_role = "imports_get"
+      invoker       = "public" # and for editors only, as their token shows
+      probe         = { path = "/imports.get", statuses = [400, 401] }
+      route         = "/imports.get"
+      secrets       = []
+      settings      = ["database", "verifying"]
+    }
+    imports_list = {
+      database_role = "imports_list"
+      invoker       = "public"
+      probe         = { path = "/imports.list", statuses = [401] }
+      route         = "/imports.list"
+      secrets       = []
+      settings      = ["database", "verifying"]
+    }
     login = {
       database_role = "login"
       invoker       = "public"
@@ -166,7 +182,7 @@ module "function" {
   ingress          = var.domain != null && each.value.is_public ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL"
   invoker          = local.invokers[each.value.invoker]
   name             = each.key
-  network          = one(google_compute_subnetwork.functions[*].id)
+  network          = one(google_compute_subnetwork.functions[*].name)
   project_id       = var.project_id
   region           = var.region
   secrets          = { for variable in each.value.secrets : variable => local.secrets[variable] }

@@ -8,15 +8,23 @@ locals {
       where    = []
     }
     import_ended = {
-      messages = ["import ended"]
+      messages = ["import run ended"]
+      where    = []
+    }
+    import_parked = {
+      messages = ["import item parked"]
+      where    = []
+    }
+    import_stalled = {
+      messages = ["import stalled"]
+      where    = []
+    }
+    import_stopped_by_quota = {
+      messages = ["import stopped by quota"]
       where    = []
     }
     login_throttled = {
       messages = ["login throttled"]
-      where    = []
-    }
-    not_imported = {
-      messages = ["not imported"]
       where    = []
     }
     omdb_failed = {
@@ -32,7 +40,7 @@ locals {
       where    = ["jsonPayload.error_class=\"OmdbQuotaExceeded\""]
     }
     unforeseen_fault = {
-      messages = ["unforeseen fault"]
+      messages = ["unforeseen fault", "unforeseen fault of a fetch"]
       where    = []
     }
     unusable_password_hash = {

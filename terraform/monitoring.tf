@@ -112,13 +112,19 @@ locals {
     },
     {
       for name, alert in {
-        import_failing = {
-          title    = "The import cannot import movies"
+        import_parked = {
+          title    = "The import gives up on many movies"
           lasts    = "0s"
-          query    = "sum(increase(${local._log_metric.not_imported}[1h])) > 100"
+          query    = "sum(increase(${local._log_metric.import_parked}[1h])) > 20"
           severity = "WARNING"
         }
-        # Without a line, a counter has no series to be zero.
+        import_stalled = {
+          title    = "The import waits for OMDb, run after run"
+          lasts    = "0s"
+          query    = "sum(increase(${local._log_metric.import_stalled}[${var.import_silence_hours}h])) > 2"
+          severity = "WARNING"
+        }
+        # Without a line, a counter has no series that could be zero.
         import_stopped = {
           title    = "No import has ended for hours"
           lasts    = "600s"

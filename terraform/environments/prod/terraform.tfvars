@@ -13,6 +13,8 @@ database = {
 }
 
 function_sizes = {
+  imports_get   = { max_instances = 2 }
+  imports_list  = { max_instances = 2 }
   login         = { max_instances = 4 }
   movies_create = { max_instances = 4 }
   movies_delete = { max_instances = 2 }

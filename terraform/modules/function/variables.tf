@@ -52,7 +52,7 @@ variable "name" {
 }
 
 variable "network" {
-  description = "The subnet through which private addresses are reached; null for none"
+  description = "Name of the subnet through which private addresses are reached; null for none"
   type        = string
   default     = null
 }
