@@ -11,7 +11,7 @@ locals {
     "07 Database connections"            = "sum(cloudsql_googleapis_com:database_postgresql_num_backends{${local._database}})"
     "08 Database CPU"                    = "avg(cloudsql_googleapis_com:database_cpu_utilization{${local._database}})"
     "09 Database disk (bytes)"           = "max(cloudsql_googleapis_com:database_disk_bytes_used{${local._database}})"
-    "10 Imports: runs, movies given up"  = "label_replace(sum(increase(${local._log_metric.import_ended}[1h])), \"what\", \"runs\", \"\", \"\") or label_replace(sum(increase(${local._log_metric.import_parked}[1h])), \"what\", \"given up\", \"\", \"\")"
+    "10 Imports: runs, movies given up"  = "label_replace(sum(increase(${local._log_metric.import_ended}[1h])), \"what\", \"runs\", \"\", \"\") or label_replace(sum(increase(${local._log_metric.import_parked}[1h])), \"what\", \"given up\", \"\", \"\") or label_replace(sum(increase(${local._log_metric.import_stopped_by_quota}[1h])), \"what\", \"stopped by quota\", \"\", \"\")"
     "11 OMDb: failed calls, spent quota" = "label_replace(sum(increase(${local._log_metric.omdb_failed}[1h])), \"what\", \"failed\", \"\", \"\") or label_replace(sum(increase(${local._log_metric.omdb_quota_spent}[1h])), \"what\", \"quota spent\", \"\", \"\")"
     "12 Logins that were told to wait"   = "sum(increase(${local._log_metric.login_throttled}[1h]))"
   }
