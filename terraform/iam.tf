@@ -64,12 +64,11 @@ locals {
     var.domain == null ? [] : ["roles/compute.loadBalancerAdmin", "roles/compute.securityAdmin"],
   ))
 
-  # The roles that the deployer may hand out in the project: those that this configuration does.
-  granted_roles = sort(distinct(concat(
-    ["roles/cloudsql.client", "roles/cloudsql.instanceUser", "roles/resourcemanager.projectIamAdmin"],
-    ["roles/logging.logWriter", "roles/storage.objectViewer"],
-    tolist(local.deployer_roles),
-  )))
+  # The roles that the deployer may hand out in the project: those of the functions and of their
+  # build. Its own are not among them, so that it cannot widen what it may do: a person does that.
+  granted_roles = sort(distinct([
+    for member in concat(values(google_project_iam_member.build), values(google_project_iam_member.database)) : member.role
+  ]))
 
   # Whom the deployer may let a resource run as.
   deployed_accounts = merge(
@@ -117,7 +116,7 @@ resource "google_project_iam_member" "deployer_grants" {
 
   condition {
     title       = "only-roles-of-this-service"
-    description = "May hand out what this configuration hands out, and so neither Owner nor Editor"
+    description = "May hand out what functions and their build need, and nothing of its own"
     expression = format(
       "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([%s])",
       join(", ", [for role in local.granted_roles : "'${role}'"]),

@@ -85,8 +85,8 @@ run "the_pipeline_is_neither_owner_nor_editor" {
   }
 
   assert {
-    condition     = strcontains(google_project_iam_member.deployer_grants.condition[0].expression, "hasOnly([") && !strcontains(google_project_iam_member.deployer_grants.condition[0].expression, "roles/owner") && !strcontains(google_project_iam_member.deployer_grants.condition[0].expression, "roles/editor")
-    error_message = "The deployer may hand out roles without a bound"
+    condition     = google_project_iam_member.deployer_grants.condition[0].expression == "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly(['roles/cloudsql.client', 'roles/cloudsql.instanceUser', 'roles/logging.logWriter', 'roles/storage.objectViewer'])"
+    error_message = "The deployer may hand out other roles: ${google_project_iam_member.deployer_grants.condition[0].expression}"
   }
 }
 
