@@ -91,9 +91,18 @@ class Terraform:
 
 @pytest.fixture
 def terraform(tmp_path: Path) -> Iterator[Terraform]:
-    terraform = Terraform(tmp_path)
+    yield Terraform(tmp_path)
+    shutil.rmtree(tmp_path / "terraform")
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
+    """Give the dev environment as an apply leaves it; a test plans, but applies nothing."""
+    terraform = Terraform(tmp_path_factory.mktemp("applied"))
+    terraform.plan("dev")
+    terraform.run("apply", "-input=false", "movies.tfplan")
     yield terraform
-    shutil.rmtree(tmp_path / "terraform" / ".terraform", ignore_errors=True)
+    shutil.rmtree(terraform.root / "terraform")
 
 
 def test_its_own_tests_pass(terraform: Terraform) -> None:
@@ -152,37 +161,32 @@ def test_a_plan_beyond_the_connection_budget_fails_and_says_by_how_much(
 
 @pretended
 def test_a_change_deploys_just_what_ships_it_and_going_back_brings_the_very_same_zip(
-    terraform: Terraform,
+    applied: Terraform,
 ) -> None:
-    terraform.plan("dev")
-    terraform.run("apply", "-input=false", "movies.tfplan")
-
     def objects() -> set[str]:
-        return {address for address in terraform.changed() if "storage_bucket_object" in address}
+        return {address for address in applied.changed() if "storage_bucket_object" in address}
 
-    main = terraform.root / "functions" / "movies_list" / "main.py"
+    main = applied.root / "functions" / "movies_list" / "main.py"
     before = main.read_text(encoding="utf-8")
     main.write_text(before + "\n# changed\n", encoding="utf-8")
-    terraform.plan("dev")
+    applied.plan("dev")
     assert objects() == {'module.function["movies_list"].google_storage_bucket_object.main'}
 
     main.write_text(before, encoding="utf-8")
-    migration = terraform.root / "lib" / "migrations" / "runner.py"
+    migration = applied.root / "lib" / "migrations" / "runner.py"
     kept = migration.read_text(encoding="utf-8")
     migration.write_text(kept + "\n# changed\n", encoding="utf-8")
-    terraform.plan("dev")
+    applied.plan("dev")
     assert objects() == {'module.function["migrate"].google_storage_bucket_object.main'}
 
     migration.write_text(kept, encoding="utf-8")
-    assert terraform.plan("dev").returncode == NO_CHANGE
+    assert applied.plan("dev").returncode == NO_CHANGE
 
 
 @pretended
-def test_a_rotation_replaces_no_key_that_is_in_use(terraform: Terraform) -> None:
-    terraform.plan("dev")
-    terraform.run("apply", "-input=false", "movies.tfplan")
-    terraform.plan("dev", "-var", "token_key_generation=2")
-    keys = {address for address in terraform.changed() if "secret_version.token_" in address}
+def test_a_rotation_replaces_no_key_that_is_in_use(applied: Terraform) -> None:
+    applied.plan("dev", "-var", "token_key_generation=2")
+    keys = {address for address in applied.changed() if "secret_version.token_" in address}
     assert keys == {
         'google_secret_manager_secret_version.token_private_key["3"]',
         'google_secret_manager_secret_version.token_public_key["3"]',
