@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
-from lib.db import Database, Statement
+from lib.db import Database, Query, Rows, Statement, Values
 from lib.errors import Forbidden
 from lib.roles import ROLES
-from lib.tokens import LEEWAY_SECONDS, Claims, Verifier, bearer_token, invalid_token
+from lib.tokens import LEEWAY_SECONDS, Claims, invalid_token
 
 _ROLE_IN_SESSION: Final = Statement(
     repeatable=True,
@@ -22,31 +22,32 @@ AUTHORIZING: Final = (_ROLE_IN_SESSION,)
 LOGGING_OUT: Final = (_END_SESSION,)
 
 
-def authorize(
-    database: Database, verifier: Verifier, authorization: str | None, *, roles: Collection[str]
-) -> Claims:
-    """Give what the caller's token says, with the role that its user has now.
+def permission(claims: Claims, *, roles: Collection[str]) -> Query[Claims]:
+    """Ask whether a token's session still lives, and whether its user's present role allows this.
 
-    Without a valid token the database is not asked. One query then tells whether the session still
-    lives, as a token is valid for a quarter of an hour and a dismissed editor should not be. The
-    database must have been made with the statements of `AUTHORIZING`.
+    A token is valid for a quarter of an hour, and a dismissed editor should not be. The answer is
+    the claims with the role that the user has now, or `Unauthorized` or `Forbidden`. The database
+    must have been made with the statements of `AUTHORIZING`.
 
-    Raises:
-        Unauthorized: There is no token, it is not valid, or its session has ended.
-        Forbidden: The user has another role.
+    Args:
+        claims: What a valid token says; see `Verifier.verify_header`.
+        roles: Those that are allowed.
     """
-    claims = verifier.verify(bearer_token(authorization))
-    rows = database.run(_ROLE_IN_SESSION, jti=claims.jti, user_id=claims.user_id)
-    if not rows:
-        raise invalid_token()
-    role = str(rows[0][0])
-    if role not in roles:
-        allowed = " or ".join(known for known in ROLES if known in roles)
-        raise Forbidden(
-            f"This needs the role {allowed}; yours is {role}.",
-            headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
-        )
-    return replace(claims, role=role)
+
+    def read(rows: Rows) -> Claims:
+        if not rows:
+            raise invalid_token()
+        role = str(rows[0][0])
+        if role not in roles:
+            allowed = " or ".join(known for known in ROLES if known in roles)
+            raise Forbidden(
+                f"This needs the role {allowed}; yours is {role}.",
+                headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+            )
+        return replace(claims, role=role)
+
+    values: Values = {"jti": claims.jti, "user_id": claims.user_id}
+    return Query(statement=_ROLE_IN_SESSION, values=values, read=read)
 
 
 def logout(database: Database, jti: str) -> None:

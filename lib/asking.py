@@ -9,7 +9,6 @@ from lib.errors import InvalidRequest
 from lib.movie import FIRST_YEAR, IMDB_ID, LAST_YEAR, TITLE_LENGTH
 from lib.parsing import integer_member, integer_parameter, text_member
 
-MOST_IDS: Final = 100_000
 _ID_RULE: Final = "must be an IMDb id: tt and 7 to 10 digits, such as tt0111161"
 
 
@@ -67,12 +66,3 @@ def _wanted(given: Mapping[str, Any], year: int | None) -> Wanted:
         return Wanted(imdb_id=checked_id(given["imdb_id"]))
     title = text_member(given, "title", longest=TITLE_LENGTH)
     return Wanted(title=re.sub(r"\s+", " ", title or "").strip(), year=year)
-
-
-def parse_import_body(body: Mapping[str, Any]) -> list[str]:
-    """Read the body of `movies.import`; without ids the list is empty."""
-    given = body.get("imdb_ids", [])
-    if not isinstance(given, list) or len(given) > MOST_IDS or ("imdb_ids" in body and not given):
-        rule = f"must be a list of 1 to {MOST_IDS:,} IMDb ids"
-        raise InvalidRequest(f"imdb_ids {rule}.", fields={"imdb_ids": rule})
-    return [checked_id(imdb_id) for imdb_id in given]

@@ -6,6 +6,7 @@
     │   └── InvalidCredentials    401 INVALID_CREDENTIALS
     ├── Forbidden                 403 FORBIDDEN
     ├── NotFound                  404 NOT_FOUND
+    │   ├── ImportNotFound        404 IMPORT_NOT_FOUND
     │   ├── MovieNotFound         404 MOVIE_NOT_FOUND
     │   └── OmdbMovieNotFound     404 OMDB_MOVIE_NOT_FOUND
     ├── MethodNotAllowed          405 METHOD_NOT_ALLOWED
@@ -13,6 +14,7 @@
     ├── BodyTooLarge              413 BODY_TOO_LARGE
     ├── UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
     ├── ImATeapot                 418 IM_A_TEAPOT
+    ├── IdempotencyKeyReused      422 IDEMPOTENCY_KEY_REUSED
     ├── TooManyAttempts           429 TOO_MANY_ATTEMPTS
     ├── InternalError             500 INTERNAL_ERROR
     ├── OmdbUnavailable           502 OMDB_UNAVAILABLE
@@ -84,6 +86,12 @@ class NotFound(ServiceError):
     status, code = 404, "NOT_FOUND"
 
 
+class ImportNotFound(NotFound):
+    """There was no import of this id."""
+
+    code = "IMPORT_NOT_FOUND"
+
+
 class MovieNotFound(NotFound):
     """The catalogue holds no such movie."""
 
@@ -124,6 +132,12 @@ class ImATeapot(ServiceError):
     """Coffee was asked of a teapot (RFC 2324, section 2.3.2)."""
 
     status, code = 418, "IM_A_TEAPOT"
+
+
+class IdempotencyKeyReused(ServiceError):
+    """The key of this request belongs to another request."""
+
+    status, code = 422, "IDEMPOTENCY_KEY_REUSED"
 
 
 class _RetryLater(ServiceError):

@@ -1,8 +1,8 @@
 """From a request to values, from values to an answer, and from any fault to one shape of error.
 
-An endpoint is a plain function from `Request` to `Answer`; `endpoint` turns it into what the
+An endpoint is an async function from `Request` to `Answer`; `endpoint` turns it into what the
 functions framework serves. What can be refused without it (method, size, type, syntax) is refused
-on the event loop; the function itself runs in a thread, as it waits for the database and for OMDb.
+first. It runs on the event loop; whatever may block there goes through `in_thread`.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, ParamSpec, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as FrameworkRequest
@@ -38,6 +38,12 @@ from lib.settings import BODY_TIMEOUT, HANDLER_THREADS, ServerSettings, require
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# They start with the first work, which comes after the server's fork.
+_threads: Final = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="work")
+
 SMALL_BODY: Final = 64 * 1024
 IMPORT_BODY: Final = 4 * 1024 * 1024
 
@@ -46,6 +52,8 @@ BodyRule = Literal["ignored", "optional", "required"]
 
 # Browsers and caches ask again each time and get 304; a shared cache may answer for half a minute.
 _CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
+# What only some may read is kept by nobody but its reader, who asks again each time, too.
+_CACHE_PRIVATE_READS: Final = "private, no-cache"
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
 _HEADERS_OF_READS: Final = {
     **_HEADERS,
@@ -53,8 +61,13 @@ _HEADERS_OF_READS: Final = {
     "Access-Control-Expose-Headers": "ETag, Link, X-Request-Id",
 }
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*", re.ASCII)
-_CLOUD_TRACE: Final = re.compile(r"([0-9a-f]{32})(?:/([0-9]{1,20}))?(?:;.*)?", re.ASCII)
+# https://www.w3.org/TR/trace-context/#traceparent-header: ids of zeros are none, nor is version ff.
+_TRACEPARENT: Final = re.compile(
+    r"(?:(00)|(?!00|ff)[0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}"
+    r"(?(1)|(?:-.*)?)",
+    re.ASCII,
+)
+_CLOUD_TRACE: Final = re.compile(r"(?!0{32})([0-9a-f]{32})(?:/([0-9]{1,20}))?(?:;.*)?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,13 +100,19 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Request], Answer]
+Handler = Callable[[Request], Awaitable[Answer]]
 FrameworkHandler = Callable[[FrameworkRequest], Awaitable[Response]]
 
 
 def data(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """Answer `{"data": value}`."""
     return Answer(body=_json({"data": value}), status=status, headers=headers or {})
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do work that waits, for OMDb or a transaction, without holding up the event loop."""
+    run = functools.partial(contextvars.copy_context().run, work, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_threads, run)
 
 
 def endpoint(
@@ -103,6 +122,7 @@ def endpoint(
     members: Collection[str] = (),
     body: BodyRule = "ignored",
     largest_body: int = SMALL_BODY,
+    private: bool = False,
 ) -> Callable[[Handler], FrameworkHandler]:
     """Serve a handler under one method; HEAD comes with GET, OPTIONS with every method.
 
@@ -111,6 +131,7 @@ def endpoint(
         members: The names allowed in the body's JSON object.
         body: Whether a body is read, and whether there must be one.
         largest_body: In bytes.
+        private: Whether a read is only for some: no shared cache and no foreign page may have it.
     """
     rules = _Rules(
         method=method,
@@ -118,34 +139,29 @@ def endpoint(
         members=tuple(members),
         body=body,
         largest_body=largest_body,
+        private=private,
     )
 
     def decorate(handler: Handler) -> FrameworkHandler:
         server = require(ServerSettings)
         logs.configure(server)
-        # Its threads start with the first request, which is after the server's fork.
-        threads = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix=handler.__name__)
 
         @functools.wraps(handler)
         async def serve(framework_request: FrameworkRequest) -> Response:
             headers = _headers(framework_request)
-            context = _context(headers)
+            context = request_context(headers)
             logs.current_request.set(context)
             try:
                 request = await _request(rules, server, framework_request, headers, context)
-                if isinstance(request, Answer):
-                    answer = request
-                else:
-                    run = functools.partial(contextvars.copy_context().run, handler, request)
-                    answer = await asyncio.get_running_loop().run_in_executor(threads, run)
+                answer = request if isinstance(request, Answer) else await handler(request)
             except ServiceError as error:
-                answer = _error_answer(error, context)
+                answer = error_answer(error, context)
             except ClientDisconnect:
                 # Nobody listens any more; the framework wants an answer all the same.
                 answer = Answer(status=499)
             except Exception:
                 log.exception("unforeseen fault")
-                answer = _error_answer(
+                answer = error_answer(
                     InternalError(
                         "Something failed on our side. The fault is logged under this request id."
                     ),
@@ -165,6 +181,11 @@ class _Rules:
     members: tuple[str, ...]
     body: BodyRule
     largest_body: int
+    private: bool
+
+    @property
+    def is_public_read(self) -> bool:
+        return self.is_read and not self.private
 
     @property
     def is_read(self) -> bool:
@@ -176,7 +197,7 @@ class _Rules:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return _HEADERS_OF_READS if self.is_read else _HEADERS
+        return _HEADERS_OF_READS if self.is_public_read else _HEADERS
 
 
 async def _request(
@@ -224,7 +245,7 @@ async def _read(request: FrameworkRequest, declared: str, largest: int) -> bytes
         f"The body is larger than the {largest:,} bytes that are read here.",
         headers={"Connection": "close"},
     )
-    if declared.isdecimal() and (len(declared) > len(str(largest)) or int(declared) > largest):
+    if declared.isdecimal() and int(declared[-20:]) > largest:
         raise too_large
     received = bytearray()
     try:
@@ -250,7 +271,7 @@ def _response(
         # sha256, as processors have instructions for it: 12 KB take half of blake2b's time.
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers["ETag"] = tag
-        headers["Cache-Control"] = _CACHE_READS
+        headers["Cache-Control"] = _CACHE_PRIVATE_READS if rules.private else _CACHE_READS
         if "if-none-match" in sent and _matches(sent["if-none-match"], tag):
             return Response(status_code=304, headers=headers)
     else:
@@ -262,7 +283,8 @@ def _response(
     return Response(b"" if method == "HEAD" else body, status_code=status, headers=headers)
 
 
-def _error_answer(error: ServiceError, context: RequestContext) -> Answer:
+def error_answer(error: ServiceError, context: RequestContext) -> Answer:
+    """Tell a fault in the one shape that all have."""
     content: dict[str, object] = {
         "code": error.code,
         "message": error.message,
@@ -273,10 +295,15 @@ def _error_answer(error: ServiceError, context: RequestContext) -> Answer:
     return Answer(status=error.status, body=_json({"error": content}), headers=error.headers)
 
 
-def _context(headers: Mapping[str, str]) -> RequestContext:
+def request_context(headers: Mapping[str, str]) -> RequestContext:
+    """Name the request: as its caller does, else by its trace, else by chance.
+
+    Args:
+        headers: Names in lower case.
+    """
     trace = span = None
     if found := _TRACEPARENT.fullmatch(headers.get("traceparent", "")):
-        trace, span = found.groups()
+        trace, span = found[2], found[3]
     elif found := _CLOUD_TRACE.fullmatch(headers.get("x-cloud-trace-context", "")):
         trace = found[1]
         span = f"{int(found[2]) % 2**64:016x}" if found[2] else None
@@ -285,9 +312,7 @@ def _context(headers: Mapping[str, str]) -> RequestContext:
     return RequestContext(request_id=request_id, trace=trace, span=span)
 
 
-def _client_address(
-    request: FrameworkRequest, headers: Mapping[str, str], proxies: int
-) -> str:
+def _client_address(request: FrameworkRequest, headers: Mapping[str, str], proxies: int) -> str:
     if proxies:
         hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",")]
         if len(hops) >= proxies and hops[-proxies]:
@@ -304,7 +329,7 @@ def _headers(request: FrameworkRequest) -> dict[str, str]:
 
 
 def _preflight(rules: _Rules) -> dict[str, str]:
-    if not rules.is_read:
+    if not rules.is_public_read:
         return {}
     return {
         "Access-Control-Allow-Methods": rules.allow,

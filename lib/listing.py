@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote
 
-from lib.db import Database
+from lib.db import Query
 from lib.errors import InvalidRequest
 from lib.movie import IMDB_ID, TITLE_LENGTH
 from lib.movies import Page, Position, page_after, page_at, page_before
@@ -60,7 +60,7 @@ class Cursor:
         if not 1 <= len(sort_key) <= TITLE_LENGTH:
             raise ValueError
         cursor = cls(
-            direction=_DIRECTIONS[place[0]] if place[0] in _DIRECTIONS else "after",
+            direction=_DIRECTIONS.get(place[0], "after"),
             position=Position(sort_key=sort_key, imdb_id=place[1:]),
         )
         if cursor.encode() != text:
@@ -98,13 +98,21 @@ def parse_list_query(query: Mapping[str, str]) -> ListQuery:
     return ListQuery(records=records, page=_page_number(query.get("page")), cursor=None)
 
 
-def answer_list(database: Database, query: ListQuery, *, path: str) -> Listed:
-    """Read the wanted part of the catalogue and say how to go on from it.
+def page_query(query: ListQuery) -> Query[Page]:
+    """Say what to ask the catalogue for the wanted part of the list."""
+    if query.cursor is None:
+        skipped = ((query.page or 1) - 1) * query.records
+        return page_at(skipped=skipped, records=query.records)
+    beside = page_after if query.cursor.direction == "after" else page_before
+    return beside(query.cursor.position, records=query.records)
+
+
+def listed(page: Page, query: ListQuery, *, path: str) -> Listed:
+    """Make the answer from a page, with how to go on from it.
 
     Args:
         path: The path that was asked for, to which the links lead.
     """
-    page = _read(database, query)
     following = None
     if page.last is not None and page.more_after:
         following = Cursor(direction="after", position=page.last).encode()
@@ -117,14 +125,6 @@ def answer_list(database: Database, query: ListQuery, *, path: str) -> Listed:
         f'"next_cursor": {next_cursor}}}}}'
     )
     return Listed(body=body.encode(), link=_links(page, query, following, path))
-
-
-def _read(database: Database, query: ListQuery) -> Page:
-    if query.cursor is None:
-        skipped = ((query.page or 1) - 1) * query.records
-        return page_at(database, skipped=skipped, records=query.records)
-    read = page_after if query.cursor.direction == "after" else page_before
-    return read(database, query.cursor.position, records=query.records)
 
 
 def _links(page: Page, query: ListQuery, following: str | None, path: str) -> str:
@@ -140,7 +140,8 @@ def _links(page: Page, query: ListQuery, following: str | None, path: str) -> st
             links["prev"] = f"cursor={Cursor(direction='before', position=page.first).encode()}"
         if following is not None:
             links["next"] = f"cursor={following}"
-    target = quote(path, safe="/.-_~")
+    # One slash: `//` would lead to another host.
+    target = "/" + quote(path, safe="/.-_~%").lstrip("/")
     return ", ".join(
         f'<{target}?{where}&number_of_records={query.records}>; rel="{relation}"'
         for relation, where in links.items()

@@ -97,6 +97,8 @@ def configure(settings: ServerSettings) -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(settings.log_level)
     logger.propagate = False
+    # It reports with a stack what `lib.db` already tells: a dead connection could not be closed.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 def stack_without_values(error: BaseException) -> str:
@@ -104,22 +106,16 @@ def stack_without_values(error: BaseException) -> str:
 
     A driver's message can hold an SQL parameter, that of requests the address with the API key.
     """
-    stack = traceback.TracebackException.from_exception(error, lookup_lines=True)
-    lines = ["Traceback (most recent call last):\n"]
-    seen: list[traceback.TracebackException] = []
-    cause: traceback.TracebackException | None = stack
-    while cause is not None and cause not in seen:
-        seen.append(cause)
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    for part in reversed(seen):
-        lines += part.stack.format()
-        lines.append(f"{part.exc_type_str if hasattr(part, 'exc_type_str') else _name(part)}\n")
+    lines: list[str] = []
+    for part in reversed(chain):
+        lines += ["Traceback (most recent call last):\n", *traceback.format_tb(part.__traceback__)]
+        lines.append(f"{type(part).__module__}.{type(part).__qualname__}\n")
     return "".join(lines).rstrip("\n")
-
-
-def _name(part: traceback.TracebackException) -> str:
-    kind = part.exc_type
-    return "Exception" if kind is None else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

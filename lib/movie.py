@@ -12,7 +12,8 @@ LAST_YEAR: Final = 2200
 
 IMDB_ID: Final = re.compile(r"tt[0-9]{7,10}", re.ASCII)
 
-# Letters that Unicode does not decompose, and punctuation that typographers and keyboards differ in.
+# Letters that Unicode does not decompose, and punctuation that typographers and keyboards write
+# differently.
 _ALIKE: Final = str.maketrans(
     {
         "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe",
@@ -83,12 +84,14 @@ def title_key(title: str) -> str:
     """
     if title.isascii() and title.isprintable():
         # Most titles: nothing to decompose.
-        return " ".join(title.lower().replace("`", "'").split())[:TITLE_LENGTH] or title
+        return " ".join(title.lower().replace("`", "'").split())[:TITLE_LENGTH].rstrip() or title
     folded = unicodedata.normalize("NFKD", title).casefold().translate(_ALIKE)
     letters = "".join(
-        c for c in unicodedata.normalize("NFKD", folded) if unicodedata.category(c)[:2] not in _UNSEEN
+        c
+        for c in unicodedata.normalize("NFKD", folded)
+        if unicodedata.category(c)[:2] not in _UNSEEN
     )
-    return (" ".join(letters.split()) or title)[:TITLE_LENGTH]
+    return " ".join(letters.split())[:TITLE_LENGTH].rstrip() or title
 
 
 _UNSEEN: Final = frozenset({"Mn", "Me", "Cf", "Cc"})

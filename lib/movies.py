@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lib.db import Database, Statement
+from lib.db import Database, Query, Rows, Statement
 from lib.errors import MovieNotFound
+from lib.merging import COLUMNS, assignments, differs
 from lib.movie import Movie, title_key
 
 ALTERNATIVES_LIMIT: Final = 50
@@ -126,55 +127,23 @@ DELETE: Final = Statement(
     repeatable=False, sql="delete from movies where imdb_id = :imdb_id returning imdb_id"
 )
 
-# Details that a source may leave out later: what is known then stays.
-_SCALARS: Final = (
-    "year", "rated", "released", "runtime_minutes", "plot", "awards", "poster_url",
-    "metascore", "imdb_rating", "imdb_votes", "box_office_usd", "total_seasons", "website",
-    "dvd_released", "production", "season", "episode", "series_id",
-)  # fmt: skip
-_LISTS: Final = ("genres", "directors", "writers", "actors", "languages", "countries")
-_COLUMNS: Final = (
-    "imdb_id", "title", "sort_key", "type", "year_end", "ratings", *_SCALARS, *_LISTS,
-)  # fmt: skip
-
-# Each source's newest rating; a source that is left out this time keeps its last one.
-_MERGED_RATINGS: Final = """(
-                select coalesce(json_agg(rating order by age, place), '[]') from (
-                    select value as rating, 1 as age, ordinality as place
-                    from json_array_elements(excluded.ratings) with ordinality
-                    union all
-                    select value, 2, ordinality
-                    from json_array_elements(movies.ratings) with ordinality
-                    where value ->> 'source' not in (
-                        select value ->> 'source' from json_array_elements(excluded.ratings))
-                ) merged)"""
-_MERGED: Final = ",\n            ".join(
-    [
-        *(f"{name} = excluded.{name}" for name in ("title", "sort_key", "type")),
-        *(f"{name} = coalesce(excluded.{name}, movies.{name})" for name in _SCALARS),
-        *(
-            f"{name} = case when excluded.{name} = '{{}}' then movies.{name} else excluded.{name} end"
-            for name in _LISTS
-        ),
-        # Both years come from one text: "2005–" after "2005–2009" says that the series goes on.
-        "year_end = case when excluded.year is null then movies.year_end "
-        "else excluded.year_end end",
-        f"ratings = {_MERGED_RATINGS}",
-        "fetched_at = excluded.fetched_at",
-    ]
-)
-
 # One parameter carries any number of movies, so that a batch costs one round trip as well.
 UPSERT: Final = Statement(
     repeatable=True,
     sql=f"""
         with written as (
-            insert into movies ({", ".join(_COLUMNS)})
-            select {", ".join(_COLUMNS)} from json_populate_recordset(null::movies, :movies::json)
+            insert into movies ({", ".join(COLUMNS)})
+            select {", ".join(COLUMNS)} from json_populate_recordset(null::movies, :movies::json)
             order by imdb_id
             on conflict (imdb_id) do update set
-            {_MERGED}
+            {assignments("excluded")},
+            fetched_at = excluded.fetched_at,
+            changed_at = case when {differs("excluded")} then now() else movies.changed_at end
             returning *, xmax = 0 as created
+        ), checked as (
+            update movie_checks
+            set checked_at = now(), due_at = movie_due_at(written.year, now())
+            from written where movie_checks.imdb_id = written.imdb_id and not written.created
         )
         select created, (select to_json(shown)::text from (select {_SHOWN}) shown) from written
     """,  # noqa: S608
@@ -234,77 +203,92 @@ class Stored:
         return f'{{"data": {self.movie_json}}}'.encode()
 
 
-def page_at(database: Database, *, skipped: int, records: int) -> Page:
-    """Give the page that begins after so many movies, in order of title."""
-    return _page(database.run(PAGE_AT, skipped=skipped, records=records))
+def page_at(*, skipped: int, records: int) -> Query[Page]:
+    """Ask for the page that begins after so many movies, in order of title."""
+    return Query(statement=PAGE_AT, values={"skipped": skipped, "records": records}, read=_page)
 
 
-def page_after(database: Database, position: Position, *, records: int) -> Page:
-    """Give the page of what follows a position, whether or not a movie still stands there."""
-    return _page(
-        database.run(
-            PAGE_AFTER, sort_key=position.sort_key, imdb_id=position.imdb_id, records=records
-        )
-    )
+def page_after(position: Position, *, records: int) -> Query[Page]:
+    """Ask for the page of what follows a position, whether or not a movie still stands there."""
+    return _page_beside(PAGE_AFTER, position, records)
 
 
-def page_before(database: Database, position: Position, *, records: int) -> Page:
-    """Give the page of what leads up to a position, in order of title like any other."""
-    return _page(
-        database.run(
-            PAGE_BEFORE, sort_key=position.sort_key, imdb_id=position.imdb_id, records=records
-        )
-    )
+def page_before(position: Position, *, records: int) -> Query[Page]:
+    """Ask for the page of what leads up to a position, in order of title like any other."""
+    return _page_beside(PAGE_BEFORE, position, records)
 
 
-def find_by_id(database: Database, imdb_id: str) -> Found:
-    """Give the movie with this id, or raise `MovieNotFound`."""
-    rows = database.run(BY_ID, imdb_id=imdb_id)
-    if not rows:
-        raise MovieNotFound(f"No movie with the id {imdb_id} is in the catalogue.")
-    return Found(movie_json=rows[0][0], alternatives_json=None)
+def by_id(imdb_id: str) -> Query[Found]:
+    """Ask for the movie with this id; without one the answer is `MovieNotFound`."""
+
+    def read(rows: Rows) -> Found:
+        if not rows:
+            raise _no_movie(imdb_id)
+        return Found(movie_json=rows[0][0], alternatives_json=None)
+
+    return Query(statement=BY_ID, values={"imdb_id": imdb_id}, read=read)
 
 
-def find_by_title(database: Database, title: str, *, year: int | None) -> Found:
-    """Give the movie of this title that has most votes, or raise `MovieNotFound`."""
-    rows = database.run(BY_TITLE, sort_key=title_key(title), year=year)
-    if not rows:
-        of_year = "" if year is None else f" of the year {year}"
-        raise MovieNotFound(f"No movie with this title{of_year} is in the catalogue.")
-    return Found(movie_json=rows[0][0], alternatives_json=rows[0][1] or "[]")
+def by_title(title: str, *, year: int | None) -> Query[Found]:
+    """Ask for the movie of a title that has most votes; else the answer is `MovieNotFound`."""
+
+    def read(rows: Rows) -> Found:
+        if not rows:
+            of_year = "" if year is None else f" of the year {year}"
+            raise MovieNotFound(f"No movie with this title{of_year} is in the catalogue.")
+        return Found(movie_json=rows[0][0], alternatives_json=rows[0][1] or "[]")
+
+    return Query(statement=BY_TITLE, values={"sort_key": title_key(title), "year": year}, read=read)
 
 
 def store(database: Database, movie: Movie) -> Stored:
     """Insert a movie or refresh it: what is known is never replaced by nothing."""
-    [[created, movie_json]] = database.run(UPSERT, movies=_as_records([movie]))
+    [[created, movie_json]] = database.run(UPSERT, movies=as_records([movie]))
     return Stored(movie_json=movie_json, created=created)
 
 
-def delete(database: Database, imdb_id: str) -> None:
-    """Delete a movie, or raise `MovieNotFound` when there is none (any more)."""
-    if not database.run(DELETE, imdb_id=imdb_id):
-        raise MovieNotFound(f"No movie with the id {imdb_id} is in the catalogue.")
+def deletion(imdb_id: str) -> Query[None]:
+    """Ask to delete a movie; without one (any more) the answer is `MovieNotFound`."""
+
+    def read(rows: Rows) -> None:
+        if not rows:
+            raise _no_movie(imdb_id)
+
+    return Query(statement=DELETE, values={"imdb_id": imdb_id}, read=read)
 
 
-def _page(rows: list[list[object]]) -> Page:
-    [[movies_json, total, first_key, first_id, last_key, last_id, before, after]] = rows
-    return Page(
-        movies_json=str(movies_json or "[]"),
-        total=int(str(total)),
-        first=_position(first_key, first_id),
-        last=_position(last_key, last_id),
-        more_before=bool(before),
-        more_after=bool(after),
+def _no_movie(imdb_id: str) -> MovieNotFound:
+    return MovieNotFound(f"No movie with the id {imdb_id} is in the catalogue.")
+
+
+def _page_beside(statement: Statement, position: Position, records: int) -> Query[Page]:
+    return Query(
+        statement=statement,
+        values={**dataclasses.asdict(position), "records": records},
+        read=_page,
     )
 
 
-def _position(sort_key: object, imdb_id: object) -> Position | None:
-    if sort_key is None:
+def _page(rows: Rows) -> Page:
+    [[movies_json, total, first_key, first_id, last_key, last_id, before, after]] = rows
+    return Page(
+        movies_json=movies_json or "[]",
+        total=total,
+        first=_position(first_key, first_id),
+        last=_position(last_key, last_id),
+        more_before=before,
+        more_after=after,
+    )
+
+
+def _position(sort_key: str | None, imdb_id: str | None) -> Position | None:
+    if sort_key is None or imdb_id is None:
         return None
-    return Position(sort_key=str(sort_key), imdb_id=str(imdb_id))
+    return Position(sort_key=sort_key, imdb_id=imdb_id)
 
 
-def _as_records(movies: Sequence[Movie]) -> str:
+def as_records(movies: Sequence[Movie]) -> str:
+    """Give movies as the JSON array that a statement makes rows of."""
     return json.dumps([_as_record(movie) for movie in movies], ensure_ascii=False, default=str)
 
 

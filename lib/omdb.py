@@ -62,6 +62,28 @@ class MovieSource(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """Whoever keeps count of the calls."""
+
+    def take(self) -> None:
+        """Allow the call that is about to be made, or raise `OmdbQuotaExceeded`."""
+        ...
+
+    def note(self, fault: ServiceError | None) -> None:
+        """Learn what came of it: a fault, or None."""
+        ...
+
+
+class Unmetered:
+    """Counts nothing and allows everything."""
+
+    def take(self) -> None:
+        """Allow the call."""
+
+    def note(self, fault: ServiceError | None) -> None:
+        """Forget what came of it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CallLimits:
     """What one call may take: seconds, bytes after decompression, and attempts.
@@ -80,15 +102,27 @@ class CallLimits:
 
 
 DEFAULT_LIMITS: Final = CallLimits()
+_UNMETERED: Final = Unmetered()
 
 
 class OmdbClient:
-    """The movies that OMDb knows. Threads may share a client; it connects when first used."""
+    """The movies that OMDb knows. Threads may share a client; it connects when first used.
 
-    def __init__(self, settings: OmdbSettings, *, limits: CallLimits = DEFAULT_LIMITS) -> None:
+    Args:
+        meter: Is asked before each attempt, and told what came of it.
+    """
+
+    def __init__(
+        self,
+        settings: OmdbSettings,
+        *,
+        limits: CallLimits = DEFAULT_LIMITS,
+        meter: Meter = _UNMETERED,
+    ) -> None:
         self._url = settings.url
         self._key = settings.api_key
         self._limits = limits
+        self._meter = meter
         self._session = omdb_transport.open_session(
             connections=settings.concurrency, user_agent=USER_AGENT
         )
@@ -129,9 +163,12 @@ class OmdbClient:
         ends = time.monotonic() + self._limits.call_timeout
         attempt = 1
         while True:
+            self._meter.take()
             result = self._attempt(query, read, ends)
             if not isinstance(result, _Failure):
+                self._meter.note(None)
                 return result
+            self._meter.note(result.fault)
             result.log(attempt)
             # Full jitter: clients that failed together do not come back together.
             pause = random.uniform(0, self._limits.backoff * 2 ** (attempt - 1))  # noqa: S311

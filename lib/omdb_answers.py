@@ -13,7 +13,8 @@ cannot be read is mended once. What came out is a value or one of these:
         └── OmdbTooManyResults   the text is too short or too broad
     OmdbQuotaExceeded       the key's calls of the day are spent
     OmdbUnavailable         no answer of OMDb's own: 5xx, a page of HTML, nothing
-    ├── OmdbAnswerUnusable  an answer, but it cannot be read or trusted; asking again won't help
+    ├── OmdbAnswerUnusable  an answer, but it cannot be read or trusted
+    │   └── OmdbAnswerUnreadable   its JSON is broken beyond mending; asking again won't help
     └── OmdbKeyRefused      the key is wrong, or there was none
 """
 
@@ -54,6 +55,10 @@ class OmdbDataMissing(OmdbMovieNotFound):
 
 class OmdbTombstone(OmdbMovieNotFound):
     """OMDb holds only the empty shell of a duplicate under this id."""
+
+
+class OmdbAnswerUnreadable(OmdbAnswerUnusable):
+    """OMDb holds this title's data in a form that breaks its own JSON."""
 
 
 class OmdbSearchRefused(InvalidRequest):
@@ -170,6 +175,8 @@ def _members(status: int, body: bytes) -> Mapping[str, object]:
         raise _unavailable()
     if document is UNREADABLE and not text.startswith(("{", "[")):
         raise _unavailable()  # a page of whoever stands before OMDb, or nothing at all
+    if document is UNREADABLE and text.startswith("{"):
+        raise OmdbAnswerUnreadable("OMDb's answer cannot be used: its JSON is broken")
     if not isinstance(document, dict):
         raise _unusable("it is no JSON object")
     if not _says(document, "true"):

@@ -34,13 +34,13 @@ def parse_query(raw: bytes, allowed: Collection[str]) -> dict[str, str]:
     values: dict[str, str] = {}
     for pair in filter(None, raw.split(b"&")):
         name, _, value = (_decoded(part) for part in pair.partition(b"="))
+        reject_unknown([name], allowed, what="parameter")
         if name in values:
             raise InvalidRequest(
                 f"The parameter {name} stands more than once.",
                 fields={name: "must stand only once"},
             )
         values[name] = value
-    reject_unknown(values, allowed, what="parameter")
     for name, value in values.items():
         if _CONTROL.search(value):
             raise InvalidRequest(
@@ -67,7 +67,9 @@ def parse_json_object(body: bytes, allowed: Collection[str]) -> dict[str, Any]:
     except InvalidRequest:
         raise
     except UnicodeEncodeError:
-        raise InvalidRequest("The body holds half a surrogate pair, which is no character.") from None
+        raise InvalidRequest(
+            "The body holds half a surrogate pair, which is no character."
+        ) from None
     except UnicodeDecodeError:
         raise InvalidRequest("The body is not in UTF-8.") from None
     except (ValueError, RecursionError):
@@ -93,9 +95,9 @@ def reject_unknown(given: Iterable[str], allowed: Collection[str], *, what: str)
     for name in given:
         if name not in allowed:
             known = f"allowed: {', '.join(allowed)}" if allowed else "none is allowed here"
-            near = difflib.get_close_matches(name, list(allowed), n=1)
-            guess = f" Did you mean {near[0]}?" if near else ""
             shown = _CONTROL.sub("?", name[:50])
+            near = difflib.get_close_matches(shown, list(allowed), n=1)
+            guess = f" Did you mean {near[0]}?" if near else ""
             raise InvalidRequest(
                 f"Unknown {what} {shown!r}; {known}.{guess}", fields={shown: "is unknown"}
             )
@@ -158,11 +160,11 @@ def _decoded(part: bytes) -> str:
 
 
 def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequest(f"The member {twice[:50]!a} stands more than once in the body.")
+    value: dict[str, Any] = {}
+    for name, member in pairs:
+        if name in value:
+            raise InvalidRequest(f"The member {name[:50]!a} stands more than once in the body.")
+        value[name] = member
     return value
 
 

@@ -8,18 +8,17 @@ import logging
 import re
 import threading
 import unicodedata
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
 from lib.errors import InvalidRequest
+from lib.settings import PASSWORD_LENGTH
 
 log = logging.getLogger(__name__)
 
-# What NIST SP 800-63B-4 (3.1.1.2) demands of a password that is the only factor, and ASVS 6.2.1
-# advises. No list of common passwords stands beside it: next to none of them is as long.
-MIN_CHARACTERS: Final = 15
 MAX_BYTES: Final = 1024
 
 # Ordering the marks of a text takes time with the square of their number, so that a text is cut
@@ -52,7 +51,7 @@ _NOBODY: Final = (
 _AT_ONCE: Final = threading.BoundedSemaphore(2)
 
 
-class PasswordMismatch(Exception):  # noqa: N818  named for the fact, like all of ours
+class PasswordMismatch(Exception):
     """The password does not belong to the hash."""
 
 
@@ -83,8 +82,8 @@ def check_new_password(password: object) -> str:
         InvalidRequest: It is too short or too long; nothing else is asked of it.
     """
     normal = normalise_password(password)
-    if len(normal) < MIN_CHARACTERS:
-        raise _invalid(f"too short: expected at least {MIN_CHARACTERS} characters")
+    if len(normal) < PASSWORD_LENGTH:
+        raise _invalid(f"too short: expected at least {PASSWORD_LENGTH} characters")
     return normal
 
 
@@ -121,11 +120,8 @@ def verify_nobody(password: str) -> NoReturn:
     Raises:
         PasswordMismatch: Always.
     """
-    with _AT_ONCE:
-        try:
-            _HASHER.verify(_NOBODY, normalise_password(password))
-        except VerifyMismatchError:
-            raise PasswordMismatch from None
+    with suppress(VerifyMismatchError), _AT_ONCE:
+        _HASHER.verify(_NOBODY, normalise_password(password))
     raise PasswordMismatch
 
 

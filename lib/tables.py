@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -39,6 +40,10 @@ def _names(column: str) -> Column[list[str]]:
 
 def _moment(column: str) -> Column[object]:
     return Column(column, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def _count(column: str, width: Integer | None = None) -> Column[int]:
+    return Column(column, width or Integer(), nullable=False, server_default=text("0"))
 
 
 movies: Final = Table(
@@ -136,4 +141,114 @@ login_failures: Final = Table(
     Column("last_failed_at", DateTime(timezone=True), nullable=False),
     Column("blocked_until", DateTime(timezone=True)),
     Index(None, "last_failed_at"),
+)
+
+# What was asked for in bulk, and how far it is. What is still to be done is the total without the
+# six outcomes; `has_more` says that a search's pages or a refresh's movies are not all listed yet.
+imports: Final = Table(
+    "imports",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("types", ARRAY(Text), nullable=False),
+    Column("search", Text),
+    Column("search_type", Text),
+    Column("search_year", SmallInteger),
+    Column("next_page", Integer, nullable=False, server_default=text("1")),
+    _count("page_attempts", SmallInteger()),
+    _moment("page_try_at"),
+    Column("refresh_before", DateTime(timezone=True)),
+    Column("due_only", Boolean, nullable=False, server_default=text("false")),
+    Column("has_more", Boolean, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'open'")),
+    Column("reason", Text),
+    _count("total"),
+    _count("imported"),
+    _count("updated"),
+    _count("unchanged"),
+    _count("not_found"),
+    _count("rejected"),
+    _count("failed"),
+    _moment("created_at"),
+    Column("worked_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    CheckConstraint("kind in ('fill', 'ids', 'search', 'refresh')", name="kind"),
+    CheckConstraint("state in ('open', 'done', 'failed')", name="state"),
+    Index(None, "fingerprint", unique=True, postgresql_where=text("state = 'open'")),
+    Index(None, "finished_at"),
+)
+
+# One row an id. `next_try_at` of a leased item is the end of its lease.
+import_items: Final = Table(
+    "import_items",
+    metadata,
+    Column("import_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("imdb_id", Text, primary_key=True),
+    Column("state", Text, nullable=False, server_default=text("'pending'")),
+    _count("attempts", SmallInteger()),  # faults that were this item's own
+    _count("misses", SmallInteger()),  # times that OMDb had no data, each on another day
+    _count("losses", SmallInteger()),  # leases that nothing came of: the process or OMDb was down
+    _moment("next_try_at"),
+    Column("leased_by", Text),
+    Column("last_error", Text),
+    Column("answered_id", Text),
+    Column("settled_at", DateTime(timezone=True)),
+    CheckConstraint(
+        "state in ('pending', 'leased', 'imported', 'updated', 'unchanged', 'not_found', "
+        "'rejected', 'failed')",
+        name="state",
+    ),
+    Index(
+        "import_items_waiting_idx",
+        "import_id",
+        "next_try_at",
+        "imdb_id",
+        postgresql_where=text("state in ('pending', 'leased')"),
+    ),
+    Index(
+        "import_items_errors_idx",
+        "import_id",
+        "last_error",
+        postgresql_where=text("last_error is not null"),
+    ),
+)
+
+# Which import a caller's idempotency key led to.
+import_keys: Final = Table(
+    "import_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("import_id", BigInteger, nullable=False),
+    _moment("created_at"),
+    Index(None, "created_at"),
+)
+
+# One row an API key: the calls that all instances together made since the day's window began.
+omdb_budget: Final = Table(
+    "omdb_budget",
+    metadata,
+    Column("key_digest", Text, primary_key=True),
+    Column("state", Text, nullable=False, server_default=text("'open'")),
+    _moment("window_started_at"),
+    Column("daily", Integer, nullable=False),
+    _count("used"),
+    _count("granted"),  # to whoever asked last
+    Column("probe_at", DateTime(timezone=True)),
+    _count("probes", SmallInteger()),
+    _moment("changed_at"),
+    CheckConstraint("state in ('open', 'spent', 'refused')", name="state"),
+)
+
+# When OMDb was last asked about a movie. Apart from the movie, so that a refresh which finds
+# nothing new writes no movie. Triggers keep a row for each.
+movie_checks: Final = Table(
+    "movie_checks",
+    metadata,
+    Column("imdb_id", Text, primary_key=True),
+    Column("checked_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Index("movie_checks_due_at_idx", "due_at", "imdb_id"),
 )

@@ -33,7 +33,7 @@ MAX_LENGTH: Final = 8192
 _ALGORITHM: Final = "EdDSA"
 _TYPE: Final = "at+jwt"
 _FORM: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
-_SUBJECT: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+_SUBJECT: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)  # fits Postgres's bigint
 _JTI: Final = re.compile(r"[0-9a-f]{32}")
 _BEARER: Final = re.compile(r"(?i:bearer) ([A-Za-z0-9._~+/-]+=*)")
 _CLAIMS: Final = ("iss", "aud", "sub", "exp", "iat", "jti", "role")
@@ -120,6 +120,10 @@ class Verifier:
             return _read_claims(payload, now or datetime.now(UTC))
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise invalid_token() from error
+
+    def verify_header(self, authorization: str | None) -> Claims:
+        """Give what the token of an `Authorization` header says; raises as `verify` does."""
+        return self.verify(bearer_token(authorization))
 
     def _check_signature(self, token: str) -> dict[str, Any]:
         form = _FORM.fullmatch(token) if len(token) <= MAX_LENGTH else None

@@ -138,6 +138,8 @@ def _provide_omdb(environment: Environment, stack: contextlib.ExitStack) -> None
     demo = stack.enter_context(DemoOmdb())
     environment.demo_omdb = demo.url
     environment.variables.update(OMDB_URL=demo.url, OMDB_API_KEY=demo.key)
+    # The demo has no quota, and nobody should have to wait a day for a count of our own.
+    environment.variables.setdefault("OMDB_DAILY_BUDGET", "1000000")
 
 
 def _new_private_key() -> str:

@@ -1,5 +1,5 @@
 """What a person at the terminal is told when something cannot go on."""
 
 
-class Failure(Exception):  # noqa: N818 (it is no fault of the program)
+class Failure(Exception):
     """An expected failure; the message is one line that says what is wrong and what to do."""

@@ -4,8 +4,6 @@ Each function is the very app that functions-framework builds for it; the gatewa
 path and hands the request on unchanged.
 """
 
-import re
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,9 +11,11 @@ from typing import Any, Final
 
 import functions_framework.aio
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lib.errors import NotFound
+from lib.http import data, error_answer, request_context
 from local.failure import Failure
 
 ROUTES: Final[Mapping[str, str]] = MappingProxyType(
@@ -25,13 +25,14 @@ ROUTES: Final[Mapping[str, str]] = MappingProxyType(
         "/movies.create": "movies_create",
         "/movies.delete": "movies_delete",
         "/movies.import": "movies_import",
+        "/imports.get": "imports_get",
+        "/imports.list": "imports_list",
         "/login": "login",
         "/brew-coffee": "brew_coffee",
         "/migrate": "migrate",
     }
 )
 WITH_ID: Final = frozenset({"/movies.delete"})  # the movie's id follows as a segment of its own
-REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
 class Gateway:
@@ -77,18 +78,16 @@ def function_for(path: str) -> str | None:
 
 async def _answer_itself(scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope)
-    sent = request.headers.get("x-request-id", "")
-    request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+    context = request_context(request.headers)
     routes = sorted(ROUTES)
-    content: dict[str, Any] = {"data": {"routes": routes}}
-    is_index = scope["path"] in {"/", "/v1", "/v1/"} and request.method in {"GET", "HEAD"}
-    if not is_index:
+    if scope["path"] in {"/", "/v1", "/v1/"} and request.method in {"GET", "HEAD"}:
+        answer = data({"routes": routes})
+    else:
         message = (
             "Nothing is at this path. Paths, with or without /v1 before them, are "
             f"{', '.join(routes)}."
         )
-        error = {"code": "NOT_FOUND", "message": message, "request_id": request_id}
-        content = {"error": error}
-    headers = {"X-Request-Id": request_id, "Cache-Control": "no-store"}
-    response = JSONResponse(content, status_code=200 if is_index else 404, headers=headers)
+        answer = error_answer(NotFound(message), context)
+    headers = {"X-Request-Id": context.request_id, "Cache-Control": "no-store"}
+    response = Response(answer.body, answer.status, headers, media_type="application/json")
     await response(scope, receive, send)

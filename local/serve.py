@@ -27,7 +27,7 @@ The movie database listens on $base   (Ctrl-C ends it)
 
   curl '$base/movies.list?page=1&number_of_records=10'
   curl '$base/movies.get?title=The%20Godfather'
-  curl $base/movies.create -H 'Content-Type: application/json' -d '{"title": "Casablanca"}'
+  curl $base/movies.create -H 'Content-Type: application/json' -d '{"title": "Dune", "year": 2021}'
   curl $base/movies.import -H 'Content-Type: application/json' -d '{}'
   curl -X POST $base/brew-coffee
   curl -X POST $base/migrate
@@ -65,7 +65,7 @@ def banner(base: str, environment: Environment) -> str:
     credentials = shlex.quote(json.dumps({"username": admin.username, "password": password}))
     notes = [f"Administrator: {admin.username}, password: {password}"]
     if environment.postgres:
-        notes.append(f"Data: {environment.folder}, deleted to begin anew")
+        notes.append(f"Data: {environment.folder} (delete it to begin anew)")
         notes.append(f"Database: {environment.variables['DATABASE_URL']}")
     if environment.demo_omdb:
         notes.append(

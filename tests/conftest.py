@@ -164,6 +164,7 @@ def environment(
         "DATABASE_URL": database_url,
         "OMDB_URL": worker_omdb.url,
         "OMDB_API_KEY": OMDB_KEY,
+        "OMDB_DAILY_BUDGET": "1000000",
         "TOKEN_PRIVATE_KEY": private_key_pem,
         "TOKEN_PUBLIC_KEYS": public_key_pem,
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
@@ -182,7 +183,7 @@ def base_url(environment: dict[str, str]) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(base_url: str, database: Database, omdb: DemoOmdb) -> Iterator[httpx.Client]:
+def client(base_url: str, database: Database, omdb: DemoOmdb) -> Iterator[httpx.Client]:  # noqa: ARG001
     """Call the functions; the tables are empty and OMDb is well."""
     with httpx.Client(base_url=base_url, timeout=20) as session:
         yield session

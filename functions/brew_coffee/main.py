@@ -8,6 +8,6 @@ from lib.errors import ImATeapot
 
 @functions_framework.aio.http
 @http.endpoint("POST")
-def brew_coffee(_: http.Request) -> http.Answer:
+async def brew_coffee(_: http.Request) -> http.Answer:
     """Refuse, as RFC 2324 demands."""
     raise ImATeapot("The server is a teapot: short and stout, and no good for coffee.")

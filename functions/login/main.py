@@ -14,9 +14,10 @@ database.warm_after_fork()
 
 @functions_framework.aio.http
 @http.endpoint("POST", members=("username", "password"), body="required")
-def login(request: http.Request) -> http.Answer:
+async def login(request: http.Request) -> http.Answer:
     """Answer a Bearer token, good for a quarter of an hour."""
-    issued = accounts.login(
+    issued = await http.in_thread(
+        accounts.login,
         database,
         signer,
         username=request.body.get("username"),

@@ -15,6 +15,6 @@ database = Database(require(DatabaseSettings), transactions=True)
 
 @functions_framework.aio.http
 @http.endpoint("POST", body="optional")
-def migrate(_: http.Request) -> http.Answer:
+async def migrate(_: http.Request) -> http.Answer:
     """Answer which revision the database had and which it has."""
-    return http.data(dataclasses.asdict(bring_up_to_date(database, admin)))
+    return http.data(dataclasses.asdict(await http.in_thread(bring_up_to_date, database, admin)))

@@ -13,11 +13,12 @@ database.warm_after_fork()
 
 @functions_framework.aio.http
 @http.endpoint("GET", parameters=("title", "imdb_id", "year"))
-def movies_get(request: http.Request) -> http.Answer:
+async def movies_get(request: http.Request) -> http.Answer:
     """Answer the movie, and with a title shared by several also the others."""
     wanted = parse_get_query(request.query)
     if wanted.imdb_id is not None:
-        found = movies.find_by_id(database, wanted.imdb_id)
+        query = movies.by_id(wanted.imdb_id)
     else:
-        found = movies.find_by_title(database, wanted.title, year=wanted.year)
+        query = movies.by_title(wanted.title, year=wanted.year)
+    found = await database.ask(query)
     return http.Answer(body=found.as_body())

@@ -1,25 +1,34 @@
 """`POST /movies.import`: bulk import; private, for the scheduler."""
 
+from typing import Any
+
 import functions_framework.aio
 
-from lib import http, importing, movies
-from lib.asking import parse_import_body
+from lib import http
 from lib.db import Database
-from lib.omdb import OmdbClient
-from lib.settings import DatabaseSettings, OmdbSettings, require
+from lib.imports import orders, service
+from lib.imports.stopping import Limits, notice_shutdown
+from lib.settings import DatabaseSettings, ImportSettings, OmdbSettings, require
 
-settings = require(OmdbSettings)
-database = Database(require(DatabaseSettings), statements=[movies.UPSERT, movies.PAGE_AT])
+settings = require(ImportSettings)
+database = Database(require(DatabaseSettings), statements=service.STATEMENTS, transactions=True)
 database.warm_after_fork()
-omdb = OmdbClient(settings)
+importer = service.Importer(database=database, omdb=require(OmdbSettings), settings=settings)
 
 
 @functions_framework.aio.http
-@http.endpoint(
-    "POST", members=("imdb_ids",), body="required", largest_body=http.IMPORT_BODY
-)
-def movies_import(request: http.Request) -> http.Answer:
-    """Answer how many movies were imported, updated, not found and failed."""
-    wanted = parse_import_body(request.body) or importing.first_fill(database)
-    counts = importing.import_movies(database, omdb, wanted, concurrency=settings.concurrency)
-    return http.data(counts)
+@http.endpoint("POST", members=orders.MEMBERS, body="required", largest_body=http.IMPORT_BODY)
+async def movies_import(request: http.Request) -> http.Answer:
+    """Answer how far the import is once the request's time is up, or all is done."""
+    notice_shutdown()
+    order = orders.parse_import_body(request.body)
+    key = orders.idempotency_key(request.headers)
+    requested_by = orders.requester(request.headers, request.client_address)
+    return http.data(await http.in_thread(carry_out, order, key, requested_by))
+
+
+def carry_out(order: orders.Order, key: str | None, requested_by: str) -> dict[str, Any]:
+    """Work on what is ordered for as long as a run may take."""
+    limits = Limits.of_function(settings.seconds)
+    done = importer.carry_out(order, limits=limits, key=key, requested_by=requested_by)
+    return importer.answer(done)

@@ -12,8 +12,9 @@ database.warm_after_fork()
 
 @functions_framework.aio.http
 @http.endpoint("GET", parameters=listing.PARAMETERS)
-def movies_list(request: http.Request) -> http.Answer:
+async def movies_list(request: http.Request) -> http.Answer:
     """Answer a page of movies and how to go on from it."""
     query = listing.parse_list_query(request.query)
-    listed = listing.answer_list(database, query, path=request.path)
+    page = await database.ask(listing.page_query(query))
+    listed = listing.listed(page, query, path=request.path)
     return http.Answer(body=listed.body, headers={"Link": listed.link})

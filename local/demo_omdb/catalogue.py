@@ -127,9 +127,11 @@ def _normal_id(asked: str) -> str | None:
 
 
 def _by_title(catalogue: Catalogue, parameters: Query) -> Answer:
+    if not parameters["t"].strip():
+        return _error(SOMETHING_WRONG)
     words = _words(parameters["t"])
     if not words:
-        return _error(SOMETHING_WRONG)
+        return _error(MOVIE_NOT_FOUND)
     kind = parameters.get("type", "").lower()
     # OMDb holds games and finds them by title, but never when they alone are asked for.
     found = [] if kind == "game" else _filtered(catalogue, kind=kind, year=parameters.get("y", ""))

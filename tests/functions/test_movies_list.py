@@ -123,7 +123,8 @@ def test_far_past_the_end_is_an_empty_page_with_a_way_back(client: httpx.Client)
 
 @pytest.mark.usefixtures("five")
 @pytest.mark.parametrize(
-    "cursor", ["", "x", "bnVsbA", "W10", "YQ", "YXR0MDAwMDAwMSBh=", "é", "a" * 5000, "eHR0MDAwMDAwMSBh"]
+    "cursor",
+    ["", "x", "bnVsbA", "W10", "YQ", "YXR0MDAwMDAwMSBh=", "é", "a" * 5000, "eHR0MDAwMDAwMSBh"],
 )
 def test_a_cursor_that_the_list_did_not_give_out_is_refused(
     client: httpx.Client, cursor: str

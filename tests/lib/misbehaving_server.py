@@ -5,11 +5,12 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, Self, TypeAlias
 
 BOMB: Final = gzip.compress(b" " * 50_000_000)  # 48 KB on the wire
-STOP_SECONDS: Final = 5.0
+STOP_SECONDS: Final = 5.0  # no fault outlives this, whatever the client does
 
 
 class Peer:
@@ -18,6 +19,7 @@ class Peer:
     def __init__(self, connection: socket.socket, stopping: threading.Event) -> None:
         self._connection = connection
         self._stopping = stopping
+        self._ends = time.monotonic() + STOP_SECONDS
 
     def read_request(self) -> bytes:
         """Read up to the end of the headers, or less if the client leaves."""
@@ -35,25 +37,27 @@ class Peer:
 
     def drip(self, data: bytes, *, every: float) -> None:
         """Send the bytes one by one, over and over, until the client or the test has enough."""
-        while True:
+        while self._goes_on():
             for byte in data:
                 self.send(bytes([byte]))
-                if self._stopping.wait(every):
-                    return
+                self._stopping.wait(every)
 
     def flood(self, data: bytes) -> None:
         """Send the bytes over and over, as fast as the client takes them."""
-        while not self._stopping.is_set():
+        while self._goes_on():
             self.send(data)
 
     def hang(self) -> None:
         """Say nothing until the test ends."""
-        self._stopping.wait()
+        self._stopping.wait(STOP_SECONDS)
 
     def reset(self) -> None:
         """Break the connection off with a RST."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._connection.close()
+
+    def _goes_on(self) -> bool:
+        return not self._stopping.is_set() and time.monotonic() < self._ends
 
 
 Behaviour: TypeAlias = Callable[[Peer], None]

@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from sqlalchemy import text
 
-from lib.access import AUTHORIZING, LOGGING_OUT, authorize, logout
+from lib.access import AUTHORIZING, LOGGING_OUT, logout, permission
 from lib.accounts import create_user, login, set_role
 from lib.db import Database, Statement
 from lib.errors import DatabaseUnavailable, Forbidden, Unauthorized
 from lib.settings import DatabaseSettings, Secret, SigningSettings, VerifyingSettings
-from lib.tokens import IssuedToken, Signer, Verifier
+from lib.tokens import Claims, IssuedToken, Signer, Verifier
 
 PASSWORD = "correct horse battery staple"
 WRITERS = ("editor", "admin")
@@ -29,21 +29,6 @@ PRIVATE = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).d
 PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 SIGNER = Signer(SigningSettings(private_key=Secret(PRIVATE)))
 VERIFIER = Verifier(VerifyingSettings(public_keys=(PUBLIC,)))
-
-
-class UntouchableDatabase(Database):
-    """Fails the test when it is asked anything."""
-
-    def __init__(self) -> None:
-        super().__init__(DatabaseSettings())
-
-    def run(self, statement: Statement, **values: str | int | None) -> NoReturn:
-        """Fail."""
-        pytest.fail(f"{statement} was asked with {values}")
-
-    def begin(self) -> NoReturn:
-        """Fail."""
-        pytest.fail("a transaction was opened")
 
 
 class UnreachableDatabase(Database):
@@ -55,6 +40,12 @@ class UnreachableDatabase(Database):
     def run(self, statement: Statement, **values: str | int | None) -> NoReturn:  # noqa: ARG002
         """Fail as a database does that is down."""
         raise DatabaseUnavailable("down", retry_after_seconds=5)
+
+
+def authorize(database: Database, authorization: str | None) -> Claims:
+    """Ask to write, as a function does."""
+    claims = VERIFIER.verify_header(authorization)
+    return database.answer(permission(claims, roles=WRITERS))
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ class World:
 
     def authorize(self, token: str) -> str:
         """Ask to write, and give the role that allows it."""
-        return authorize(self.database, VERIFIER, f"Bearer {token}", roles=WRITERS).role
+        return authorize(self.database, f"Bearer {token}").role
 
     def execute(self, sql: str, **values: object) -> None:
         """Run any SQL."""
@@ -101,7 +92,7 @@ def assert_token_refused(world: World, token: str) -> None:
 def test_an_editor_who_has_logged_in_may_write(world: World) -> None:
     issued = world.login("ann")
 
-    said = authorize(world.database, VERIFIER, f"bearer {issued.token}", roles=WRITERS)
+    said = authorize(world.database, f"bearer {issued.token}")
 
     assert (said.role, said.jti) == ("editor", issued.jti)
 
@@ -187,11 +178,11 @@ def test_a_session_outlives_its_end_by_the_leeway_like_its_token(world: World) -
 )
 def test_without_a_valid_token_the_database_is_not_asked(authorization: str | None) -> None:
     with pytest.raises(Unauthorized):
-        authorize(UntouchableDatabase(), VERIFIER, authorization, roles=WRITERS)
+        authorize(UnreachableDatabase(), authorization)
 
 
 def test_when_the_database_is_down_nobody_passes() -> None:
     token = SIGNER.issue(1, "admin", now=datetime.now(UTC)).token
 
     with pytest.raises(DatabaseUnavailable):
-        authorize(UnreachableDatabase(), VERIFIER, f"Bearer {token}", roles=WRITERS)
+        authorize(UnreachableDatabase(), f"Bearer {token}")

@@ -1,9 +1,7 @@
 import io
 import logging
-import threading
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -22,7 +20,7 @@ from lib.errors import (
     ServiceError,
 )
 from lib.omdb import CallLimits, MovieSource, OmdbClient
-from lib.omdb_answers import OmdbIdMalformed
+from lib.omdb_answers import OmdbAnswerUnreadable, OmdbIdMalformed
 from lib.settings import OmdbSettings, Secret
 from tests.lib.omdb_payloads import answer, hit, page, refusal
 
@@ -190,7 +188,7 @@ def test_after_the_last_attempt_the_fault_is_raised(
         ({"status": 429, "body": HTML}, OmdbUnavailable),
         ({"status": 200, "body": HTML}, OmdbUnavailable),
         ({"status": 204, "body": b""}, OmdbUnavailable),
-        ({"status": 200, "body": b"{"}, OmdbAnswerUnusable),
+        ({"status": 200, "body": b"{"}, OmdbAnswerUnreadable),
         ({"body": requests.ReadTimeout()}, OmdbTimeout),
         ({"body": requests.exceptions.ContentDecodingError()}, OmdbUnavailable),
     ],
@@ -244,18 +242,6 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(
     assert client.by_id("tt9900001").imdb_id == "tt9900001"
     with pytest.raises(OmdbAnswerUnusable):
         client.by_id("tt9900001")
-
-
-def test_threads_may_share_a_client(omdb: responses.RequestsMock, client: OmdbClient) -> None:
-    omdb.get(URL, body=answer())
-    together = threading.Barrier(8)
-
-    def ask(_: int) -> str:
-        together.wait()
-        return client.by_id("tt9900001").imdb_id
-
-    with ThreadPoolExecutor(8) as threads:
-        assert set(threads.map(ask, range(8))) == {"tt9900001"}
 
 
 # --- what becomes of foreign exceptions, and of the key ----------------------------------------

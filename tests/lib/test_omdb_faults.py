@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +125,16 @@ def test_an_answer_that_does_not_come_in_time_is_a_timeout(behaviour: Behaviour)
 
         assert time.monotonic() - started < HASTY.attempt_timeout + SLACK
         assert len(server.requests) == 1
+
+
+def test_silence_is_a_timeout_long_before_the_attempts_end() -> None:
+    limits = CallLimits(read_timeout=0.15, attempt_timeout=4)
+    with client_of(hang_in_the_body, limits) as (client, _):
+        started = time.monotonic()
+        with pytest.raises(OmdbTimeout):
+            client.by_id("tt9900001")
+
+        assert time.monotonic() - started < limits.read_timeout + SLACK
 
 
 def test_a_port_that_accepts_nothing_is_a_timeout_within_the_whole_call() -> None:
@@ -275,6 +286,21 @@ def test_nothing_on_the_wire_brings_the_key_into_a_log(
         assert KEY.encode() in server.requests[0]
     assert KEY not in caplog.text
     assert not [record for record in caplog.records if KEY in repr(vars(record))]
+
+
+def keep_answering(peer: Peer) -> None:
+    sound(peer)
+    while peer.read_request():
+        sound(peer)
+
+
+def test_threads_may_share_a_client() -> None:
+    with client_of(keep_answering) as (client, server):
+        with ThreadPoolExecutor(8) as threads:
+            movies = threads.map(client.by_id, ["tt9900001"] * 80)
+            assert {movie.imdb_id for movie in movies} == {"tt9900001"}
+
+        assert len(server.requests) < 80
 
 
 def test_connections_are_kept_alive_and_replaced_when_they_died() -> None:

@@ -1,0 +1,24 @@
+"""`GET /imports.get?id=…`: how far an import is; for editors and administrators."""
+
+import functions_framework.aio
+
+from lib import access, http
+from lib.db import Database
+from lib.imports import reports
+from lib.settings import DatabaseSettings, VerifyingSettings, require
+from lib.tokens import Verifier
+
+verifier = Verifier(require(VerifyingSettings))
+database = Database(require(DatabaseSettings), statements=[reports.ONE, *access.AUTHORIZING])
+database.warm_after_fork()
+
+
+@functions_framework.aio.http
+@http.endpoint("GET", parameters=("id",), private=True)
+async def imports_get(request: http.Request) -> http.Answer:
+    """Answer state, counts, rate, errors by kind, and when the import will be done."""
+    claims = verifier.verify_header(request.headers.get("authorization"))
+    import_id = reports.parse_get_query(request.query)
+    await database.ask(access.permission(claims, roles=("editor", "admin")))
+    told = await database.ask(reports.report(import_id))
+    return http.data(told)

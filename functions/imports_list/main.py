@@ -1,0 +1,24 @@
+"""`GET /imports.list`: all imports, the newest first; for editors and administrators."""
+
+import functions_framework.aio
+
+from lib import access, http
+from lib.db import Database
+from lib.imports import reports
+from lib.settings import DatabaseSettings, VerifyingSettings, require
+from lib.tokens import Verifier
+
+verifier = Verifier(require(VerifyingSettings))
+database = Database(require(DatabaseSettings), statements=[reports.SOME, *access.AUTHORIZING])
+database.warm_after_fork()
+
+
+@functions_framework.aio.http
+@http.endpoint("GET", parameters=reports.LIST_PARAMETERS, private=True)
+async def imports_list(request: http.Request) -> http.Answer:
+    """Answer a page of imports with their states and counts."""
+    claims = verifier.verify_header(request.headers.get("authorization"))
+    query = reports.parse_list_query(request.query)
+    await database.ask(access.permission(claims, roles=("editor", "admin")))
+    listed = await database.ask(reports.imports(query))
+    return http.Answer(body=listed.as_body())

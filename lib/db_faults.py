@@ -1,0 +1,84 @@
+"""The database's faults in our own terms.
+
+pg8000 raises one class for nearly everything, so the SQLSTATE decides and never the class.
+"""
+
+import logging
+from typing import Final
+
+import pg8000.dbapi
+from sqlalchemy import exc
+
+from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest, ServiceError
+
+log = logging.getLogger(__name__)
+
+# SQLSTATE classes and codes (PostgreSQL, appendix A) of a database that cannot serve just now:
+# connection, resources, operator intervention (shutdown, time-out, not yet started), read-only
+# after a failover, serialization and deadlock, lock not available, login, schema not yet there.
+_UNAVAILABLE: Final = (
+    "08", "53", "57", "58", "25006", "40001", "40P01", "55P03", "28", "3D000", "42P01", "42703",
+)  # fmt: skip
+_REFUSED: Final = ("22", "23", "54000")  # values that the schema does not take
+_CONNECTION_LOST: Final = ("08", "57P", "25006")
+
+
+class ConnectionLost(Exception):
+    """A connection died under a statement; the fault is what to tell after the last try."""
+
+    def __init__(self, fault: ServiceError) -> None:
+        super().__init__(fault.code)
+        self.fault = fault
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Give the five letters that say what Postgres refused; None when it was not Postgres."""
+    original = getattr(error, "orig", None) or error
+    details = original.args[0] if original.args else None
+    code = details.get("C") if isinstance(details, dict) else None
+    return code if isinstance(code, str) else None
+
+
+def translated(error: BaseException) -> ServiceError:
+    """Say in our own terms what a fault of the driver, the pool or the socket means."""
+    if isinstance(error, ServiceError):
+        return error
+    state = sqlstate(error)
+    if state is None:
+        return _translated_without_state(error)
+    if _is_one_of(state, _UNAVAILABLE):
+        log.error("database unavailable", extra={"fields": {"sqlstate": state}})
+        return DatabaseUnavailable(
+            "The database cannot serve just now. Try again in a moment.", retry_after_seconds=5
+        )
+    if _is_one_of(state, _REFUSED):
+        log.warning("value refused by the database", extra={"fields": {"sqlstate": state}})
+        return InvalidRequest("A value is out of the range that the catalogue can keep.")
+    log.error("database fault", extra={"fields": {"sqlstate": state}})
+    return InternalError("The catalogue failed to answer this; the fault is in our log.")
+
+
+def _translated_without_state(error: BaseException) -> ServiceError:
+    original = getattr(error, "orig", None) or error
+    if isinstance(original, UnicodeError):
+        return InvalidRequest("A text holds characters that cannot be stored.")
+    if isinstance(original, (OSError, pg8000.dbapi.Error, exc.TimeoutError, EOFError)) or (
+        isinstance(error, exc.SQLAlchemyError) and getattr(error, "connection_invalidated", False)
+    ):
+        log.error(
+            "database unreachable", extra={"fields": {"error_class": type(original).__name__}}
+        )
+        return DatabaseUnavailable(
+            "The database cannot be reached. Try again in a moment.", retry_after_seconds=5
+        )
+    log.error("database fault", extra={"fields": {"error_class": type(original).__name__}})
+    return InternalError("The catalogue failed to answer this; the fault is in our log.")
+
+
+def is_connection_lost(error: BaseException) -> bool:
+    """Tell whether Postgres said that this connection has come to its end."""
+    return _is_one_of(sqlstate(error), _CONNECTION_LOST)
+
+
+def _is_one_of(state: str | None, prefixes: tuple[str, ...]) -> bool:
+    return state is not None and state.startswith(prefixes)

@@ -1,0 +1,165 @@
+"""What can be asked of an import, and what makes two requests the same one."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from lib.asking import checked_id
+from lib.errors import InvalidRequest
+from lib.first_movies import FIRST_IDS
+from lib.movie import FIRST_YEAR, LAST_YEAR, TITLE_LENGTH
+from lib.parsing import integer_member, text_member
+
+Kind = Literal["tick", "fill", "ids", "search", "refresh"]
+
+MOST_IDS: Final = 100_000
+ALL_TYPES: Final = ("movie", "series", "episode", "game")
+MEMBERS: Final = ("imdb_ids", "search", "type", "year", "refresh", "older_than_days", "types")
+_MEMBERS_OF: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "tick": (),
+    "ids": ("imdb_ids", "types"),
+    "search": ("search", "type", "year", "types"),
+    "refresh": ("refresh", "older_than_days", "types"),
+}
+_KEY: Final = re.compile(r"[!-+\--~](?:[ -+\--~]{0,253}[!-+\--~])?", re.ASCII)  # no comma
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One thing asked for.
+
+    Attributes:
+        kind: "tick" leaves it to the service what is most in need of doing.
+        types: The kinds of titles that are wanted; others are rejected.
+        due_only: Whether a refresh leaves out movies that are not due by their age.
+    """
+
+    kind: Kind
+    types: tuple[str, ...] = ("movie",)
+    imdb_ids: tuple[str, ...] = ()
+    search: str | None = None
+    search_type: str | None = None
+    search_year: int | None = None
+    older_than_days: int = 0
+    due_only: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """Give the same for the same order, whatever the sequence and repetition of its ids."""
+        asked = (
+            self.kind,
+            sorted(set(self.types)),
+            self.search,
+            self.search_type,
+            self.search_year,
+            self.older_than_days,
+            self.due_only,
+        )
+        digest = hashlib.sha256(json.dumps(asked).encode())
+        for imdb_id in sorted(set(self.imdb_ids)):
+            digest.update(imdb_id.encode())
+        return digest.hexdigest()
+
+
+TICK: Final = Order(kind="tick")
+FIRST_FILL: Final = Order(kind="fill", imdb_ids=FIRST_IDS)
+STALEST: Final = Order(kind="refresh", types=ALL_TYPES, due_only=True)
+
+
+def parse_import_body(body: Mapping[str, Any]) -> Order:
+    """Read the body of `movies.import`, or raise `InvalidRequest` naming the wrong member."""
+    kind = _kind(body)
+    for name in body:
+        if name not in _MEMBERS_OF[kind]:
+            others = ", ".join(_MEMBERS_OF[kind]) or "none"
+            rule = f"does not go with what is asked; allowed with it: {others}"
+            raise InvalidRequest(f"{name} {rule}.", fields={name: rule})
+    if kind == "ids":
+        return Order(kind=kind, imdb_ids=_ids(body["imdb_ids"]), types=_types(body, ("movie",)))
+    if kind == "search":
+        return _search(body)
+    if kind == "refresh":
+        return _refresh(body)
+    return TICK
+
+
+def idempotency_key(headers: Mapping[str, str]) -> str | None:
+    """Give what tells a repeated request from a new one: the caller's key, or the scheduler's.
+
+    A header that stands twice arrives joined by a comma, so a key holds none.
+    """
+    key = headers.get("idempotency-key")
+    if key is not None:
+        if not _KEY.fullmatch(key):
+            rule = "must be one header of 1 to 255 printable ASCII characters without commas"
+            raise InvalidRequest(f"Idempotency-Key {rule}.", fields={"Idempotency-Key": rule})
+        return f"key {key}"
+    job, time = (headers.get(f"x-cloudscheduler-{name}") for name in ("jobname", "scheduletime"))
+    if job and time:
+        return f"scheduler {hashlib.sha256(f'{job} {time}'.encode()).hexdigest()}"
+    return None
+
+
+def requester(headers: Mapping[str, str], address: str) -> str:
+    """Say who asks, for the record: the scheduler's job by its name, others by their address."""
+    job = headers.get("x-cloudscheduler-jobname", "")
+    if job and job.isascii() and job.isprintable():
+        return f"scheduler {job[:100]}"
+    return f"request from {address}"
+
+
+def _kind(body: Mapping[str, Any]) -> Kind:
+    kinds: tuple[tuple[str, Kind], ...] = (
+        ("imdb_ids", "ids"), ("search", "search"), ("refresh", "refresh"),
+    )  # fmt: skip
+    given = [(name, kind) for name, kind in kinds if name in body]
+    if len(given) > 1:
+        names = " and ".join(name for name, _ in given)
+        raise InvalidRequest(
+            f"Give one of imdb_ids, search and refresh; {names} came together.",
+            fields={name: "must stand alone" for name, _ in given},
+        )
+    return given[0][1] if given else "tick"
+
+
+def _ids(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_IDS:
+        rule = f"must be a list of 1 to {MOST_IDS:,} IMDb ids"
+        raise InvalidRequest(f"imdb_ids {rule}.", fields={"imdb_ids": rule})
+    return tuple(checked_id(imdb_id) for imdb_id in value)
+
+
+def _search(body: Mapping[str, Any]) -> Order:
+    title = text_member(body, "search", longest=TITLE_LENGTH) or ""
+    kind = body.get("type")
+    if "type" in body and kind not in ALL_TYPES:
+        rule = f"must be one of {', '.join(ALL_TYPES)}"
+        raise InvalidRequest(f"type {rule}.", fields={"type": rule})
+    return Order(
+        kind="search",
+        search=" ".join(title.split()),
+        search_type=kind,
+        search_year=integer_member(body, "year", low=FIRST_YEAR, high=LAST_YEAR),
+        types=_types(body, (kind or "movie",)),
+    )
+
+
+def _refresh(body: Mapping[str, Any]) -> Order:
+    if body["refresh"] is not True:
+        rule = "must be true, or be left out"
+        raise InvalidRequest(f"refresh {rule}.", fields={"refresh": rule})
+    days = integer_member(body, "older_than_days", low=0, high=36_500)
+    return Order(kind="refresh", older_than_days=days or 0, types=_types(body, ALL_TYPES))
+
+
+def _types(body: Mapping[str, Any], default: tuple[str, ...]) -> tuple[str, ...]:
+    if "types" not in body:
+        return default
+    given = body["types"]
+    if not isinstance(given, list) or not given or any(one not in ALL_TYPES for one in given):
+        rule = f"must be a list of one or more of {', '.join(ALL_TYPES)}"
+        raise InvalidRequest(f"types {rule}.", fields={"types": rule})
+    return tuple(dict.fromkeys(given))

@@ -1,0 +1,205 @@
+"""How far an import is: state, counts, rate, errors by kind, and when it will be done."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from lib.db import Query, Rows, Statement
+from lib.errors import ImportNotFound, InvalidRequest
+from lib.imports.statements import OUTCOMES
+from lib.omdb_budget import kept_back
+from lib.parsing import integer_parameter
+
+DEFAULT_RECORDS: Final = 10
+MOST_RECORDS: Final = 100
+LIST_PARAMETERS: Final = ("number_of_records", "cursor")
+_LAST_ID: Final = 999_999_999
+
+
+def _utc(column: str) -> str:
+    return f"""to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
+
+
+_SHOWN: Final = f"""
+    id, kind,
+    case when state <> 'open' then state
+        when exists (
+            select from import_items item
+            where item.import_id = imports.id and item.state = 'leased'
+                and item.next_try_at > now()) then 'running'
+        else 'waiting' end as state,
+    reason, requested_by, types, search, search_type, search_year,
+    {_utc("created_at")} as created_at, {_utc("worked_at")} as worked_at,
+    {_utc("finished_at")} as finished_at,
+    total, {", ".join(OUTCOMES)}, total - ({" + ".join(OUTCOMES)}) as pending, has_more
+"""
+ONE: Final = Statement(
+    repeatable=True,
+    sql=f"""
+        select
+            (select to_json(shown)::text from (select {_SHOWN}) shown),
+            (select json_object_agg(last_error, items)::text from (
+                select last_error, count(*) as items from import_items
+                where import_id = :import_id::bigint and last_error is not null
+                group by last_error) by_error),
+            (select count(*) / greatest(1, extract(epoch from imports.worked_at - min(settled_at)))
+             from import_items
+             where import_id = :import_id::bigint
+                and settled_at > imports.worked_at - interval '1 minute')::double precision,
+            (select extract(epoch from next_try_at - now()) from import_items
+             where import_id = :import_id::bigint and state in ('pending', 'leased')
+             order by next_try_at, imdb_id limit 1)::double precision,
+            (select to_json(budget)::text from (
+                select state, daily, probe_at,
+                    window_started_at + interval '1 day' * (1 + floor(
+                        extract(epoch from now() - window_started_at) / 86400)) as renewed_at,
+                    case when window_started_at > now() - interval '1 day' then used else 0 end
+                        as used
+                from omdb_budget order by changed_at desc limit 1) budget)
+        from imports where id = :import_id::bigint
+    """,  # noqa: S608
+)
+SOME: Final = Statement(
+    repeatable=True,
+    sql=f"""
+        select
+            (select '[' || coalesce(string_agg(to_json(shown)::text, ',' order by id desc), '')
+                || ']'
+             from (select {_SHOWN} from imports where id < :before::bigint
+                   order by id desc limit :records::bigint) shown),
+            (select count(*) from imports),
+            (select id from imports where id < :before::bigint
+             order by id desc offset :records::bigint - 1 limit 1),
+            (select min(id) from imports)
+    """,  # noqa: S608
+)
+STATEMENTS: Final = (ONE, SOME)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListQuery:
+    """Which imports are wanted: so many, of those before an id."""
+
+    records: int
+    before: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A page of imports, the newest first, as JSON."""
+
+    imports_json: str
+    records: int
+    total: int
+    next_cursor: str | None
+
+    def as_body(self) -> bytes:
+        """Give the answer's body."""
+        pagination = {
+            "page": None,
+            "number_of_records": self.records,
+            "total_records": self.total,
+            "next_cursor": self.next_cursor,
+        }
+        return f'{{"data": {self.imports_json}, "pagination": {json.dumps(pagination)}}}'.encode()
+
+
+def parse_get_query(query: Mapping[str, str]) -> int:
+    """Read the parameters of `imports.get`, or raise `InvalidRequest`."""
+    if "id" not in query:
+        raise InvalidRequest("Give the import's id.", fields={"id": "is missing"})
+    return integer_parameter(query["id"], "id", low=1, high=_LAST_ID)
+
+
+def report(import_id: int) -> Query[dict[str, Any]]:
+    """Ask how far an import is; the answer may be `ImportNotFound`."""
+
+    def read(rows: Rows) -> dict[str, Any]:
+        if not rows:
+            raise ImportNotFound(f"There is no import with the id {import_id}.")
+        return _report(rows[0], now=datetime.now(UTC))
+
+    return Query(statement=ONE, values={"import_id": import_id}, read=read)
+
+
+def parse_list_query(query: Mapping[str, str]) -> ListQuery:
+    """Read the parameters of `imports.list`, or raise `InvalidRequest` naming the wrong one."""
+    records, before = DEFAULT_RECORDS, _LAST_ID + 1
+    if "number_of_records" in query:
+        given = query["number_of_records"]
+        records = integer_parameter(given, "number_of_records", low=1, high=_LAST_ID)
+    if "cursor" in query:
+        before = integer_parameter(query["cursor"], "cursor", low=1, high=_LAST_ID)
+    return ListQuery(records=min(records, MOST_RECORDS), before=before)
+
+
+def imports(query: ListQuery) -> Query[Listed]:
+    """Ask for a page of imports, the newest first."""
+
+    def read(rows: Rows) -> Listed:
+        [[shown, total, last, oldest]] = rows
+        more = last is not None and last != oldest
+        return Listed(
+            imports_json=shown,
+            records=query.records,
+            total=total,
+            next_cursor=str(last) if more else None,
+        )
+
+    values = {"before": query.before, "records": query.records}
+    return Query(statement=SOME, values=values, read=read)
+
+
+def _report(row: Sequence[Any], *, now: datetime) -> dict[str, Any]:
+    shown, errors, rate, next_try, budget = row
+    content: dict[str, Any] = json.loads(shown)
+    known = json.loads(budget) if budget else None
+    expected = _expected_at(content["pending"], rate, known, now=now)
+    return content | {
+        "errors": json.loads(errors or "{}"),
+        "rate_per_second": None if rate is None else round(rate, 2),
+        "waits_for": _waits_for(content, next_try, known),
+        "expected_at": expected and expected.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def _waits_for(
+    content: Mapping[str, Any], next_try: float | None, budget: Mapping[str, Any] | None
+) -> str | None:
+    """Say what an import that nobody works on is waiting for."""
+    if content["state"] != "waiting":
+        return None
+    if budget and budget["state"] == "refused":
+        return "key"
+    if budget and (budget["state"] == "spent" or _calls_left(budget) <= 0):
+        return "quota"
+    return "retry" if next_try is not None and next_try > 0 else "next_run"
+
+
+def _expected_at(
+    pending: int, rate: float | None, budget: Mapping[str, Any] | None, *, now: datetime
+) -> datetime | None:
+    """Tell when the last item will be done, at the last minute's rate and within the budget."""
+    if not pending or not rate:
+        return None
+    begins = now
+    if budget:
+        begins = _moment(budget["probe_at"], now) if budget["state"] == "spent" else now
+        left = _calls_left(budget) if budget["state"] != "spent" else 0
+        daily = max(1, budget["daily"] - kept_back(budget["daily"]))
+        if pending > left:
+            days, pending = divmod(pending - left - 1, daily)
+            begins = _moment(budget["renewed_at"], now) + timedelta(days=days)
+    return begins + timedelta(seconds=pending / rate)
+
+
+def _calls_left(budget: Mapping[str, Any]) -> int:
+    daily: int = budget["daily"]
+    used: int = budget["used"]
+    return max(0, daily - kept_back(daily) - used)
+
+
+def _moment(text: str | None, default: datetime) -> datetime:
+    return datetime.fromisoformat(text) if text else default

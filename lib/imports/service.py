@@ -1,0 +1,165 @@
+"""An order, or a tick, from beginning to end."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lib.db import Database
+from lib.imports import reports, statements
+from lib.imports.ending import Ended
+from lib.imports.ledger import Ledger, Progress
+from lib.imports.opening import find_open, import_of_key, open_import, remember_key
+from lib.imports.orders import FIRST_FILL, STALEST, TICK, Order
+from lib.imports.pace import Pace
+from lib.imports.running import Run
+from lib.imports.stopping import Limits
+from lib.omdb import CallLimits, OmdbClient
+from lib.omdb_budget import STATEMENTS as BUDGET_STATEMENTS
+from lib.omdb_budget import Budget
+from lib.settings import ImportSettings, OmdbSettings
+
+STATEMENTS: Final = (*statements.STATEMENTS, *reports.STATEMENTS, *BUDGET_STATEMENTS)
+# One try again for a connection that went stale; all else the ledger tries again, later.
+CALL_LIMITS: Final = CallLimits(attempts=2)
+_COUNTS: Final = (*statements.OUTCOMES, "pending")
+_RUN_NAMES: Final = {"pending": "put_back"}  # what is pending in all, the import tells
+_GO_ON: Final = frozenset({"finished", "retry_later", "others_working"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a request came to.
+
+    Attributes:
+        import_id: None where a tick found nothing to do.
+        last: How the last run ended; None where there was none.
+        states: What all runs of the request did, in items.
+    """
+
+    import_id: int | None
+    last: Ended | None
+    states: dict[str, int]
+
+
+@dataclass(kw_only=True)
+class Importer:
+    """Imports with one OMDb session, one pace and one stock of calls for the whole process.
+
+    Args:
+        database: Made with `STATEMENTS` and with transactions.
+    """
+
+    database: Database
+    omdb: OmdbSettings
+    settings: ImportSettings
+    call_limits: CallLimits = CALL_LIMITS
+    on_progress: Callable[[Progress], None] = lambda _: None
+    _budget: Budget = field(init=False)
+    _pace: Pace = field(init=False)
+    _source: OmdbClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._budget = Budget(
+            self.database, self.omdb, block=self.omdb.concurrency, for_import=True
+        )
+        self._pace = Pace(self.omdb.concurrency)
+        self._source = OmdbClient(self.omdb, limits=self.call_limits, meter=self._budget)
+
+    def carry_out(
+        self, order: Order, *, limits: Limits, key: str | None = None, requested_by: str
+    ) -> Done:
+        """Work on what is ordered until it is finished, has to wait, or the limits are reached.
+
+        Raises:
+            IdempotencyKeyReused: The key was used for another order.
+            SearchRefused: OMDb does not search for this.
+            DatabaseUnavailable: The ledger cannot be read or written.
+        """
+        if order.kind == "tick":
+            return self._tick(limits, key, requested_by)
+        import_id = open_import(self.database, order, key=key, requested_by=requested_by)
+        ended = self._run(import_id, limits)
+        if ended.refusal is not None:
+            raise ended.refusal
+        return Done(import_id=import_id, last=ended, states=dict(ended.states))
+
+    def first_fill(self, limits: Limits, *, requested_by: str) -> Done:
+        """Fill an empty catalogue with its first movies, or go on with that."""
+        ledger = Ledger(database=self.database, lease_seconds=self.settings.lease_seconds)
+        if ledger.choose(()).needs_first_fill or find_open(self.database, FIRST_FILL):
+            return self.carry_out(FIRST_FILL, limits=limits, requested_by=requested_by)
+        return Done(import_id=None, last=None, states={})
+
+    def answer(self, done: Done) -> dict[str, Any]:
+        """Tell a request's caller about the import, and what the request itself did."""
+        if done.import_id is None:
+            nothing = dict.fromkeys(_COUNTS, 0)
+            return {"id": None, "kind": None, "state": "done", "total": 0, **nothing, "run": None}
+        content = self.database.answer(reports.report(done.import_id))
+        run: dict[str, Any] | None = None
+        if done.last is not None:
+            run = {
+                "stopped_by": done.last.stopped_by,
+                "seconds": done.last.seconds,
+                "items": {_RUN_NAMES.get(name, name): done.states[name] for name in done.states},
+            }
+        return content | {"run": run}
+
+    def close(self) -> None:
+        """Close the session."""
+        self._source.close()
+
+    def _tick(self, limits: Limits, key: str | None, requested_by: str) -> Done:
+        """Do what is most in need of doing, then the next, while there is time."""
+        ledger = Ledger(database=self.database, lease_seconds=self.settings.lease_seconds)
+        known = import_of_key(self.database, key, TICK) if key else None
+        if known is not None:
+            ended = self._run(known, limits)
+            return Done(import_id=known, last=ended, states=dict(ended.states))
+        ledger.sweep()
+        states: Counter[str] = Counter()
+        seen: list[int] = []
+        last: Ended | None = None
+        while last is None or (last.stopped_by in _GO_ON and not limits.reason()):
+            import_id = self._choose(ledger, seen, requested_by)
+            if import_id is None:
+                break
+            if key and not seen:
+                remember_key(self.database, key, TICK, import_id)
+            seen.append(import_id)
+            last = self._run(import_id, limits)
+            states.update(last.states)
+        import_id = seen[-1] if seen else ledger.oldest_open()
+        return Done(import_id=import_id, last=last, states=dict(states))
+
+    def _choose(self, ledger: Ledger, seen: Sequence[int], requested_by: str) -> int | None:
+        """Go on with what is open, else fill an empty catalogue, else refresh the stalest.
+
+        What is open comes first also where the catalogue is empty: it may just have begun.
+        """
+        choice = ledger.choose(seen)
+        order: Order | None = None
+        if choice.import_id is not None:
+            return choice.import_id
+        if choice.needs_first_fill and not seen:
+            order = FIRST_FILL
+        elif choice.movies_are_due:
+            order = STALEST
+        if order is None:
+            return None
+        opened = open_import(self.database, order, key=None, requested_by=requested_by)
+        return None if opened in seen else opened
+
+    def _run(self, import_id: int, limits: Limits) -> Ended:
+        self._pace.reset()
+        return Run(
+            ledger=Ledger(database=self.database, lease_seconds=self.settings.lease_seconds),
+            source=self._source,
+            budget=self._budget,
+            pace=self._pace,
+            import_id=import_id,
+            concurrency=self.omdb.concurrency,
+            limits=limits,
+            on_progress=self.on_progress,
+        ).work()

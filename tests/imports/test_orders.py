@@ -1,0 +1,141 @@
+"""What can be asked of an import: pure functions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from lib.errors import InvalidRequest
+from lib.imports.orders import (
+    ALL_TYPES,
+    MOST_IDS,
+    TICK,
+    Order,
+    idempotency_key,
+    parse_import_body,
+    requester,
+)
+
+ONE = "tt0111161"
+
+
+@pytest.mark.parametrize(
+    ("body", "order"),
+    [
+        ({}, TICK),
+        ({"imdb_ids": [ONE]}, Order(kind="ids", imdb_ids=(ONE,))),
+        (
+            {"imdb_ids": [ONE], "types": ["series", "series"]},
+            Order(kind="ids", imdb_ids=(ONE,), types=("series",)),
+        ),
+        ({"search": " The  Thing "}, Order(kind="search", search="The Thing")),
+        (
+            {"search": "Lost", "type": "series", "year": 2004},
+            Order(
+                kind="search",
+                search="Lost",
+                search_type="series",
+                search_year=2004,
+                types=("series",),
+            ),
+        ),
+        ({"refresh": True}, Order(kind="refresh", types=ALL_TYPES)),
+        (
+            {"refresh": True, "older_than_days": 30},
+            Order(kind="refresh", types=ALL_TYPES, older_than_days=30),
+        ),
+    ],
+)
+def test_what_is_asked_becomes_an_order(body: Mapping[str, Any], order: Order) -> None:
+    assert parse_import_body(body) == order
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"imdb_ids": []},
+        {"imdb_ids": ONE},
+        {"imdb_ids": None},
+        {"imdb_ids": [1]},
+        {"imdb_ids": ["tt1"]},
+        {"imdb_ids": [f"{ONE}\n"]},
+        {"imdb_ids": [ONE] * (MOST_IDS + 1)},
+        {"imdb_ids": [ONE], "search": "x"},
+        {"imdb_ids": [ONE], "year": 1994},
+        {"imdb_ids": [ONE], "types": []},
+        {"imdb_ids": [ONE], "types": "movie"},
+        {"imdb_ids": [ONE], "types": ["film"]},
+        {"imdb_ids": [ONE], "types": [[]]},
+        {"search": ""},
+        {"search": "  "},
+        {"search": 1},
+        {"search": "a\0b"},
+        {"search": "x" * 501},
+        {"search": "x", "type": "film"},
+        {"search": "x", "type": None},
+        {"search": "x", "year": "1994"},
+        {"search": "x", "year": True},
+        {"refresh": False},
+        {"refresh": "true"},
+        {"refresh": 1},
+        {"refresh": True, "older_than_days": -1},
+        {"refresh": True, "older_than_days": 1.5},
+        {"older_than_days": 30},
+        {"types": ["movie"]},
+        {"type": "movie"},
+    ],
+)
+def test_what_cannot_be_asked_is_refused_with_the_member_named(body: Mapping[str, Any]) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        parse_import_body(body)
+    assert refusal.value.fields.keys() & {*body, "imdb_id"}
+
+
+def test_the_sequence_of_ids_makes_no_other_order() -> None:
+    first = Order(kind="ids", imdb_ids=("tt0000001", "tt0000002", "tt0000001"))
+    second = Order(kind="ids", imdb_ids=("tt0000002", "tt0000001"))
+    assert first.fingerprint == second.fingerprint
+    assert first.fingerprint != Order(kind="ids", imdb_ids=("tt0000001",)).fingerprint
+
+
+def test_what_is_asked_for_makes_another_order() -> None:
+    orders = [
+        TICK,
+        Order(kind="search", search="a"),
+        Order(kind="search", search="a", search_year=1999),
+        Order(kind="search", search="a", search_type="movie"),
+        Order(kind="refresh"),
+        Order(kind="refresh", older_than_days=1),
+        Order(kind="refresh", due_only=True),
+        Order(kind="refresh", types=ALL_TYPES),
+    ]
+    assert len({order.fingerprint for order in orders}) == len(orders)
+
+
+@pytest.mark.parametrize(
+    "key", ["a", "8e03978e-40d5-43dd-bc93-6894a57f9324", '"quoted"', "k" * 255]
+)
+def test_a_key_is_taken_as_it_is(key: str) -> None:
+    assert idempotency_key({"idempotency-key": key}) == f"key {key}"
+
+
+@pytest.mark.parametrize(
+    "key", ["", " ", " a", "a ", "k" * 256, "a\tb", "a\x00", "é", "a, b", "a,b"]
+)
+def test_a_key_out_of_form_is_refused(key: str) -> None:
+    with pytest.raises(InvalidRequest, match="Idempotency-Key"):
+        idempotency_key({"idempotency-key": key})
+
+
+def test_the_schedulers_job_and_time_are_a_key() -> None:
+    headers = {
+        "x-cloudscheduler-jobname": "import",
+        "x-cloudscheduler-scheduletime": "2026-11-23T11:00:00Z",
+    }
+    later = headers | {"x-cloudscheduler-scheduletime": "2026-11-23T11:15:00Z"}
+
+    assert idempotency_key(headers) == idempotency_key(dict(headers)) != idempotency_key(later)
+    assert idempotency_key({"x-cloudscheduler-jobname": "import"}) is None
+    assert idempotency_key({}) is None
+    assert requester(headers, "192.0.2.1") == "scheduler import"
+    assert requester({}, "192.0.2.1") == "request from 192.0.2.1"

@@ -1,0 +1,492 @@
+"""The database's misfortunes."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pg8000.dbapi
+import pytest
+from sqlalchemy import exc, text
+
+from lib import db, db_connections, movies
+from lib import settings as limits
+from lib.db import Database, Query, Statement
+from lib.db_faults import translated
+from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest, ServiceError
+from lib.migrations.runner import migrate
+from lib.movie import Movie
+from lib.settings import AdminSettings, DatabaseSettings, Secret
+from local import gateway
+from local.postgres import EmbeddedPostgres
+from tests.support import Server, database_settings
+
+ECHO = Statement(repeatable=True, sql="select cast(:value as text)")
+SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as integer))")
+
+
+@pytest.fixture
+def plain(settings: DatabaseSettings) -> Iterator[Database]:
+    """Give a pool of the test's own."""
+    database = Database(settings, statements=[ECHO, SLEEP], transactions=True)
+    yield database
+    database.close()
+
+
+def terminate_others(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(
+            text(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid() "
+                "and application_name = 'simple-movie-database'"
+            )
+        )
+
+
+def test_half_a_surrogate_pair_is_refused_and_the_next_statement_is_answered_right(
+    plain: Database,
+) -> None:
+    with pytest.raises(InvalidRequest):
+        plain.run(ECHO, value="\ud800")
+
+    assert [plain.run(ECHO, value=str(n)) for n in range(20)] == [[[str(n)]] for n in range(20)]
+
+
+def test_half_a_surrogate_pair_in_a_transaction_does_not_poison_the_pool(plain: Database) -> None:
+    with pytest.raises(InvalidRequest), plain.begin() as connection:
+        connection.execute(text("select cast(:value as text)"), {"value": "\ud800"})
+
+    for n in range(20):
+        with plain.begin() as connection:
+            assert connection.execute(text("select :n + 0"), {"n": n}).scalar_one() == n
+        assert plain.run(ECHO, value=str(n)) == [[str(n)]]
+
+
+def test_a_connection_that_was_cut_while_it_rested_is_not_noticed_by_callers(
+    plain: Database, database: Database
+) -> None:
+    plain.run(ECHO, value="before")
+    terminate_others(database)
+
+    assert plain.run(ECHO, value="after") == [["after"]]
+
+
+def test_after_a_rest_a_cut_connection_is_replaced_even_for_what_may_not_be_repeated(
+    settings: DatabaseSettings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db_connections, "_IDLE_SECONDS", 0.0)
+    once = Statement(repeatable=False, sql="select cast(:value as text)")
+    pool = Database(settings, statements=[once])
+    pool.run(once, value="before")
+    terminate_others(database)
+
+    assert pool.run(once, value="after") == [["after"]]
+    pool.close()
+
+
+def test_a_statement_that_may_not_be_repeated_is_not(
+    settings: DatabaseSettings, database: Database
+) -> None:
+    once = Statement(repeatable=False, sql="select cast(:value as text)")
+    pool = Database(settings, statements=[once])
+    pool.run(once, value="before")
+    terminate_others(database)
+
+    with pytest.raises(DatabaseUnavailable):
+        pool.run(once, value="lost")
+    assert pool.run(once, value="after") == [["after"]]
+    pool.close()
+
+
+def test_a_statement_that_takes_too_long_is_ended_by_the_server(
+    plain: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(db_connections.SERVER_SETTINGS, "statement_timeout", "100")
+
+    with pytest.raises(DatabaseUnavailable) as caught:
+        plain.run(SLEEP, seconds=10)
+
+    assert caught.value.headers == {"Retry-After": "5"}
+    assert plain.run(ECHO, value="after") == [["after"]]
+
+
+def test_an_exhausted_pool_answers_after_a_bounded_wait(
+    settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HANDLER_THREADS", 1)
+    monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.1)
+    pool = Database(settings, statements=[ECHO], transactions=True)
+    with pool.begin() as connection:
+        connection.execute(text("select 1"))
+        with pytest.raises(DatabaseUnavailable):
+            pool.run(ECHO, value="waits")
+
+    assert pool.run(ECHO, value="after") == [["after"]]
+    pool.close()
+
+
+def test_a_server_that_accepts_and_never_speaks_does_not_hold_a_caller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "CONNECT_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        pool = Database(
+            DatabaseSettings(host="127.0.0.1", port=silent.getsockname()[1], user="nobody"),
+            statements=[ECHO],
+        )
+        started = time.monotonic()
+        with pytest.raises(DatabaseUnavailable):
+            pool.run(ECHO, value="never")
+
+    assert time.monotonic() - started < 2
+
+
+def test_a_server_that_falls_silent_in_a_statement_does_not_hold_a_caller(
+    plain: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SOCKET_TIMEOUT", 0.2)
+
+    with pytest.raises(DatabaseUnavailable):
+        plain.run(SLEEP, seconds=3)
+
+
+def test_nobody_listening_is_told_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    pool = Database(DatabaseSettings(host="127.0.0.1", port=port, user="nobody"), transactions=True)
+    with pytest.raises(DatabaseUnavailable), pool.begin():
+        pass
+
+
+def test_a_wrong_password_is_unavailable_and_not_shown(
+    settings: DatabaseSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = DatabaseSettings(
+        host=settings.host,
+        port=settings.port,
+        name=settings.name,
+        user=settings.user,
+        password=Secret("open sesame"),
+    )
+    with pytest.raises(DatabaseUnavailable) as caught:
+        Database(wrong, statements=[ECHO]).run(ECHO, value="x")
+
+    assert "sesame" not in str(caught.value) + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("state", "fault"),
+    [
+        ("08006", DatabaseUnavailable),  # connection failure
+        ("25006", DatabaseUnavailable),  # read-only after a failover
+        ("28000", DatabaseUnavailable),  # login refused
+        ("40001", DatabaseUnavailable),  # serialization failure
+        ("40P01", DatabaseUnavailable),  # deadlock
+        ("53300", DatabaseUnavailable),  # too many connections
+        ("55P03", DatabaseUnavailable),  # lock not available
+        ("57014", DatabaseUnavailable),  # statement time-out
+        ("57P01", DatabaseUnavailable),  # shutdown
+        ("57P03", DatabaseUnavailable),  # starting up
+        ("42P01", DatabaseUnavailable),  # schema not there yet
+        ("22021", InvalidRequest),  # NUL in a text
+        ("22003", InvalidRequest),  # out of range
+        ("23514", InvalidRequest),  # check violated
+        ("54000", InvalidRequest),  # index row too large
+        ("42601", InternalError),  # syntax error
+        ("42501", InternalError),  # no such right
+        ("XX000", InternalError),
+    ],
+)
+def test_every_sqlstate_means_one_of_our_faults(state: str, fault: type[ServiceError]) -> None:
+    error = pg8000.dbapi.DatabaseError({"C": state, "M": "select secret from users"})
+
+    fault_told = translated(error)
+
+    assert type(fault_told) is fault
+    assert "secret" not in fault_told.message
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (pg8000.dbapi.InterfaceError("Can't create a connection to host db"), DatabaseUnavailable),
+        (exc.TimeoutError("QueuePool limit"), DatabaseUnavailable),
+        (TimeoutError("timed out"), DatabaseUnavailable),
+        (ConnectionResetError(), DatabaseUnavailable),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), InvalidRequest),
+        (InvalidRequest("ours"), InvalidRequest),
+        (ValueError("anything"), InternalError),
+    ],
+)
+def test_faults_without_a_sqlstate_are_told_apart(
+    error: Exception, fault: type[ServiceError]
+) -> None:
+    assert type(translated(error)) is fault
+
+
+def echo(value: str) -> Query[str]:
+    return Query(statement=ECHO, values={"value": value}, read=lambda rows: str(rows[0][0]))
+
+
+def test_the_loop_asks_many_questions_over_few_connections(plain: Database) -> None:
+    async def ask_all() -> list[str]:
+        return await asyncio.gather(*(plain.ask(echo(str(n))) for n in range(200)))
+
+    assert asyncio.run(ask_all()) == [str(n) for n in range(200)]
+    assert plain._open_pool().size() == limits.HANDLER_THREADS
+
+
+def test_on_the_loop_a_cut_connection_is_not_noticed_by_callers(
+    plain: Database, database: Database
+) -> None:
+    async def ask_before_and_after() -> list[str]:
+        await asyncio.gather(*(plain.ask(echo("before")) for _ in range(8)))
+        await asyncio.to_thread(terminate_others, database)
+        return await asyncio.gather(*(plain.ask(echo("after")) for _ in range(8)))
+
+    assert asyncio.run(ask_before_and_after()) == ["after"] * 8
+
+
+def test_on_the_loop_a_rested_connection_is_tried_before_it_is_used(
+    settings: DatabaseSettings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db_connections, "_IDLE_SECONDS", 0.0)
+    once = Statement(repeatable=False, sql="select cast(:value as text)")
+    pool = Database(settings, statements=[once])
+    question = Query(statement=once, values={"value": "x"}, read=len)
+
+    async def ask_before_and_after() -> tuple[int, int]:
+        before = await pool.ask(question)
+        await asyncio.to_thread(terminate_others, database)
+        return before, await pool.ask(question)
+
+    assert asyncio.run(ask_before_and_after()) == (1, 1)
+    pool.close()
+
+
+def test_on_the_loop_what_may_not_be_repeated_is_not(
+    settings: DatabaseSettings, database: Database
+) -> None:
+    once = Statement(repeatable=False, sql="select cast(:value as text)")
+    pool = Database(settings, statements=[once])
+    question = Query(statement=once, values={"value": "x"}, read=len)
+
+    async def ask_before_and_after() -> int:
+        await pool.ask(question)
+        await asyncio.to_thread(terminate_others, database)
+        with pytest.raises(DatabaseUnavailable):
+            await pool.ask(question)
+        return await pool.ask(question)
+
+    assert asyncio.run(ask_before_and_after()) == 1
+    pool.close()
+
+
+def test_on_the_loop_half_a_surrogate_pair_does_not_poison_the_next_answer(plain: Database) -> None:
+    async def ask_all() -> list[str]:
+        with pytest.raises(InvalidRequest):
+            await plain.ask(echo("\ud800"))
+        return [await plain.ask(echo(str(n))) for n in range(20)]
+
+    assert asyncio.run(ask_all()) == [str(n) for n in range(20)]
+
+
+def test_on_the_loop_a_silent_server_does_not_hold_a_caller_nor_the_others(
+    plain: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SOCKET_TIMEOUT", 0.3)
+    sleep = Query(statement=SLEEP, values={"seconds": 3}, read=len)
+
+    async def ask_both() -> float:
+        silent = asyncio.create_task(plain.ask(sleep))
+        started = time.monotonic()
+        await plain.ask(echo("meanwhile"))
+        seconds = time.monotonic() - started
+        with pytest.raises(DatabaseUnavailable):
+            await silent
+        return seconds
+
+    assert asyncio.run(ask_both()) < 0.3
+    plain.close()
+
+
+def test_on_the_loop_the_wait_for_a_connection_ends(
+    settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HANDLER_THREADS", 1)
+    monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.1)
+    pool = Database(settings, statements=[ECHO, SLEEP])
+
+    async def ask_both() -> str:
+        busy = asyncio.create_task(
+            pool.ask(Query(statement=SLEEP, values={"seconds": 1}, read=len))
+        )
+        await asyncio.sleep(0.05)
+        with pytest.raises(DatabaseUnavailable):
+            await pool.ask(echo("waits"))
+        await busy
+        return await pool.ask(echo("after"))
+
+    assert asyncio.run(ask_both()) == "after"
+    pool.close()
+
+
+def test_a_question_that_is_given_up_does_not_leave_its_answer_to_the_next(
+    plain: Database,
+) -> None:
+    async def give_up_and_ask() -> str:
+        given_up = asyncio.create_task(
+            plain.ask(Query(statement=SLEEP, values={"seconds": 1}, read=len))
+        )
+        await asyncio.sleep(0.2)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        return await plain.ask(echo("mine"))
+
+    assert asyncio.run(give_up_and_ask()) == "mine"
+
+
+def test_a_second_use_does_not_open_a_second_connection(plain: Database) -> None:
+    pids = set()
+    for _ in range(5):
+        with plain.begin() as connection:
+            pids.add(connection.execute(text("select pg_backend_pid()")).scalar_one())
+
+    assert len(pids) == 1
+
+
+def test_without_a_dialect_there_is_no_transaction(settings: DatabaseSettings) -> None:
+    with pytest.raises(RuntimeError, match="transactions=True"), Database(settings).begin():
+        pass
+
+
+def test_a_failed_transaction_leaves_nothing_and_the_pool_in_order(plain: Database) -> None:
+    with pytest.raises(ZeroDivisionError), plain.begin() as connection:  # noqa: PT012
+        connection.execute(text("create table gone (n integer)"))
+        raise ZeroDivisionError
+
+    with plain.begin() as connection:
+        there = connection.execute(text("select to_regclass('gone')")).scalar_one()
+    assert there is None
+
+
+def test_a_slow_statement_is_logged_without_its_values(
+    plain: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(db, "_SLOW_SECONDS", 0.0)
+    with caplog.at_level("WARNING", logger="lib.db"):
+        plain.run(ECHO, value="private words")
+
+    assert "slow query" in caplog.text
+    assert "private" not in caplog.text
+
+
+def test_warming_opens_a_connection_and_survives_a_missing_database(
+    plain: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain._warm_in_background()
+    Database(DatabaseSettings(host="127.0.0.1", port=1, user="x"))._warm()
+
+    assert "no database yet" in caplog.text
+    deadline = time.monotonic() + 5
+    while plain._open_pool().checkedin() == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert plain._open_pool().checkedin() == 1
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """Run a server that the test may stop."""
+    with EmbeddedPostgres(tmp_path / "postgres") as server:
+        yield server
+
+
+@pytest.fixture
+def own_service(
+    own_postgres: EmbeddedPostgres, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[httpx.Client]:
+    """Serve every function from that server."""
+    own_postgres.create_database("movies")
+    url = own_postgres.url("movies")
+    empty = Database(database_settings(url), transactions=True)
+    migrate(empty, AdminSettings(username="admin", password=None))
+    empty.close()
+    database = Database(database_settings(url), statements=[movies.UPSERT])
+    movies.store(database, Movie(imdb_id="tt0111161", title="A Film", type="movie"))
+    database.close()
+    for name, value in (environment | {"DATABASE_URL": url}).items():
+        monkeypatch.setenv(name, value)
+    app = gateway.build(Path(gateway.__file__).resolve().parent.parent)
+    with Server(app) as server, httpx.Client(base_url=server.url, timeout=20) as client:
+        yield client
+
+
+def test_a_database_that_is_stopped_and_started_under_requests_is_503_and_then_200_again(
+    own_service: httpx.Client, own_postgres: EmbeddedPostgres
+) -> None:
+    seen: list[tuple[float, int]] = []
+    done = threading.Event()
+
+    def call() -> None:
+        while not done.is_set():
+            answer = own_service.get("/movies.list")
+            seen.append((time.monotonic(), answer.status_code))
+            if answer.status_code == 503:
+                assert answer.json()["error"]["code"] == "DATABASE_UNAVAILABLE"
+                assert int(answer.headers["Retry-After"]) > 0
+            time.sleep(0.005)
+
+    with ThreadPoolExecutor(4) as threads:
+        calls = [threads.submit(call) for _ in range(4)]
+        time.sleep(0.3)
+        own_postgres.stop()
+        time.sleep(0.3)
+        own_postgres.start()
+        started = time.monotonic()
+        time.sleep(0.5)
+        done.set()
+        for ended in calls:
+            ended.result()
+
+    statuses = [status for _, status in seen]
+    assert statuses[0] == 200
+    assert set(statuses) == {200, 503}
+    assert {status for moment, status in seen if moment > started + 0.2} == {200}
+
+
+@pytest.mark.parametrize("path", ["/movies.list", "/movies.get?imdb_id=tt0111161"])
+def test_without_a_database_reads_are_503_and_bad_requests_still_400(
+    own_service: httpx.Client, own_postgres: EmbeddedPostgres, path: str
+) -> None:
+    assert own_service.get(path).status_code == 200
+    own_postgres.stop()
+
+    unavailable = own_service.get(path)
+    refused = own_service.get("/movies.list?page=0")
+    options = own_service.options(path)
+
+    assert unavailable.status_code == 503
+    assert unavailable.headers["Cache-Control"] == "no-store"
+    assert (refused.status_code, options.status_code) == (400, 204)
+
+
+def test_a_write_that_meets_a_restart_is_told_and_not_half_done(
+    own_service: httpx.Client, own_postgres: EmbeddedPostgres
+) -> None:
+    own_service.post("/movies.create", json={"title": "Casablanca"})
+    own_postgres.kill()
+    failed = own_service.post("/movies.create", json={"title": "Psycho", "year": 1960})
+    own_postgres.start()
+    created = own_service.post("/movies.create", json={"title": "Psycho", "year": 1960})
+
+    assert failed.status_code == 503
+    assert created.status_code == 201
+    total: Any = own_service.get("/movies.list").json()["pagination"]["total_records"]
+    assert total == 3

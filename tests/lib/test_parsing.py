@@ -1,0 +1,428 @@
+# ruff: noqa: E501  (letters that look alike are what is tested)
+"""What callers send, read strictly: properties, and the texts that break lenient readers."""
+
+import base64
+import json
+import re
+import string
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import product
+from typing import Any, Final
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from lib.asking import (
+    checked_id,
+    imdb_id_from_path,
+    parse_create_body,
+    parse_get_query,
+)
+from lib.errors import InvalidRequest, ServiceError, UnsupportedMediaType
+from lib.imports.orders import parse_import_body
+from lib.listing import Cursor, parse_list_query
+from lib.movie import title_key
+from lib.movies import Position
+from lib.parsing import (
+    check_json_content_type,
+    integer_member,
+    integer_parameter,
+    parse_json_object,
+    parse_query,
+    text_member,
+)
+
+# The largest examples take longer than the rest.
+UNHURRIED: Final = settings(
+    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow]
+)
+
+NAMES: Final = ("title", "year", "imdb_id", "page", "cursor")
+JSON: Final = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+# Any character, halves of surrogate pairs included.
+ANY_TEXT: Final = st.text(st.characters(codec=None, categories=None))
+QUERIES: Final = st.binary(max_size=200) | st.lists(
+    st.tuples(
+        st.sampled_from([b"page", b"title", b"cursor", b"p%61ge", b"%00", b"", b"titel"]),
+        st.binary(max_size=12)
+        | st.sampled_from([b"%", b"%f", b"%ff", b"%00", b"%ED%A0%80", b"%C0%80", b"+", b"=", b"1"]),
+    )
+).map(lambda pairs: b"&".join(name + b"=" + value for name, value in pairs))
+
+NAUGHTY: Final = [
+    "undefined", "null", "None", "NaN", "Infinity", "true", "0", "-1", "1e1000", "0x0", "1/0",
+    "00", "1,000.00", "1 000", "--version", "$HOME", "%s%n%x", "{0}", "{{7*7}}", "${7*7}",
+    "%(page)s", ":title", ":1", "$1", "?", "%", "_", "\\", "'", '"', "''''", "' or ''='",
+    "1;drop table movies", "'; drop table movies; --", "$$;select 1;$$", "E'\\x41'", "/* */",
+    "<script>alert(1)</script>", "<![CDATA[", "&lt;&#x41;", "javascript:alert(1)", "../../etc/passwd",
+    "file:///etc/passwd", "() { :; }; touch x", "`ls`", "$(ls)", "| cat", "@@version", "=1+1",
+    "Ω≈ç√∫˜µ≤≥÷", "åß∂ƒ©˙∆˚¬…æ", "⁰⁴⁵₀₁₂", "٠١٢٣", "１２３", "田中さんにあげて下さい", "ﾟ･✿ヾ╲", "(╯°□°）╯︵ ┻━┻",
+    "😍👨‍👩‍👧‍👦🇩🇪🏳️‍🌈", "تُستخدم", "בְּרֵאשִׁית", "﷽ﷺ", "Ṱ̺̺̕o͞ ̷i̲̬͇̪͙n̝̗͕v̟̜̘̦͟o̶̙̰̠kè͚̮̺̪̹̱̤", "\u202eabc\u202c", "\u2066abc\u2069",
+    "a\u200bb", "\u200b", "\ufeff", "\ufffd", "\ufffe", "\uffff", "\U0010ffff", "\ue000", "\u00ad",
+    "\u2028", "\u2029", "\u3000", "\u00a0", "İstanbul", "ıI", "Straße", "STRASSE", "ﬁlm", "ǅ", "ẞ",
+    "Å", "A\u030a", "\u212b", "é", "e\u0301", "가", "\u1100\u1161", "𝕋𝕙𝕖", "𠜎𠜱", "ϓ", "ﬃ", "Æon", "№",
+]  # fmt: skip
+
+
+def only_ours(read: Callable[..., object], *arguments: object) -> object:
+    """Call a reader; whatever it raises that is not our own error fails the test."""
+    with suppress(ServiceError):
+        return read(*arguments)
+    return None
+
+
+# --- Never anything but our own error -------------------------------------------------------------
+
+
+@UNHURRIED
+@given(QUERIES)
+@example(b"%")
+@example(b"&&&=&=&")
+@example(b"page=1;page=2")
+@example(b"\xff\xfe")
+@example(b"title=%ED%A0%80")
+@example(b"a" * 9000)
+def test_any_query_is_read_or_refused(raw: bytes) -> None:
+    read = only_ours(parse_query, raw, NAMES)
+
+    assert read is None or isinstance(read, dict)
+    if isinstance(read, dict):
+        assert set(read) <= set(NAMES)
+        for value in read.values():
+            value.encode()
+            assert "\0" not in value
+
+
+@UNHURRIED
+@given(QUERIES)
+def test_a_refusal_of_a_query_can_be_told_as_json_without_control_characters(raw: bytes) -> None:
+    with suppress(ServiceError):
+        try:
+            parse_query(raw, NAMES)
+        except InvalidRequest as refusal:
+            told = [refusal.message, *refusal.fields, *refusal.fields.values()]
+            assert not any(re.search(r"[\x00-\x1f\x7f-\x9f]", text) for text in told)
+            assert all(len(text) < 500 for text in told)
+            raise
+
+
+@UNHURRIED
+@given(st.binary(max_size=300) | JSON.map(lambda value: json.dumps(value).encode()))
+@example(b"\xef\xbb\xbf{}")
+@example("{}".encode("utf-16"))
+@example("{}".encode("utf-32-le"))
+@example(b'{"title": "\\ud800"}')
+@example(b'{"\\udfff": 1}')
+@example(b'{"title": NaN}')
+@example(b'{"title": -Infinity}')
+@example(b'{"title": 1e400}')
+@example(b'{"title": 1, "title": 2}')
+@example(b'{"title": "\xed\xa0\x80"}')
+@example(b'{"year": ' + b"9" * 5000 + b"}")
+@example(b"[" * 100_000)
+@example(b'{"title":' * 100_000)
+@example(b'{"title": ' + b"[" * 50_000 + b"]" * 50_000 + b"}")
+def test_any_body_is_read_or_refused(body: bytes) -> None:
+    read = only_ours(parse_json_object, body, NAMES)
+
+    assert read is None or isinstance(read, dict)
+    if isinstance(read, dict):
+        assert set(read) <= set(NAMES)
+        json.dumps(read, ensure_ascii=False, allow_nan=False).encode()
+
+
+@UNHURRIED
+@given(st.dictionaries(st.sampled_from(NAMES), JSON | ANY_TEXT))
+def test_any_members_name_a_movie_or_are_refused(body: dict[str, Any]) -> None:
+    only_ours(parse_create_body, body)
+    only_ours(parse_import_body, body)
+    only_ours(parse_import_body, {"imdb_ids": list(body.values())})
+
+
+@UNHURRIED
+@given(st.dictionaries(st.sampled_from([*NAMES, "number_of_records"]), ANY_TEXT))
+def test_any_parameters_ask_for_something_or_are_refused(query: Mapping[str, str]) -> None:
+    only_ours(parse_list_query, query)
+    only_ours(parse_get_query, query)
+
+
+@UNHURRIED
+@given(ANY_TEXT)
+@example("")
+@example("=")
+@example("a" * 5000)
+@example("YXR0MDAwMDAwMSBh")
+@example("YXR0MDAwMDAwMSD_")
+@example("é")
+@example("\ud800")
+def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
+    read = only_ours(Cursor.decode, text)
+
+    assert read is None or (isinstance(read, Cursor) and read.encode() == text)
+
+
+@UNHURRIED
+@given(st.binary(max_size=60))
+def test_any_bytes_in_a_cursors_letters_are_a_cursor_or_refused(raw: bytes) -> None:
+    only_ours(Cursor.decode, base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
+
+
+@UNHURRIED
+@given(ANY_TEXT)
+def test_any_path_ends_in_an_id_or_is_refused(path: str) -> None:
+    only_ours(imdb_id_from_path, path)
+    only_ours(checked_id, path)
+
+
+@UNHURRIED
+@given(ANY_TEXT)
+def test_any_content_type_is_taken_or_refused(value: str) -> None:
+    only_ours(check_json_content_type, value)
+
+
+# --- What is read is what was sent ----------------------------------------------------------------
+
+POSITIONS: Final = st.builds(
+    Position,
+    sort_key=st.text(
+        st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=500
+    ),
+    imdb_id=st.from_regex(r"tt[0-9]{7,10}", fullmatch=True),
+)
+
+
+@UNHURRIED
+@given(st.builds(Cursor, direction=st.sampled_from(["after", "before"]), position=POSITIONS))
+def test_a_cursor_comes_back_as_it_was_given_out(cursor: Cursor) -> None:
+    text = cursor.encode()
+
+    assert Cursor.decode(text) == cursor
+    assert quote(text, safe="") == text
+
+
+@UNHURRIED
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=500))
+def test_the_cursor_of_any_title_that_can_be_stored_is_taken_back(title: str) -> None:
+    key = title_key(title)
+    if "\0" in key:
+        return
+    cursor = Cursor(direction="after", position=Position(sort_key=key, imdb_id="tt0000001"))
+
+    assert Cursor.decode(cursor.encode()) == cursor
+
+
+@UNHURRIED
+@given(
+    st.dictionaries(
+        st.sampled_from(NAMES), st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]))
+    )
+)
+def test_a_query_comes_back_as_it_was_encoded(query: dict[str, str]) -> None:
+    raw = "&".join(f"{quote(name)}={quote(value)}" for name, value in query.items()).encode()
+
+    assert parse_query(raw, NAMES) == query
+
+
+@UNHURRIED
+@given(
+    st.dictionaries(st.sampled_from(NAMES), st.text(st.characters(codec="utf-8")) | st.integers())
+)
+def test_a_body_comes_back_as_it_was_encoded(body: dict[str, Any]) -> None:
+    assert parse_json_object(json.dumps(body).encode(), NAMES) == body
+    assert parse_json_object(json.dumps(body, ensure_ascii=False).encode(), NAMES) == body
+
+
+@UNHURRIED
+@given(st.integers())
+def test_a_number_is_taken_just_when_it_is_in_range(number: int) -> None:
+    member = only_ours(lambda: integer_member({"year": number}, "year", low=1850, high=2200))
+    parameter = only_ours(lambda: integer_parameter(str(number), "year", low=1850, high=2200))
+
+    assert member == parameter == (number if 1850 <= number <= 2200 else None)
+
+
+# --- Naughty strings ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("title", NAUGHTY)
+def test_a_naughty_title_stays_the_text_it_is(title: str) -> None:
+    expected = " ".join(title.split())
+    if not expected:
+        with pytest.raises(InvalidRequest):
+            parse_create_body({"title": title})
+        return
+
+    assert parse_create_body({"title": title}).title == expected
+    assert (
+        parse_get_query(parse_query(f"title={quote(title)}".encode(), ("title",))).title == expected
+    )
+    assert parse_json_object(json.dumps({"title": title}).encode(), ("title",)) == {"title": title}
+    assert 1 <= len(title_key(title)) <= 500
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "\0",
+        "a\0b",
+        "a\x07",
+        "\x1b[31m",
+        "\x7f",
+        "\x80",
+        "\x85",
+        "\x9f",
+        "a\nb",
+        "a\tb",
+        "\r\n",
+        "\x1c",
+    ],
+)
+def test_a_title_with_a_control_character_is_refused(title: str) -> None:
+    with pytest.raises(InvalidRequest):
+        parse_create_body({"title": title})
+    with pytest.raises(InvalidRequest):
+        parse_query(f"title={quote(title)}".encode(), ("title",))
+
+
+@pytest.mark.parametrize(
+    ("title", "same"),
+    [
+        ("Amélie", "Ame\u0301lie"),
+        ("AMÉLIE", "amelie"),
+        ("Straße", "STRASSE"),
+        ("ﬁlm", "FILM"),
+        ("ＡＢＣ", "abc"),
+        ("İstanbul", "istanbul"),
+        ("a\u200bb", "ab"),
+        ("\u202eabc", "abc"),
+        ("a \u00a0\u3000 b", "a b"),
+        ("가", "\u1100\u1161"),
+        ("Ångström", "\u212bngstro\u0308m"),
+    ],
+)
+def test_two_spellings_of_a_title_have_one_key(title: str, same: str) -> None:
+    assert title_key(title) == title_key(same)
+
+
+@UNHURRIED
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=600))
+def test_the_key_of_a_key_is_that_key(title: str) -> None:
+    key = title_key(title)
+
+    assert 1 <= len(key) <= 500
+    assert len(key) == 500 or title_key(key) == key
+
+
+# --- Refused by name ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["0", "-1", "-0", "+1", " 1", "1 ", "1.0", "1e3", "0x1", "1_000", "", "null", "NaN", "٣", "１２",
+     "²", "3\n", "01", "1,000", "1000001", "9" * 400, "Ⅷ", "𝟏", "1\u200b", "\ufeff1"],
+)  # fmt: skip
+def test_a_page_in_any_other_writing_is_refused(page: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_list_query({"page": page})
+
+    assert list(caught.value.fields) == ["page"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1999.0", "١٩٩٩", " 1999", "1849", "2201", "+1999", "MCMXCIX", ""]
+)
+def test_a_year_in_any_other_writing_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_get_query({"title": "x", "year": text})
+
+    assert list(caught.value.fields) == ["year"]
+
+
+@pytest.mark.parametrize("value", [True, 1999.0, "1999", None, [1999], {}, 10**400])
+def test_a_year_of_another_type_is_refused(value: object) -> None:
+    with pytest.raises(InvalidRequest):
+        integer_member({"year": value}, "year", low=1850, high=2200)
+
+
+@pytest.mark.parametrize("value", ["", " ", "\u3000", "x" * 501, 1, None, True, [], {}, ["x"]])
+def test_a_title_of_another_type_or_length_is_refused(value: object) -> None:
+    with pytest.raises(InvalidRequest):
+        text_member({"title": value}, "title", longest=500)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "application/json",
+        "APPLICATION/JSON",
+        "application/json; charset=utf-8",
+        'application/json;charset="UTF-8"',
+        "application/problem+json",
+        "application/vnd.api+json ; charset = utf8",
+    ],
+)
+def test_json_in_utf_8_is_taken(value: str) -> None:
+    check_json_content_type(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "text/plain",
+        "text/json",
+        "json",
+        "application/jsonp",
+        "application/json-seq",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=utf-16",
+        "application/json; charset=latin1",
+        "application/json, text/plain",
+        "application/json\x00",
+        "application/json; charset=utf-8; charset=utf-16",
+        "application/ʲson",
+    ],
+)
+def test_every_other_content_type_is_refused(value: str) -> None:
+    with pytest.raises(UnsupportedMediaType):
+        check_json_content_type(value)
+
+
+def test_a_repeated_parameter_of_a_long_and_odd_name_is_told_shortened() -> None:
+    name = "a%0A%00" * 400
+
+    with pytest.raises(InvalidRequest) as caught:
+        parse_query(f"{name}=1&{name}=2".encode(), NAMES)
+
+    assert len(caught.value.message) < 300
+    assert caught.value.message.isprintable()
+    assert all(len(name) < 300 and name.isprintable() for name in caught.value.fields)
+
+
+def test_a_repeated_member_among_very_many_is_found_at_once() -> None:
+    names = ["".join(letters) for letters in product(string.ascii_lowercase, repeat=3)][:10_000]
+    members = ",".join(f'"{name}":0' for name in [*names, names[-1]])
+    started = time.monotonic()
+
+    with pytest.raises(InvalidRequest, match="stands more than once"):
+        parse_json_object(f"{{{members}}}".encode(), NAMES)
+
+    assert time.monotonic() - started < 0.5
+
+
+def test_an_unknown_member_of_a_very_long_name_is_refused_at_once() -> None:
+    started = time.monotonic()
+
+    with pytest.raises(InvalidRequest):
+        parse_json_object(f'{{"{"imdb_ids" * 400_000}": 0}}'.encode(), ("imdb_ids",))
+
+    assert time.monotonic() - started < 0.2

@@ -1,0 +1,162 @@
+"""The environment, read once and checked."""
+
+import pytest
+
+from lib.settings import (
+    AdminSettings,
+    DatabaseSettings,
+    Group,
+    ImportSettings,
+    OmdbSettings,
+    Secret,
+    ServerSettings,
+    SettingsError,
+    SigningSettings,
+    VerifyingSettings,
+    require,
+)
+
+URL = "postgresql+pg8000://movies:s%40cret@db.example:6543/catalogue"
+
+
+def test_a_database_url_is_taken_apart() -> None:
+    settings = DatabaseSettings.from_env({"DATABASE_URL": URL})
+
+    assert (settings.host, settings.port, settings.name) == ("db.example", 6543, "catalogue")
+    assert (settings.user, settings.password) == ("movies", Secret("s@cret"))
+
+
+def test_a_cloud_sql_instance_goes_before_a_url() -> None:
+    settings = DatabaseSettings.from_env(
+        {
+            "DATABASE_URL": URL,
+            "CLOUD_SQL_INSTANCE": "project:europe-west1:main",
+            "DB_USER": "movies-list@project.iam",
+            "DB_IP_TYPE": "PRIVATE",
+        }
+    )
+
+    assert settings.instance == "project:europe-west1:main"
+    assert (settings.name, settings.user) == ("movies", "movies-list@project.iam")
+    assert (settings.password, settings.ip_type) == (None, "PRIVATE")
+
+
+def test_a_password_makes_the_login_one_by_password() -> None:
+    settings = DatabaseSettings.from_env(
+        {"CLOUD_SQL_INSTANCE": "example.com:project:europe-west1:main", "DB_PASSWORD": "s@cret"}
+    )
+
+    assert settings.password == Secret("s@cret")
+
+
+def test_defaults_are_those_of_the_documentation() -> None:
+    omdb = OmdbSettings.from_env({"OMDB_API_KEY": "k"})
+
+    assert (omdb.url, omdb.daily_budget, omdb.concurrency) == (
+        "https://www.omdbapi.com/",
+        1000,
+        8,
+    )
+    assert ImportSettings.from_env({}) == ImportSettings(seconds=480, lease_seconds=120)
+    assert AdminSettings.from_env({}) == AdminSettings(username="admin", password=None)
+    assert ServerSettings.from_env({}) == ServerSettings(
+        log_level="INFO", project=None, proxies=0, in_cloud=False
+    )
+
+
+def test_cloud_run_is_recognised_and_has_one_proxy_before_it() -> None:
+    settings = ServerSettings.from_env({"K_SERVICE": "movies-list", "GOOGLE_CLOUD_PROJECT": "p"})
+
+    assert (settings.in_cloud, settings.proxies, settings.project) == (True, 1, "p")
+
+
+def test_several_public_keys_are_told_apart(public_key_pem: str) -> None:
+    settings = VerifyingSettings.from_env({"TOKEN_PUBLIC_KEYS": public_key_pem * 2})
+
+    assert len(settings.public_keys) == 2
+
+
+def test_line_ends_of_a_key_may_be_written_as_two_characters(private_key_pem: str) -> None:
+    settings = SigningSettings.from_env({"TOKEN_PRIVATE_KEY": private_key_pem.replace("\n", "\\n")})
+
+    assert settings.private_key.reveal() == private_key_pem
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "value"),
+    [
+        (DatabaseSettings, "DATABASE_URL", None),
+        (DatabaseSettings, "DATABASE_URL", ""),
+        (DatabaseSettings, "DATABASE_URL", "mysql://user@host/name"),
+        (DatabaseSettings, "DATABASE_URL", "postgresql+pg8000://host/name"),
+        (DatabaseSettings, "DATABASE_URL", "postgresql+pg8000://user@host"),
+        (DatabaseSettings, "DATABASE_URL", "postgresql+pg8000://user@host:port/name"),
+        (DatabaseSettings, "DATABASE_URL", "postgresql+pg8000://user@host/name?sslmode=no"),
+        (DatabaseSettings, "CLOUD_SQL_INSTANCE", "main"),
+        (DatabaseSettings, "CLOUD_SQL_INSTANCE", ""),
+        (OmdbSettings, "OMDB_API_KEY", None),
+        (OmdbSettings, "OMDB_API_KEY", " "),
+        (ImportSettings, "IMPORT_SECONDS", "0"),
+        (ImportSettings, "IMPORT_SECONDS", "٤٨"),
+        (ImportSettings, "IMPORT_LEASE_SECONDS", "2 minutes"),
+        (SigningSettings, "TOKEN_PRIVATE_KEY", None),
+        (SigningSettings, "TOKEN_PRIVATE_KEY", "a key"),
+        (VerifyingSettings, "TOKEN_PUBLIC_KEYS", None),
+        (VerifyingSettings, "TOKEN_PUBLIC_KEYS", "a key"),
+        (AdminSettings, "ADMIN_USERNAME", " "),
+        (ServerSettings, "LOG_LEVEL", "verbose"),
+        (ServerSettings, "TRUSTED_PROXIES", "-1"),
+    ],
+)
+def test_a_missing_or_malformed_variable_is_named_in_one_line(
+    group: type[Group], name: str, value: str | None
+) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} is ") as caught:
+        group.from_env({} if value is None else {name: value})
+
+    assert "expected" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OMDB_URL", "ftp://example.org"),
+        ("OMDB_URL", "https://example.org/?apikey=x"),
+        ("OMDB_DAILY_BUDGET", "1e3"),
+        ("OMDB_CONCURRENCY", "65"),
+    ],
+)
+def test_omdbs_settings_are_checked(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} is "):
+        OmdbSettings.from_env({"OMDB_API_KEY": "k", name: value})
+
+
+def test_a_function_with_wrong_settings_ends_with_that_line() -> None:
+    with pytest.raises(SystemExit) as caught:
+        require(OmdbSettings, {})
+
+    assert str(caught.value).startswith("OMDB_API_KEY is not set")
+
+
+@pytest.mark.parametrize(
+    ("group", "env"),
+    [
+        (DatabaseSettings, {"DATABASE_URL": URL}),
+        (OmdbSettings, {"OMDB_API_KEY": "s@cret"}),
+        (AdminSettings, {"ADMIN_PASSWORD": "my s@cret"}),
+    ],
+)
+def test_secrets_do_not_show_themselves(group: type[Group], env: dict[str, str]) -> None:
+    settings = group.from_env(env)
+
+    assert "s@cret" not in f"{settings!r} {settings}"
+    assert settings == group.from_env(env)
+    assert hash(settings) == hash(group.from_env(env))
+
+
+def test_a_malformed_url_does_not_show_its_password() -> None:
+    with pytest.raises(SettingsError) as caught:
+        DatabaseSettings.from_env({"DATABASE_URL": "postgres//movies:s@cret@host/name"})
+
+    assert "s@cret" not in str(caught.value)

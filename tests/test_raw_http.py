@@ -1,0 +1,649 @@
+"""What only bytes on a socket can show, against the server that a deployed function runs under."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from lib.db import Database
+from lib.movie import Movie
+from local.demo_omdb.server import DemoOmdb
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+COMMAND: Final = Path(sys.executable).with_name("functions-framework")
+START_SECONDS: Final = 20.0
+MB: Final = 1024 * 1024
+
+Store = Callable[..., Movie]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """An answer, as it stood on the wire."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """Give the error that the body tells."""
+        content: dict[str, dict[str, Any]] = json.loads(self.body)
+        return content["error"]
+
+
+def send(wire: socket.socket, parts: Iterable[bytes]) -> None:
+    """Send what the other side takes; it may answer and close before it has read all."""
+    with suppress(ConnectionError):
+        for part in parts:
+            wire.sendall(part)
+
+
+def receive(wire: socket.socket, method: str = "GET") -> Reply:
+    """Read one answer to the end that it declares."""
+    response = http.client.HTTPResponse(wire, method=method)
+    try:
+        response.begin()
+        return Reply(status=response.status, headers=response.headers, body=response.read())
+    finally:
+        response.close()
+
+
+def exchange(port: int, *parts: bytes, method: str = "GET", seconds: float = 15) -> Reply:
+    """Send these bytes as they are over a connection of their own, and read one answer."""
+    with socket.create_connection(("127.0.0.1", port), seconds) as wire:
+        send(wire, parts)
+        return receive(wire, method)
+
+
+def get(target: str) -> bytes:
+    return f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1")
+
+
+def post(target: str, *headers: str, content: bytes = b"") -> bytes:
+    lines = [f"POST {target} HTTP/1.1", "Host: localhost", "Content-Type: application/json"]
+    return "\r\n".join([*lines, *headers, "", ""]).encode("latin-1") + content
+
+
+def rest_of(wire: socket.socket) -> bytes:
+    """Read until the other side closes."""
+    received = b""
+    with suppress(ConnectionError):
+        while part := wire.recv(65536):
+            received += part
+    return received
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """A function under the very command that a deployment runs."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path = field(repr=False)
+
+    def logged(self) -> str:
+        """Give what the process has written so far, on both of its streams."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+
+def start(
+    name: str, environment: dict[str, str], log: Path, *, port: int
+) -> subprocess.Popen[bytes]:
+    """Start a function as a deployment does."""
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603
+            [
+                COMMAND,
+                *("--source", f"functions/{name}/main.py", "--target", name, "--port", str(port)),
+            ],
+            cwd=ROOT,
+            env={**kept, "PYTHONPATH": ".", "HOST": "127.0.0.1", **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def deployed(name: str, environment: dict[str, str], folder: Path) -> Iterator[Deployed]:
+    """Run a function until the end of the block."""
+    port, log = free_port(), folder / f"{name}.log"
+    process = start(name, environment, log, port=port)
+    server = Deployed(process=process, port=port, log=log)
+    try:
+        await_answer(server)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def await_answer(server: Deployed) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with suppress(OSError):
+            exchange(server.port, b"OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return
+        if server.process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"the function did not start:\n{server.logged()}")
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def movies_list(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployed]:
+    with deployed("movies_list", environment, tmp_path_factory.mktemp("list")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def movies_create(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployed]:
+    with deployed("movies_create", environment, tmp_path_factory.mktemp("create")) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _empty_tables(database: Database, omdb: DemoOmdb) -> None:
+    """Leave nothing of one test to the next."""
+    del database, omdb
+
+
+def assert_well(server: Deployed) -> None:
+    """See that the process answers a good request at once, and has logged no stack trace."""
+    started = time.monotonic()
+    if "movies_create" in server.log.name:
+        content = b'{"imdb_id": "tt0034583"}'
+        reply = exchange(server.port, post("/", "Content-Length: 24", content=content))
+        assert reply.status in {200, 201}
+    else:
+        reply = exchange(server.port, get("/?number_of_records=1"))
+        assert reply.status == 200
+    assert "data" in json.loads(reply.body)
+    assert time.monotonic() - started < 1
+    assert "Traceback" not in server.logged()
+
+
+def assert_bare(reply: Reply) -> None:
+    """See that an answer tells nothing of our insides."""
+    text = reply.body.decode()
+    for inside in ("Traceback", "Internal Server Error", "select ", ".py", "lib."):
+        assert inside not in text
+
+
+# --- Bodies that do not keep their word -----------------------------------------------------------
+
+
+def test_what_follows_a_declared_body_is_not_read_as_its_part(movies_create: Deployed) -> None:
+    with socket.create_connection(("127.0.0.1", movies_create.port), 15) as wire:
+        send(wire, [post("/", "Content-Length: 5", content=b'{"a":'), b"x" * 5 * MB])
+        received = rest_of(wire)
+
+    # Our own refusal, or the server's where what follows came in one packet with it, or both.
+    assert set(re.findall(rb"HTTP/1\.1 (\d+)", received)) == {b"400"}
+    assert b"Traceback" not in received
+    assert_well(movies_create)
+
+
+def test_a_declared_body_over_the_cap_is_refused_before_a_byte_of_it(
+    movies_create: Deployed,
+) -> None:
+    reply = exchange(movies_create.port, post("/", "Content-Length: 65537"), method="POST")
+
+    assert (reply.status, reply.error["code"]) == (413, "BODY_TOO_LARGE")
+    assert reply.headers["Connection"] == "close"
+    assert_well(movies_create)
+
+
+def test_a_client_that_asks_first_is_not_invited_to_send_too_much(movies_create: Deployed) -> None:
+    asked = post("/", "Content-Length: 31457280", "Expect: 100-continue")
+
+    reply = exchange(movies_create.port, asked, method="POST")
+
+    assert (reply.status, reply.error["code"]) == (413, "BODY_TOO_LARGE")
+    assert_well(movies_create)
+
+
+def test_a_client_that_asks_first_is_invited_to_send_what_is_read(movies_create: Deployed) -> None:
+    content = b'{"imdb_id": "tt0034583"}'
+    with socket.create_connection(("127.0.0.1", movies_create.port), 15) as wire:
+        send(wire, [post("/", f"Content-Length: {len(content)}", "Expect: 100-continue")])
+        invited = wire.recv(25)
+        send(wire, [content])
+        reply = receive(wire, "POST")
+
+    assert invited == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert reply.status == 201
+
+
+def test_chunks_over_the_cap_are_refused_while_more_of_them_come(movies_create: Deployed) -> None:
+    chunk = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
+
+    reply = exchange(
+        movies_create.port,
+        post("/", "Transfer-Encoding: chunked"),
+        *[chunk] * (5 * MB // 0x4000),
+        method="POST",
+    )
+
+    assert (reply.status, reply.error["code"]) == (413, "BODY_TOO_LARGE")
+    assert reply.headers["Connection"] == "close"
+    assert_well(movies_create)
+
+
+def test_30_mb_are_refused_and_not_read(movies_create: Deployed) -> None:
+    started = time.monotonic()
+
+    reply = exchange(
+        movies_create.port,
+        post("/", f"Content-Length: {30 * MB}"),
+        *[b" " * MB] * 30,
+        method="POST",
+    )
+
+    assert (reply.status, reply.error["code"]) == (413, "BODY_TOO_LARGE")
+    assert time.monotonic() - started < 2
+    assert_well(movies_create)
+
+
+def test_a_body_without_an_end_is_given_up_while_others_are_served(
+    movies_create: Deployed,
+) -> None:
+    unending = [
+        post("/", "Transfer-Encoding: chunked", content=b"1\r\n{\r\n"),
+        post("/", "Content-Length: 100", content=b'{"title": '),
+    ]
+    with ThreadPoolExecutor(len(unending)) as threads:
+        waiting = [
+            threads.submit(exchange, movies_create.port, sent, method="POST", seconds=20)
+            for sent in unending
+        ]
+        assert_well(movies_create)
+        replies = [one.result() for one in waiting]
+
+    assert [reply.status for reply in replies] == [408, 408]
+    assert [reply.error["code"] for reply in replies] == ["REQUEST_TIMEOUT"] * 2
+    assert [reply.headers["Connection"] for reply in replies] == ["close"] * 2
+    assert_well(movies_create)
+
+
+def test_a_client_that_leaves_while_it_sends_leaves_nothing_behind(
+    movies_create: Deployed, database: Database
+) -> None:
+    for sent in (
+        post("/", "Content-Length: 100", content=b'{"imdb_id": "tt0034583"'),
+        post("/", "Transfer-Encoding: chunked", content=b'c\r\n{"imdb_id": \r\n'),
+        post("/", "Content-Length: 100")[:40],
+    ):
+        with socket.create_connection(("127.0.0.1", movies_create.port), 15) as wire:
+            send(wire, [sent])
+
+    with database.begin() as connection:
+        assert connection.exec_driver_sql("select count(*) from movies").scalar_one() == 0
+    assert_well(movies_create)
+
+
+def test_a_client_that_leaves_before_the_answer_disturbs_nobody(
+    movies_create: Deployed, omdb: DemoOmdb
+) -> None:
+    content = b'{"imdb_id": "tt0034583"}'
+    omdb.latency = 0.2
+    for _ in range(4):
+        with socket.create_connection(("127.0.0.1", movies_create.port), 15) as wire:
+            send(wire, [post("/", f"Content-Length: {len(content)}", content=content)])
+            await_calls(omdb)
+        omdb.forget_calls()
+
+    omdb.latency = 0.0
+    assert_well(movies_create)
+
+
+def test_readers_that_leave_before_the_answer_disturb_nobody(movies_list: Deployed) -> None:
+    for number in range(1, 40):
+        with socket.create_connection(("127.0.0.1", movies_list.port), 15) as wire:
+            send(wire, [get(f"/?page={number}") * 3])
+
+    assert_well(movies_list)
+
+
+def await_calls(omdb: DemoOmdb) -> None:
+    deadline = time.monotonic() + 5
+    while not omdb.calls:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+# --- Forms of a request ---------------------------------------------------------------------------
+
+
+def test_pipelined_requests_are_answered_in_their_order(movies_list: Deployed) -> None:
+    asked = [("GET", "", ""), ("GET", "?page=0", ""), ("HEAD", "", ""), ("GET", "?page=2", "close")]
+    requests = [
+        f"{method} /{query} HTTP/1.1\r\nHost: x\r\nX-Request-Id: {number}\r\n"
+        f"Connection: {connection or 'keep-alive'}\r\n\r\n".encode()
+        for number, (method, query, connection) in enumerate(asked)
+    ]
+    with socket.create_connection(("127.0.0.1", movies_list.port), 15) as wire:
+        send(wire, [b"".join(requests)])
+        received = rest_of(wire)
+
+    assert re.findall(rb"HTTP/1\.1 (\d+)", received) == [b"200", b"400", b"200", b"200"]
+    ids = re.findall(rb"x-request-id: (\d)", received, re.IGNORECASE)
+    assert ids == [b"0", b"1", b"2", b"3"]
+    assert_well(movies_list)
+
+
+def receive_first(reply_of: Deployed, sent: bytes) -> bytes:
+    """Read whatever comes back, if anything does, without demanding that it be HTTP."""
+    with socket.create_connection(("127.0.0.1", reply_of.port), 15) as wire:
+        send(wire, [sent])
+        wire.shutdown(socket.SHUT_WR)
+        return rest_of(wire)
+
+
+LINE: Final = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"get / HTTP/1.1\r\nHost: localhost\r\n\r\n", id="lower-case method"),
+        pytest.param(b"G\xc3\x89T / HTTP/1.1\r\nHost: localhost\r\n\r\n", id="accent in method"),
+        pytest.param(b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", id="unknown version"),
+        pytest.param(b"GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n/ x\r\n", id="two blanks"),
+        pytest.param(b"GET / x HTTP/1.1\r\nHost: localhost\r\n\r\n", id="blank in target"),
+        pytest.param(LINE + b"No colon here\r\n\r\n", id="header without colon"),
+        pytest.param(LINE + b"Bad name: x\r\n\r\n", id="blank in header name"),
+        pytest.param(LINE + b": x\r\n\r\n", id="empty header name"),
+        pytest.param(LINE + b"X-Nul: a\0b\r\n\r\n", id="NUL in header"),
+        pytest.param(LINE + b"Content-Length: -1\r\n\r\n", id="negative length"),
+        pytest.param(LINE + b"Content-Length: 1e3\r\n\r\n", id="length in another notation"),
+        pytest.param(
+            LINE + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n", id="length of 40 digits"
+        ),
+        pytest.param(LINE + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", id="two lengths"),
+        pytest.param(
+            LINE + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            id="length and chunks",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+            id="chunk without a size",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + b"f" * 40
+            + b"\r\n",
+            id="chunk of a size beyond all",
+        ),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 64, id="TLS"),
+        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="HTTP/2"),
+        pytest.param(b"\0" * 4096, id="nothing but NUL"),
+        pytest.param(b"\r\n" * 4096, id="nothing but line ends"),
+        pytest.param(b"EHLO localhost\r\n", id="mail"),
+    ],
+)
+def test_what_is_no_http_is_refused_and_the_next_is_served(
+    movies_list: Deployed, sent: bytes
+) -> None:
+    received = receive_first(movies_list, sent)
+
+    assert re.match(rb"HTTP/1\.1 (?!5)|$", received)
+    assert b"Traceback" not in received
+    assert b"Internal Server Error" not in received
+    assert_well(movies_list)
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "LINK", "M-SEARCH"])
+def test_methods_that_nobody_serves_are_405_or_no_request_at_all(
+    movies_list: Deployed, method: str
+) -> None:
+    target = "localhost:80" if method == "CONNECT" else "/"
+
+    reply = exchange(
+        movies_list.port, f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    )
+
+    assert reply.status in {400, 404, 405}
+    assert reply.status != 405 or "GET" in reply.headers["Allow"]
+    assert b"Host:" not in reply.body
+    assert_bare(reply)
+    assert_well(movies_list)
+
+
+def test_http_1_0_is_answered_and_the_connection_closed(movies_list: Deployed) -> None:
+    with socket.create_connection(("127.0.0.1", movies_list.port), 15) as wire:
+        send(wire, [b"GET / HTTP/1.0\r\n\r\n"])
+        reply = receive(wire)
+        rest = rest_of(wire)
+
+    assert (reply.status, rest) == (200, b"")
+    assert json.loads(reply.body)["data"] == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://localhost/movies.list", "http://other.example/v1/movies.list?page=1", "/a/b/c", "/?"],
+)
+def test_a_function_answers_at_any_path_and_in_the_absolute_form(
+    movies_list: Deployed, target: str
+) -> None:
+    reply = exchange(movies_list.port, get(target))
+
+    assert reply.status == 200
+    assert json.loads(reply.body)["data"] == []
+
+
+@pytest.mark.parametrize(
+    "target", ["//other.example/movies.list", "///x", "http://other.example//x/movies.list", "/\\x"]
+)
+def test_links_never_lead_to_another_host(movies_list: Deployed, store: Store, target: str) -> None:
+    for number in range(3):
+        store(f"tt000000{number}", f"Film {number}")
+
+    reply = exchange(movies_list.port, get(f"{target}?number_of_records=1"))
+
+    assert reply.status in {200, 400, 404}
+    assert all(
+        re.match(r"<(?:https?://localhost)?/(?!/)", link.strip())
+        for link in reply.headers.get("Link", "").split(",")
+        if link
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "statuses"),
+    [
+        pytest.param(get("/?page=" + "1" * MB), {400, 414, 431}, id="query of 1 MB"),
+        pytest.param(get("/?page=" + "1" * 8186), {400}, id="query just above 8 KB"),
+        pytest.param(get("/" + "a" * MB), {200, 400, 404, 414, 431}, id="path of 1 MB"),
+        pytest.param(
+            get("/")[:-2] + b"X-Long: " + b"a" * MB + b"\r\n\r\n",
+            {200, 400, 431},
+            id="header of 1 MB",
+        ),
+        pytest.param(
+            get("/")[:-2] + b"X-Request-Id: " + b"a" * MB + b"\r\n\r\n",
+            {200, 400, 431},
+            id="request id of 1 MB",
+        ),
+        pytest.param(
+            get("/")[:-2] + b"".join(b"X-%d: y\r\n" % n for n in range(20_000)) + b"\r\n",
+            {200, 400, 431},
+            id="20,000 headers",
+        ),
+        pytest.param(
+            get("/")[:-2] + b"".join(b"X-Same: y\r\n" for _ in range(20_000)) + b"\r\n",
+            {200, 400, 431},
+            id="one header 20,000 times",
+        ),
+        pytest.param(
+            get("/")[:-2] + b'If-None-Match: "' + b'", "' * 100_000 + b'"\r\n\r\n',
+            {200, 400, 431},
+            id="100,000 tags",
+        ),
+    ],
+)
+def test_what_is_overlong_is_refused_or_passed_over_at_once(
+    movies_list: Deployed, sent: bytes, statuses: set[int]
+) -> None:
+    started = time.monotonic()
+
+    reply = exchange(movies_list.port, sent)
+
+    assert reply.status in statuses
+    assert len(reply.headers.get("X-Request-Id", "")) <= 128
+    assert time.monotonic() - started < 2
+    assert_bare(reply)
+    assert_well(movies_list)
+
+
+@pytest.mark.parametrize("path", ["/robots.txt", "/favicon.ico"])
+def test_what_browsers_ask_for_unasked_is_not_found(movies_list: Deployed, path: str) -> None:
+    assert exchange(movies_list.port, get(path)).status == 404
+    assert_well(movies_list)
+
+
+def test_an_upgrade_to_websockets_is_not_taken(movies_list: Deployed) -> None:
+    upgrade = (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+
+    reply = exchange(movies_list.port, LINE + upgrade.encode())
+
+    assert reply.status in {200, 400, 403, 404, 426}
+    assert_well(movies_list)
+
+
+# --- Start and stop -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM])
+def test_a_request_in_flight_is_finished_when_the_instance_is_told_to_stop(
+    environment: dict[str, str], omdb: DemoOmdb, tmp_path: Path, stop: signal.Signals
+) -> None:
+    content = b'{"imdb_id": "tt0034583"}'
+    sent = post("/", f"Content-Length: {len(content)}", content=content)
+    with deployed("movies_create", environment, tmp_path) as server:
+        omdb.latency = 0.7
+        replies: list[Reply] = []
+        caller = threading.Thread(
+            target=lambda: replies.append(exchange(server.port, sent, method="POST"))
+        )
+        caller.start()
+        await_calls(omdb)
+
+        server.process.send_signal(stop)
+        caller.join(10)
+        code = server.process.wait(10)
+
+        assert [reply.status for reply in replies] == [201]
+        assert code == 0
+        assert "Traceback" not in server.logged()
+
+
+NEEDED: Final = {
+    "movies_list": ("DATABASE_URL",),
+    "movies_get": ("DATABASE_URL",),
+    "movies_create": ("DATABASE_URL", "OMDB_API_KEY"),
+    "movies_delete": ("DATABASE_URL", "TOKEN_PUBLIC_KEYS"),
+    "movies_import": ("DATABASE_URL", "OMDB_API_KEY"),
+    "login": ("DATABASE_URL", "TOKEN_PRIVATE_KEY"),
+    "migrate": ("DATABASE_URL",),
+}
+PRIVATE_GARBAGE: Final = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+PUBLIC_GARBAGE: Final = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+
+
+def assert_stopped_by(name: str, variable: str, environment: dict[str, str], folder: Path) -> None:
+    """See that a function ends at its start, with one line that names the variable."""
+    port, log = free_port(), folder / "log"
+    process = start(name, environment, log, port=port)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while (code := process.poll()) is None:
+            assert time.monotonic() < deadline
+            assert not listens(port), f"the function serves, whatever {variable} is"
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+    lines = log.read_text(encoding="utf-8").splitlines()
+
+    assert code > 0
+    assert [line for line in lines if variable in line] == lines
+    assert len(lines) == 1
+    assert "s3cret" not in lines[0]
+
+
+def listens(port: int) -> bool:
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [(name, variable) for name, needed in NEEDED.items() for variable in needed],
+)
+def test_a_missing_setting_stops_the_function_with_one_line(
+    environment: dict[str, str], tmp_path: Path, name: str, variable: str
+) -> None:
+    without = {key: value for key, value in environment.items() if key != variable}
+
+    assert_stopped_by(name, variable, without, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "value"),
+    [
+        ("movies_list", "DATABASE_URL", ""),
+        ("movies_list", "DATABASE_URL", "postgresql+pg8000://user:s3cret@localhost:99999/movies"),
+        ("movies_get", "CLOUD_SQL_INSTANCE", "not an instance"),
+        ("movies_create", "OMDB_API_KEY", " "),
+        ("movies_create", "OMDB_URL", "ftp://www.omdbapi.com/"),
+        ("movies_import", "OMDB_CONCURRENCY", "0"),
+        ("movies_import", "IMPORT_SECONDS", "soon"),
+        ("movies_import", "IMPORT_LEASE_SECONDS", ""),
+        ("movies_delete", "TOKEN_PUBLIC_KEYS", ""),
+        ("movies_delete", "TOKEN_PUBLIC_KEYS", PUBLIC_GARBAGE),
+        ("login", "TOKEN_PRIVATE_KEY", PRIVATE_GARBAGE),
+        ("migrate", "ADMIN_PASSWORD", "short"),
+        ("migrate", "ADMIN_USERNAME", " "),
+        ("brew_coffee", "LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_blank_or_malformed_setting_stops_the_function_with_one_line(
+    environment: dict[str, str], tmp_path: Path, name: str, variable: str, value: str
+) -> None:
+    assert_stopped_by(name, variable, {**environment, variable: value}, tmp_path)
