@@ -22,7 +22,7 @@ locals {
     imports_get = {
       database_role = "imports_get"
       invoker       = "public" # and for editors only, as their token shows
-      probe         = { path = "/imports.get", statuses = [400, 401] }
+      probe         = { path = "/imports.get", statuses = [401] }
       route         = "/imports.get"
       secrets       = []
       settings      = ["database", "verifying"]
