@@ -1,0 +1,189 @@
+locals {
+  database_connection_name = join(":", [
+    google_sql_database_instance.main.project,
+    google_sql_database_instance.main.region,
+    google_sql_database_instance.main.name,
+  ])
+
+  # Postgres knows a service account by its address without the last part.
+  database_users = {
+    for name in keys(local.database_functions) : name => trimsuffix(local.accounts[name], ".gserviceaccount.com")
+  }
+
+  # The role of each function, which the migration makes, and the account that it is granted to.
+  database_grants = {
+    for name, function in local.database_functions :
+    function.database_role => local.database_users[name] if function.database_role != local._administrator
+  }
+
+  _administrator = "cloudsqlsuperuser"
+
+  # The connection budget: what all instances together may open, and what is left for people, for
+  # Cloud SQL itself and for the moment in which an old revision still drains.
+  connections_needed = sum(concat(
+    [var.database.reserved_connections],
+    [for function in local.database_functions : function.max_instances * local.pool_size],
+  ))
+  connections_over = local.connections_needed - var.database.max_connections
+}
+
+resource "google_sql_database_instance" "main" {
+  #checkov:skip=CKV_GCP_14:Backups are a variable, on by default; high availability and point-in-time recovery demand them
+  #checkov:skip=CKV_GCP_79:Postgres 18 is newer than the check
+  #checkov:skip=CKV_GCP_57:Statements hold their parameters, which belong in no log; query insights shows the slow ones
+  #checkov:skip=CKV_GCP_60:Without private_network there is a public address, but no network is authorised: only the connector gets in
+  #checkov:skip=CKV2_GCP_20:This is Postgres, whose point-in-time recovery is a setting of its own
+  name                = "movies-${var.environment}"
+  project             = var.project_id
+  region              = var.region
+  database_version    = var.database.version
+  deletion_protection = var.deletion_protection # Terraform's; settings hold the API's
+
+  settings {
+    activation_policy           = "ALWAYS"
+    availability_type           = var.database.high_availability ? "REGIONAL" : "ZONAL"
+    connector_enforcement       = "REQUIRED"
+    deletion_protection_enabled = var.deletion_protection
+    disk_autoresize             = true
+    disk_autoresize_limit       = var.database.disk_limit_gb
+    disk_size                   = var.database.disk_size_gb
+    disk_type                   = "PD_SSD"
+    # Unset, Postgres 16 and later become ENTERPRISE_PLUS, which has no small tiers:
+    # hashicorp/terraform-provider-google#20498
+    edition                  = var.database.edition
+    retain_backups_on_delete = var.deletion_protection
+    tier                     = var.database.tier
+
+    backup_configuration {
+      enabled                        = var.database.backups
+      location                       = var.region
+      point_in_time_recovery_enabled = var.database.point_in_time_recovery
+      start_time                     = "02:00"
+      transaction_log_retention_days = var.database.transaction_log_days
+
+      backup_retention_settings {
+        retained_backups = var.database.retained_backups
+        retention_unit   = "COUNT"
+      }
+    }
+
+    # Not a dynamic block over a map: what checks them reads no further than the text.
+    database_flags {
+      name  = "cloudsql.enable_pgaudit"
+      value = "on"
+    }
+    database_flags {
+      name  = "cloudsql.iam_authentication"
+      value = "on"
+    }
+    database_flags {
+      name  = "log_checkpoints"
+      value = "on"
+    }
+    database_flags {
+      name  = "log_connections"
+      value = "on"
+    }
+    database_flags {
+      name  = "log_disconnections"
+      value = "on"
+    }
+    database_flags {
+      name  = "log_duration"
+      value = "off"
+    }
+    database_flags {
+      name  = "log_hostname"
+      value = "off"
+    }
+    database_flags {
+      name  = "log_lock_waits"
+      value = "on"
+    }
+    database_flags {
+      name  = "log_min_duration_statement"
+      value = "-1"
+    }
+    database_flags {
+      name  = "log_min_error_statement"
+      value = "error"
+    }
+    database_flags {
+      name  = "log_min_messages"
+      value = "warning"
+    }
+    database_flags {
+      name  = "log_statement"
+      value = "ddl"
+    }
+    database_flags {
+      name  = "log_temp_files"
+      value = "0"
+    }
+    database_flags {
+      name  = "max_connections"
+      value = tostring(var.database.max_connections)
+    }
+
+    insights_config {
+      query_insights_enabled  = true
+      query_string_length     = 1024
+      record_application_tags = true
+      record_client_address   = false
+    }
+
+    ip_configuration {
+      ipv4_enabled    = !var.private_network
+      private_network = one(google_compute_network.main[*].id)
+      ssl_mode        = "TRUSTED_CLIENT_CERTIFICATE_REQUIRED"
+    }
+
+    maintenance_window {
+      day          = var.database.maintenance.day
+      hour         = var.database.maintenance.hour
+      update_track = var.environment == "prod" ? "stable" : "canary"
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition = local.connections_over <= 0
+      error_message = format(
+        "The functions may open %d database connections (%s, each instance %d, and %d in reserve), but max_connections is %d: %d too many. Lower max_instances in function_sizes by %d, or raise database.max_connections as far as the tier's memory allows.",
+        local.connections_needed,
+        join(", ", [for name, function in local.database_functions : "${name} ${function.max_instances}"]),
+        local.pool_size,
+        var.database.reserved_connections,
+        var.database.max_connections,
+        local.connections_over,
+        ceil(local.connections_over / local.pool_size),
+      )
+    }
+  }
+
+  # The peering has to stand before an instance can have an address in it.
+  depends_on = [google_service_networking_connection.database, time_sleep.services]
+}
+
+resource "google_sql_database" "main" {
+  name     = "movies"
+  instance = google_sql_database_instance.main.name
+
+  # Who has tables in it keeps it; the instance's end is its end.
+  deletion_policy = "ABANDON"
+}
+
+resource "google_sql_user" "function" {
+  for_each = local.database_functions
+
+  name     = local.database_users[each.key]
+  instance = google_sql_database_instance.main.name
+  type     = "CLOUD_IAM_SERVICE_ACCOUNT"
+  # A new IAM user may do nothing: the migration grants to all but its own, which has to exist first.
+  database_roles = each.value.database_role == local._administrator ? [local._administrator] : null
+
+  # A user who owns objects cannot be dropped.
+  deletion_policy = "ABANDON"
+
+  depends_on = [google_project_iam_member.database]
+}

@@ -1,0 +1,3 @@
+# terraform init -backend-config=environments/prod/backend.hcl
+bucket = "movies-prod-example-terraform-state"
+prefix = "movies"

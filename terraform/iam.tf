@@ -1,0 +1,140 @@
+# Who may do what. Members are added one by one (`_member`): a `_binding` would take the role from
+# everyone that it does not name.
+
+resource "google_service_account" "function" {
+  for_each = local.functions
+
+  account_id   = "fn-${replace(each.key, "_", "-")}"
+  display_name = "Function ${each.key}"
+
+  depends_on = [time_sleep.services]
+}
+
+resource "google_service_account" "scheduler" {
+  account_id   = "movies-scheduler"
+  display_name = "Ticks of the import"
+
+  depends_on = [time_sleep.services]
+}
+
+resource "google_service_account" "deployer" {
+  account_id   = "movies-deployer"
+  display_name = "The pipeline: plans, applies, migrates"
+
+  depends_on = [time_sleep.services]
+}
+
+locals {
+  # Spelt out of what is known before the apply, so that a plan shows who gets what.
+  _account_domain = "${var.project_id}.iam.gserviceaccount.com"
+
+  accounts  = { for name, account in google_service_account.function : name => "${account.account_id}@${local._account_domain}" }
+  deployer  = "${google_service_account.deployer.account_id}@${local._account_domain}"
+  scheduler = "${google_service_account.scheduler.account_id}@${local._account_domain}"
+
+  database_members = {
+    for pair in setproduct(keys(local.database_functions), ["roles/cloudsql.client", "roles/cloudsql.instanceUser"]) :
+    "${pair[0]} ${pair[1]}" => { function = pair[0], role = pair[1] }
+  }
+
+  secret_readers = merge([
+    for name, function in local.functions : {
+      for variable in function.secrets : "${name} ${variable}" => { function = name, variable = variable }
+    }
+  ]...)
+
+  # What an apply of this configuration touches, and no Owner or Editor.
+  deployer_roles = toset(concat(
+    [
+      "roles/artifactregistry.admin",
+      "roles/cloudbuild.builds.editor",
+      "roles/cloudfunctions.admin",
+      "roles/cloudscheduler.admin",
+      "roles/cloudsql.admin",
+      "roles/iam.serviceAccountAdmin",
+      "roles/logging.configWriter",
+      "roles/logging.logWriter",
+      "roles/monitoring.admin",
+      "roles/run.admin",
+      "roles/secretmanager.admin",
+      "roles/serviceusage.serviceUsageAdmin",
+      "roles/storage.admin",
+    ],
+    var.private_network ? ["roles/compute.networkAdmin", "roles/servicenetworking.networksAdmin"] : [],
+    var.domain == null ? [] : ["roles/compute.loadBalancerAdmin", "roles/compute.securityAdmin"],
+  ))
+
+  # The roles that the deployer may hand out in the project: those of the functions and of their
+  # build. Its own are not among them, so that it cannot widen what it may do: a person does that.
+  granted_roles = sort(distinct([
+    for member in concat(values(google_project_iam_member.build), values(google_project_iam_member.database)) : member.role
+  ]))
+
+  # Whom the deployer may let a resource run as.
+  deployed_accounts = merge(
+    { for name, account in google_service_account.function : name => account.id },
+    {
+      build     = google_service_account.build.id
+      scheduler = google_service_account.scheduler.id
+      self      = google_service_account.deployer.id
+    },
+  )
+}
+
+resource "google_project_iam_member" "database" {
+  for_each = local.database_members
+
+  project = var.project_id
+  role    = each.value.role
+  member  = "serviceAccount:${local.accounts[each.value.function]}"
+}
+
+resource "google_secret_manager_secret_iam_member" "function" {
+  for_each = local.secret_readers
+
+  project   = var.project_id
+  secret_id = google_secret_manager_secret.main[each.value.variable].secret_id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = "serviceAccount:${local.accounts[each.value.function]}"
+}
+
+resource "google_project_iam_member" "deployer" {
+  for_each = local.deployer_roles
+
+  #checkov:skip=CKV_GCP_42:The pipeline makes, changes and removes what is here: these are the roles for that, instead of Owner or Editor
+  #checkov:skip=CKV_GCP_49:It makes the accounts that functions run as, and may act only as those, one by one
+  project = var.project_id
+  role    = each.key
+  member  = "serviceAccount:${local.deployer}"
+}
+
+resource "google_project_iam_member" "deployer_grants" {
+  #checkov:skip=CKV_GCP_42:Bound to the roles that this configuration hands out
+  project = var.project_id
+  role    = "roles/resourcemanager.projectIamAdmin"
+  member  = "serviceAccount:${local.deployer}"
+
+  condition {
+    title       = "only-roles-of-this-service"
+    description = "May hand out what functions and their build need, and nothing of its own"
+    expression = format(
+      "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([%s])",
+      join(", ", [for role in local.granted_roles : "'${role}'"]),
+    )
+  }
+}
+
+resource "google_service_account_iam_member" "deployer_acts_as" {
+  for_each = local.deployed_accounts
+
+  service_account_id = each.value
+  role               = "roles/iam.serviceAccountUser"
+  member             = "serviceAccount:${local.deployer}"
+}
+
+# An identity token of its own, to call `migrate` with.
+resource "google_service_account_iam_member" "deployer_identity" {
+  service_account_id = google_service_account.deployer.id
+  role               = "roles/iam.serviceAccountOpenIdTokenCreator"
+  member             = "serviceAccount:${local.deployer}"
+}

@@ -1,0 +1,86 @@
+# What the functions log, counted. The texts are those of the log calls in ../lib: a test looks for
+# each of them there.
+
+locals {
+  log_metrics = {
+    database_unreachable = {
+      messages = ["database unreachable", "database unavailable", "database fault"]
+      where    = []
+    }
+    import_ended = {
+      messages = ["import run ended"]
+      where    = []
+    }
+    import_parked = {
+      messages = ["import item parked"]
+      where    = []
+    }
+    import_stalled = {
+      messages = ["import stalled"]
+      where    = []
+    }
+    import_stopped_by_quota = {
+      messages = ["import stopped by quota"]
+      where    = []
+    }
+    login_throttled = {
+      messages = ["login throttled"]
+      where    = []
+    }
+    omdb_failed = {
+      messages = ["OMDb call failed"]
+      where    = []
+    }
+    omdb_key_refused = {
+      messages = ["OMDb call failed"]
+      where    = ["jsonPayload.error_class=\"OmdbKeyRefused\""]
+    }
+    omdb_quota_spent = {
+      messages = ["OMDb call failed"]
+      where    = ["jsonPayload.error_class=\"OmdbQuotaExceeded\""]
+    }
+    unforeseen_fault = {
+      messages = ["unforeseen fault", "unforeseen fault of a fetch"]
+      where    = []
+    }
+    unusable_password_hash = {
+      messages = ["alarm: a stored password hash is unusable"]
+      where    = []
+    }
+  }
+
+  _quoted_services = join(" OR ", [for name in keys(local.functions) : "\"${replace(name, "_", "-")}\""])
+}
+
+resource "google_logging_metric" "main" {
+  for_each = local.log_metrics
+
+  name        = "movies/${each.key}"
+  description = "Log lines of the functions that say: ${join(", ", each.value.messages)}"
+
+  filter = join("\n", concat(
+    [
+      "resource.type=\"cloud_run_revision\"",
+      "resource.labels.service_name=(${local._quoted_services})",
+      "jsonPayload.message=(${join(" OR ", [for message in each.value.messages : "\"${message}\""])})",
+    ],
+    each.value.where,
+  ))
+
+  label_extractors = {
+    function = "EXTRACT(resource.labels.service_name)"
+  }
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    unit        = "1"
+    value_type  = "INT64"
+
+    labels {
+      key         = "function"
+      description = "The Cloud Run service"
+    }
+  }
+
+  depends_on = [time_sleep.services]
+}

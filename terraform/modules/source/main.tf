@@ -1,0 +1,26 @@
+# What one function's zip holds: its own folder at the root, lib/ and requirements.txt beside it.
+#
+# The hash is of just these files, and made here: a zip's own bytes differ from machine to machine
+# (hashicorp/terraform-provider-archive#34). It knows no provider, and so is tested for real.
+
+locals {
+  _own = {
+    for file in fileset("${var.root}/functions/${var.name}", "**") :
+    file => "functions/${var.name}/${file}"
+  }
+  _shared = {
+    for file in fileset(var.root, "lib/**") :
+    file => file if var.ships_migrations || !startswith(file, "lib/migrations/")
+  }
+
+  # By the path in the zip. What Python leaves behind when it runs is no source.
+  files = {
+    for inside, outside in merge(local._shared, local._own, { "requirements.txt" = "requirements.txt" }) :
+    inside => outside if length(regexall("(^|/)(__pycache__/|\\.)|\\.py[co]$", inside)) == 0
+  }
+
+  hash = sha256(join("\n", [
+    for inside in sort(keys(local.files)) :
+    "${inside} ${filesha256("${var.root}/${local.files[inside]}")}"
+  ]))
+}

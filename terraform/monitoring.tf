@@ -1,0 +1,301 @@
+# Uptime checks, objectives, alerts. An alert's documentation links the runbook's section of its own
+# name: server_errors is docs/runbook.md#server-errors.
+
+locals {
+  probes = { for name, function in local.functions : name => function.probe if function.probe != null }
+
+  # Where the probe of a function goes: the domain, or the function's own host.
+  probe_hosts = {
+    for name in keys(local.probes) :
+    name => coalesce(var.domain, trimprefix(module.function[name].url, "https://"))
+  }
+
+  _services = { for name, function in local.functions : name => replace(name, "_", "-") }
+  _reads    = [for name, function in local.functions : local._services[name] if function.cdn]
+  _writes   = [for name, function in local.public_functions : local._services[name] if !function.cdn]
+
+  _requests_of = {
+    for kind, services in { reads = local._reads, writes = local._writes } :
+    kind => "resource.type=\"cloud_run_revision\" resource.labels.service_name=one_of(${join(",", [for service in services : "\"${service}\""])})"
+  }
+
+  # Good requests among all, over 28 days. An answer that OMDb's faults spoil counts against writes.
+  availability_objectives = {
+    reads  = var.objectives.reads_available
+    writes = var.objectives.writes_available
+  }
+
+  # A budget of errors that would be spent within two days (14.4 times too fast), or within five;
+  # the short window ends the alert soon after the fault has ended.
+  burn_rates = {
+    fast = { rate = 14.4, long = "3600s", severity = "CRITICAL", short = "300s" }
+    slow = { rate = 6, long = "21600s", severity = "WARNING", short = "1800s" }
+  }
+
+  slos = merge(
+    { for kind, slo in google_monitoring_slo.availability : "${kind}_available" => slo.name },
+    { reads_fast = google_monitoring_slo.latency.name },
+  )
+
+  burn_alerts = {
+    for pair in setproduct(["reads_available", "reads_fast", "writes_available"], keys(local.burn_rates)) :
+    "${pair[0]}_${pair[1]}" => { slo = pair[0], burn = local.burn_rates[pair[1]] }
+  }
+
+  _log_metric = { for name in keys(local.log_metrics) : name => "logging_googleapis_com:user_movies_${name}{monitored_resource=\"cloud_run_revision\"}" }
+  _database   = "monitored_resource=\"cloudsql_database\",database_id=\"${var.project_id}:${google_sql_database_instance.main.name}\""
+  _all        = "monitored_resource=\"cloud_run_revision\",service_name=~\"${join("|", values(local._services))}\""
+
+  # Conditions in PromQL: what is found, for as long as `lasts`, raises the alert.
+  alerts = merge(
+    {
+      database_connections = {
+        title    = "The database runs out of connections"
+        lasts    = "300s"
+        query    = "sum(cloudsql_googleapis_com:database_postgresql_num_backends{${local._database}}) > ${floor(var.database.max_connections * 0.8)}"
+        severity = "ERROR"
+      }
+      database_cpu = {
+        title    = "The database's CPU is busy"
+        lasts    = "900s"
+        query    = "avg(cloudsql_googleapis_com:database_cpu_utilization{${local._database}}) > 0.85"
+        severity = "WARNING"
+      }
+      database_disk = {
+        title    = "The database's disk nears the limit that it may grow to"
+        lasts    = "900s"
+        query    = "max(cloudsql_googleapis_com:database_disk_bytes_used{${local._database}}) > ${floor(var.database.disk_limit_gb * 0.8)} * 1024 * 1024 * 1024"
+        severity = "ERROR"
+      }
+      database_unreachable = {
+        title    = "Functions cannot use the database"
+        lasts    = "60s"
+        query    = "sum(increase(${local._log_metric.database_unreachable}[5m])) > 5"
+        severity = "CRITICAL"
+      }
+      login_lockouts = {
+        title    = "Many logins are locked out"
+        lasts    = "0s"
+        query    = "sum(increase(${local._log_metric.login_throttled}[10m])) > 50"
+        severity = "WARNING"
+      }
+      omdb_key_refused = {
+        title    = "OMDb refuses our key"
+        lasts    = "0s"
+        query    = "sum(increase(${local._log_metric.omdb_key_refused}[10m])) > 0"
+        severity = "ERROR"
+      }
+      server_errors = {
+        title    = "A function answers with faults of its own"
+        lasts    = "300s"
+        query    = "sum by (service_name) (increase(run_googleapis_com:request_count{${local._all},response_code_class=\"5xx\"}[10m])) > 5 and sum by (service_name) (increase(run_googleapis_com:request_count{${local._all},response_code_class=\"5xx\"}[10m])) / sum by (service_name) (increase(run_googleapis_com:request_count{${local._all}}[10m])) > 0.05"
+        severity = "ERROR"
+      }
+      unforeseen_faults = {
+        title    = "A function met a fault that nobody foresaw"
+        lasts    = "0s"
+        query    = "sum by (function) (increase(${local._log_metric.unforeseen_fault}[10m])) > 0"
+        severity = "ERROR"
+      }
+      unusable_password_hash = {
+        title    = "A stored password hash is unusable"
+        lasts    = "0s"
+        query    = "sum(increase(${local._log_metric.unusable_password_hash}[10m])) > 0"
+        severity = "CRITICAL"
+      }
+      uptime = {
+        title    = "A function does not answer from outside"
+        lasts    = "300s"
+        query    = "avg by (check_id) (avg_over_time(monitoring_googleapis_com:uptime_check_check_passed{monitored_resource=\"uptime_url\",check_id=~\"movies-.*\"}[15m])) < 0.5"
+        severity = "CRITICAL"
+      }
+    },
+    {
+      for name, alert in {
+        import_parked = {
+          title    = "The import gives up on many movies"
+          lasts    = "0s"
+          query    = "sum(increase(${local._log_metric.import_parked}[1h])) > 20"
+          severity = "WARNING"
+        }
+        import_stalled = {
+          title    = "The import waits for OMDb, run after run"
+          lasts    = "0s"
+          query    = "sum(increase(${local._log_metric.import_stalled}[${var.import_silence_hours}h])) > 2"
+          severity = "WARNING"
+        }
+        # Without a line, a counter has no series that could be zero.
+        import_stopped = {
+          title    = "No import has ended for hours"
+          lasts    = "600s"
+          query    = "sum(increase(${local._log_metric.import_ended}[${var.import_silence_hours}h]) or vector(0)) < 1"
+          severity = "ERROR"
+        }
+      } : name => alert if !var.import_paused && anytrue([for schedule in var.import_schedules : !schedule.paused])
+    },
+  )
+}
+
+resource "google_monitoring_notification_channel" "main" {
+  for_each = var.notification_channels
+
+  display_name = "movies ${each.key}"
+  type         = each.value.type
+  labels       = each.value.labels
+
+  depends_on = [time_sleep.services]
+}
+
+resource "google_monitoring_uptime_check_config" "function" {
+  for_each = local.probes
+
+  display_name     = "movies-${local._services[each.key]}"
+  period           = "300s"
+  selected_regions = ["ASIA_PACIFIC", "EUROPE", "USA"]
+  timeout          = "10s"
+
+  http_check {
+    path           = each.value.path
+    port           = 443
+    request_method = "GET"
+    use_ssl        = true
+    validate_ssl   = true
+
+    dynamic "accepted_response_status_codes" {
+      for_each = each.value.statuses
+
+      content {
+        status_value = accepted_response_status_codes.value
+      }
+    }
+  }
+
+  monitored_resource {
+    type = "uptime_url"
+    labels = {
+      host       = local.probe_hosts[each.key]
+      project_id = var.project_id
+    }
+  }
+
+  lifecycle {
+    create_before_destroy = true # an alert may still name it
+  }
+}
+
+resource "google_monitoring_custom_service" "main" {
+  service_id   = "movies"
+  display_name = "Movies"
+
+  depends_on = [time_sleep.services]
+}
+
+resource "google_monitoring_slo" "availability" {
+  for_each = local.availability_objectives
+
+  service             = google_monitoring_custom_service.main.service_id
+  slo_id              = "${each.key}-available"
+  display_name        = "${each.value * 100} % of ${each.key} are answered without a fault of ours"
+  goal                = each.value
+  rolling_period_days = 28
+
+  request_based_sli {
+    good_total_ratio {
+      bad_service_filter   = "metric.type=\"run.googleapis.com/request_count\" ${local._requests_of[each.key]} metric.labels.response_code_class=\"5xx\""
+      total_service_filter = "metric.type=\"run.googleapis.com/request_count\" ${local._requests_of[each.key]}"
+    }
+  }
+}
+
+resource "google_monitoring_slo" "latency" {
+  service             = google_monitoring_custom_service.main.service_id
+  slo_id              = "reads-fast"
+  display_name        = "${var.objectives.reads_fast * 100} % of reads are answered within ${var.objectives.reads_fast_milliseconds} ms"
+  goal                = var.objectives.reads_fast
+  rolling_period_days = 28
+
+  request_based_sli {
+    distribution_cut {
+      distribution_filter = "metric.type=\"run.googleapis.com/request_latencies\" ${local._requests_of.reads}"
+
+      range {
+        max = var.objectives.reads_fast_milliseconds
+      }
+    }
+  }
+}
+
+resource "google_monitoring_alert_policy" "burn_rate" {
+  for_each = local.burn_alerts
+
+  display_name          = "movies: the error budget of ${each.value.slo} burns"
+  combiner              = "AND"
+  notification_channels = [for channel in google_monitoring_notification_channel.main : channel.id]
+  severity              = each.value.burn.severity
+
+  dynamic "conditions" {
+    for_each = { long = each.value.burn.long, short = each.value.burn.short }
+
+    content {
+      display_name = "${each.value.burn.rate} times too fast over ${conditions.value}"
+
+      condition_threshold {
+        comparison      = "COMPARISON_GT"
+        duration        = "0s"
+        filter          = "select_slo_burn_rate(\"${local.slos[each.value.slo]}\", \"${conditions.value}\")"
+        threshold_value = each.value.burn.rate
+      }
+    }
+  }
+
+  alert_strategy {
+    auto_close = "86400s"
+  }
+
+  documentation {
+    content   = "What to do: ${var.runbook_url}#error-budget"
+    mime_type = "text/markdown"
+
+    links {
+      display_name = "Runbook"
+      url          = "${var.runbook_url}#error-budget"
+    }
+  }
+}
+
+resource "google_monitoring_alert_policy" "main" {
+  for_each = local.alerts
+
+  display_name          = "movies: ${each.value.title}"
+  combiner              = "OR"
+  notification_channels = [for channel in google_monitoring_notification_channel.main : channel.id]
+  severity              = each.value.severity
+
+  conditions {
+    display_name = each.value.title
+
+    condition_prometheus_query_language {
+      # A metric that nothing has written to yet is unknown to it.
+      disable_metric_validation = true
+      duration                  = each.value.lasts
+      evaluation_interval       = "60s"
+      query                     = each.value.query
+    }
+  }
+
+  alert_strategy {
+    auto_close = "86400s"
+  }
+
+  documentation {
+    content   = "What to do: ${var.runbook_url}#${replace(each.key, "_", "-")}"
+    mime_type = "text/markdown"
+
+    links {
+      display_name = "Runbook"
+      url          = "${var.runbook_url}#${replace(each.key, "_", "-")}"
+    }
+  }
+
+  depends_on = [google_logging_metric.main]
+}

@@ -1,0 +1,139 @@
+# No secret value is in the state or in a plan: values are ephemeral or come by hand, and are written
+# by write-only arguments. Functions read a numbered version, so that a new one is a new revision.
+
+locals {
+  # By the variable that a function reads the secret from.
+  secret_ids = {
+    ADMIN_PASSWORD    = "movies-admin-password"
+    OMDB_API_KEY      = "movies-omdb-api-key"
+    TOKEN_PRIVATE_KEY = "movies-token-private-key"
+  }
+
+  _secret_versions = {
+    ADMIN_PASSWORD = google_secret_manager_secret_version.admin_password.version
+    OMDB_API_KEY = (
+      var.omdb_api_key_version == 1
+      ? google_secret_manager_secret_version.omdb_api_key_placeholder.version
+      : tostring(var.omdb_api_key_version)
+    )
+    TOKEN_PRIVATE_KEY = google_secret_manager_secret_version.token_private_key[var.token_key_generation].version
+  }
+
+  secrets = {
+    for variable, id in local.secret_ids : variable => {
+      # The number: with the project's id, what the API answers differs from what was asked
+      # (hashicorp/terraform-provider-google#11383).
+      project = data.google_project.main.number
+      secret  = google_secret_manager_secret.main[variable].secret_id
+      version = local._secret_versions[variable]
+    }
+  }
+
+  # Verifiers know the key before it signs, and the one that signed before: raising the generation
+  # by one interrupts nobody, whatever the order in which the functions are deployed.
+  token_key_generations = toset([
+    for generation in [var.token_key_generation - 1, var.token_key_generation, var.token_key_generation + 1] :
+    tostring(generation) if generation > 0
+  ])
+
+  # Public halves are no secret; only the provider takes all that is in Secret Manager for one.
+  token_public_keys = join("", [
+    for generation in local.token_key_generations :
+    nonsensitive(data.google_secret_manager_secret_version.token_public_key[generation].secret_data)
+  ])
+}
+
+data "google_project" "main" {
+  project_id = var.project_id
+}
+
+resource "google_secret_manager_secret" "main" {
+  for_each = local.secret_ids
+
+  secret_id           = each.value
+  deletion_protection = var.deletion_protection
+
+  replication {
+    auto {}
+  }
+
+  depends_on = [time_sleep.services]
+}
+
+resource "google_secret_manager_secret" "token_public_key" {
+  secret_id           = "movies-token-public-key"
+  deletion_protection = var.deletion_protection
+
+  replication {
+    auto {}
+  }
+
+  depends_on = [time_sleep.services]
+}
+
+# The first administrator ---------------------------------------------------------------------------
+
+ephemeral "random_password" "admin" {
+  length  = 32
+  special = false # typed and pasted by people
+}
+
+resource "google_secret_manager_secret_version" "admin_password" {
+  secret                 = google_secret_manager_secret.main["ADMIN_PASSWORD"].id
+  secret_data_wo         = ephemeral.random_password.admin.result
+  secret_data_wo_version = tostring(var.admin_password_version)
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+# OMDb's key ----------------------------------------------------------------------------------------
+
+# Version 1 only lets the functions start; the key itself is added by hand and never seen here:
+#   gcloud secrets versions add movies-omdb-api-key --data-file=-
+resource "google_secret_manager_secret_version" "omdb_api_key_placeholder" {
+  secret                 = google_secret_manager_secret.main["OMDB_API_KEY"].id
+  secret_data_wo         = "unset"
+  secret_data_wo_version = "1"
+
+  deletion_policy = "ABANDON"
+}
+
+check "omdb_api_key" {
+  assert {
+    condition     = var.omdb_api_key_version > 1
+    error_message = "OMDb's key is still the placeholder: movies_create answers 502. Add it with `gcloud secrets versions add movies-omdb-api-key --data-file=-`, and set omdb_api_key_version to the number it prints."
+  }
+}
+
+# The keys that tokens are signed with --------------------------------------------------------------
+
+ephemeral "tls_private_key" "token" {
+  for_each = local.token_key_generations
+
+  algorithm = "ED25519"
+}
+
+resource "google_secret_manager_secret_version" "token_private_key" {
+  for_each = local.token_key_generations
+
+  secret                 = google_secret_manager_secret.main["TOKEN_PRIVATE_KEY"].id
+  secret_data_wo         = ephemeral.tls_private_key.token[each.key].private_key_pem_pkcs8
+  secret_data_wo_version = each.key
+}
+
+resource "google_secret_manager_secret_version" "token_public_key" {
+  for_each = local.token_key_generations
+
+  secret                 = google_secret_manager_secret.token_public_key.id
+  secret_data_wo         = ephemeral.tls_private_key.token[each.key].public_key_pem
+  secret_data_wo_version = each.key
+}
+
+data "google_secret_manager_secret_version" "token_public_key" {
+  for_each = local.token_key_generations
+
+  secret  = google_secret_manager_secret.token_public_key.secret_id
+  version = google_secret_manager_secret_version.token_public_key[each.key].version
+}

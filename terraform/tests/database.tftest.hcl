@@ -1,0 +1,145 @@
+# Guards the database's settings: combinations that the API would refuse after ten minutes, or that it
+# would take and that lose data or let strangers in.
+
+mock_provider "archive" {}
+mock_provider "google" {}
+mock_provider "time" {}
+
+# What a deployed function looks like from here: its zip would be made anew for each of these plans.
+override_module {
+  target = module.function
+
+  outputs = {
+    deployed = {}
+    files    = {}
+    service  = "a-function"
+    url      = "https://a-function.example.com"
+  }
+}
+
+variables {
+  omdb_api_key_version = 2
+  project_id           = "movies-tests"
+  region               = "europe-west1"
+}
+
+run "by_default_it_is_encrypted_protected_and_backed_up" {
+  command = plan
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].ip_configuration[0].ssl_mode == "TRUSTED_CLIENT_CERTIFICATE_REQUIRED" && google_sql_database_instance.main.settings[0].connector_enforcement == "REQUIRED"
+    error_message = "A connection without a certificate is taken"
+  }
+
+  assert {
+    condition     = one([for flag in google_sql_database_instance.main.settings[0].database_flags : flag.value if flag.name == "cloudsql.iam_authentication"]) == "on"
+    error_message = "IAM login is off"
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.deletion_protection && google_sql_database_instance.main.settings[0].deletion_protection_enabled
+    error_message = "One of the two deletion protections is off"
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].enabled && google_sql_database_instance.main.settings[0].backup_configuration[0].point_in_time_recovery_enabled
+    error_message = "No backups, or no point-in-time recovery"
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].edition == "ENTERPRISE" && google_sql_database_instance.main.database_version == "POSTGRES_18"
+    error_message = "Another edition or version than the tests run on"
+  }
+}
+
+run "high_availability_without_backups_is_refused" {
+  command = plan
+
+  variables {
+    database = { high_availability = true, point_in_time_recovery = false }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "point_in_time_recovery_without_backups_is_refused" {
+  command = plan
+
+  variables {
+    database = { backups = false }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "a_tier_of_another_edition_is_refused" {
+  command = plan
+
+  variables {
+    database = { edition = "ENTERPRISE_PLUS", tier = "db-custom-2-7680" }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "a_large_database_is_a_few_switches" {
+  command = plan
+
+  variables {
+    database = { edition = "ENTERPRISE_PLUS", high_availability = true, tier = "db-perf-optimized-N-2" }
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].tier == "db-perf-optimized-N-2"
+    error_message = "The tier was not taken over"
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].availability_type == "REGIONAL"
+    error_message = "high_availability does not make it REGIONAL"
+  }
+}
+
+run "seven_days_of_logs_are_the_most_that_enterprise_keeps" {
+  command = plan
+
+  variables {
+    database = { transaction_log_days = 7 }
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].transaction_log_retention_days == 7
+    error_message = "Seven days were not taken over"
+  }
+}
+
+run "an_eighth_day_of_logs_is_refused" {
+  command = plan
+
+  variables {
+    database = { retained_backups = 8, transaction_log_days = 8 }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "memory_that_no_custom_tier_has_is_refused" {
+  command = plan
+
+  variables {
+    database = { tier = "db-custom-2-7681" }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "prod_cannot_be_left_unprotected" {
+  command = plan
+
+  variables {
+    deletion_protection = false
+    environment         = "prod"
+  }
+
+  expect_failures = [var.deletion_protection]
+}

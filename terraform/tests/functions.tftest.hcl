@@ -1,0 +1,215 @@
+# Guards what each function is deployed with: what derives from the table, what may be changed by a
+# variable, and the sizes that Cloud Run would refuse or quietly change.
+
+mock_provider "archive" {}
+mock_provider "google" {}
+mock_provider "time" {}
+
+variables {
+  omdb_api_key_version = 2
+  project_id           = "movies-tests"
+  region               = "europe-west1"
+}
+
+run "each_entry_is_deployed_as_itself_at_no_cost_while_nobody_calls" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for name, function in output.functions : function.entry_point == name && startswith(function.object, "${name}/")])
+    error_message = "A function is built from another's source or entry point"
+  }
+
+  assert {
+    condition     = alltrue([for function in output.functions : function.min_instances == 0])
+    error_message = "An instance is paid for day and night"
+  }
+
+  assert {
+    condition     = alltrue([for name, function in output.functions : function.concurrency <= 8 if contains(keys(function.variables), "DB_USER")])
+    error_message = "Requests would wait for each other's connections"
+  }
+
+  assert {
+    condition = alltrue([
+      for name, function in output.functions :
+      function.variables.DB_USER == trimsuffix(function.account, ".gserviceaccount.com") if contains(keys(function.variables), "CLOUD_SQL_INSTANCE")
+    ])
+    error_message = "A function logs in as another"
+  }
+
+  assert {
+    condition     = output.functions.movies_list.variables.CLOUD_SQL_INSTANCE == "movies-tests:europe-west1:movies-dev"
+    error_message = "CLOUD_SQL_INSTANCE is ${output.functions.movies_list.variables.CLOUD_SQL_INSTANCE}"
+  }
+
+  assert {
+    condition     = tonumber(output.functions.movies_import.variables.IMPORT_SECONDS) + 60 <= output.functions.movies_import.timeout_seconds
+    error_message = "IMPORT_SECONDS is too near the time-out"
+  }
+
+  assert {
+    condition     = alltrue([for function in output.functions : function.ingress == "ALLOW_ALL" && function.variables.TRUSTED_PROXIES == "1"])
+    error_message = "A function trusts more proxies than stand before it, or does not answer"
+  }
+
+  assert {
+    condition     = alltrue([for function in output.functions : function.private_egress == "VPC_EGRESS_PRIVATE_RANGES_ONLY"])
+    error_message = "A function does not reach the private network"
+  }
+}
+
+run "each_function_is_open_to_just_whom_it_is_for_and_knows_just_what_it_uses" {
+  command = plan
+
+  assert {
+    condition = toset([for name, function in output.functions : name if function.invoker == "allUsers"]) == toset([
+      "brew_coffee", "imports_get", "imports_list", "login", "movies_create", "movies_delete", "movies_get", "movies_list",
+    ])
+    error_message = "allUsers may invoke: ${join(", ", [for name, function in output.functions : name if function.invoker == "allUsers"])}"
+  }
+
+  assert {
+    condition     = output.functions.movies_import.invoker == "serviceAccount:movies-scheduler@movies-tests.iam.gserviceaccount.com"
+    error_message = "movies_import is open to ${output.functions.movies_import.invoker}"
+  }
+
+  assert {
+    condition     = output.functions.migrate.invoker == "serviceAccount:movies-deployer@movies-tests.iam.gserviceaccount.com"
+    error_message = "migrate is open to ${output.functions.migrate.invoker}"
+  }
+
+  assert {
+    condition     = length(distinct([for function in output.functions : function.account])) == length(output.functions)
+    error_message = "Two functions share an account"
+  }
+
+  assert {
+    condition     = alltrue([for name, function in output.functions : function.account == "fn-${replace(name, "_", "-")}@movies-tests.iam.gserviceaccount.com"])
+    error_message = "A function runs as another's account"
+  }
+
+  assert {
+    condition = { for name, function in output.functions : name => join(" ", function.secrets) if length(function.secrets) > 0 } == {
+      login         = "TOKEN_PRIVATE_KEY"
+      migrate       = "ADMIN_PASSWORD"
+      movies_create = "OMDB_API_KEY"
+      movies_import = "OMDB_API_KEY"
+    }
+    error_message = "A secret is mounted where it is not used, or is not where it is"
+  }
+
+  assert {
+    condition = jsondecode(output.functions.migrate.variables.DATABASE_GRANTS) == {
+      imports_get   = "fn-imports-get@movies-tests.iam"
+      imports_list  = "fn-imports-list@movies-tests.iam"
+      login         = "fn-login@movies-tests.iam"
+      movies_create = "fn-movies-create@movies-tests.iam"
+      movies_delete = "fn-movies-delete@movies-tests.iam"
+      movies_get    = "fn-movies-get@movies-tests.iam"
+      movies_import = "fn-movies-import@movies-tests.iam"
+      movies_list   = "fn-movies-list@movies-tests.iam"
+    }
+    error_message = "DATABASE_GRANTS is ${output.functions.migrate.variables.DATABASE_GRANTS}"
+  }
+}
+
+run "behind_a_domain_public_functions_answer_to_the_load_balancer_alone" {
+  command = plan
+
+  variables {
+    domain = "movies.example.com"
+  }
+
+  assert {
+    condition     = alltrue([for function in output.functions : function.ingress == (function.invoker == "allUsers" ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL")])
+    error_message = "A function can be reached past the load balancer, or a private one not at all"
+  }
+
+  assert {
+    condition     = output.functions.login.variables.TRUSTED_PROXIES == "2"
+    error_message = "Logins would be throttled by the load balancer's address"
+  }
+}
+
+run "a_size_is_changed_for_one_function_alone" {
+  command = plan
+
+  variables {
+    function_sizes = { brew_coffee = { max_instances = 7 } }
+  }
+
+  assert {
+    condition     = output.functions.brew_coffee.max_instances == 7 && output.functions.brew_coffee.concurrency == 80 && output.functions.login.max_instances == 1
+    error_message = "More or less was changed than asked for"
+  }
+}
+
+run "a_size_for_no_function_is_refused" {
+  command = plan
+
+  variables {
+    function_sizes = { movie_list = { max_instances = 2 } }
+  }
+
+  expect_failures = [var.function_sizes]
+}
+
+run "half_a_cpu_serves_one_request_at_once" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    account     = "fn-a@movies-tests.iam.gserviceaccount.com"
+    build       = { account = "a", bucket = "b", repository = "r" }
+    invoker     = "allUsers"
+    name        = "brew_coffee"
+    size        = { concurrency = 1, cpu = "0.5", max_instances = 1, memory = "256Mi", min_instances = 0, timeout_seconds = 30 }
+    source_root = ".."
+  }
+
+  assert {
+    condition     = output.deployed.concurrency == 1
+    error_message = "The concurrency was not taken over"
+  }
+}
+
+run "half_a_cpu_for_two_requests_at_once_is_refused" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    account     = "fn-a@movies-tests.iam.gserviceaccount.com"
+    build       = { account = "a", bucket = "b", repository = "r" }
+    invoker     = "allUsers"
+    name        = "brew_coffee"
+    size        = { concurrency = 2, cpu = "0.5", max_instances = 1, memory = "256Mi", min_instances = 0, timeout_seconds = 30 }
+    source_root = ".."
+  }
+
+  expect_failures = [var.size]
+}
+
+run "a_function_without_a_folder_is_refused" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    account     = "fn-a@movies-tests.iam.gserviceaccount.com"
+    build       = { account = "a", bucket = "b", repository = "r" }
+    invoker     = "allUsers"
+    name        = "movies_burn"
+    size        = { concurrency = 1, cpu = "1", max_instances = 1, memory = "512Mi", min_instances = 0, timeout_seconds = 30 }
+    source_root = ".."
+  }
+
+  expect_failures = [data.archive_file.main]
+}

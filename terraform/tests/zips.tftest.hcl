@@ -1,0 +1,141 @@
+# Guards when a function is deployed anew: with a change to its own files or to what it ships of lib,
+# and not with another's. The zip's name is a hash of just these files; too wide, each commit would
+# rebuild everything, too narrow, a change would never arrive.
+
+run "a_zip_holds_its_function_at_the_root_and_lib_beside_it" {
+  module {
+    source = "./modules/source"
+  }
+
+  variables {
+    name = "list"
+    root = "tests/sources/before"
+  }
+
+  assert {
+    condition = output.files == {
+      "lib/shared.txt"   = "lib/shared.txt"
+      "main.txt"         = "functions/list/main.txt"
+      "requirements.txt" = "requirements.txt"
+    }
+    error_message = "The zip holds ${join(", ", keys(output.files))}"
+  }
+}
+
+run "the_same_files_make_the_same_name" {
+  module {
+    source = "./modules/source"
+  }
+
+  variables {
+    name = "list"
+    root = "./tests/../tests/sources/before"
+  }
+
+  assert {
+    condition     = output.hash == run.a_zip_holds_its_function_at_the_root_and_lib_beside_it.hash
+    error_message = "The name depends on where the repository lies"
+  }
+}
+
+run "it_changes_with_the_functions_own_file" {
+  module {
+    source = "./modules/source"
+  }
+
+  variables {
+    name = "list"
+    root = "tests/sources/own_changed"
+  }
+
+  assert {
+    condition     = output.hash != run.a_zip_holds_its_function_at_the_root_and_lib_beside_it.hash
+    error_message = "A changed function would not be deployed"
+  }
+}
+
+run "it_changes_with_lib" {
+  module {
+    source = "./modules/source"
+  }
+
+  variables {
+    name = "list"
+    root = "tests/sources/lib_changed"
+  }
+
+  assert {
+    condition     = output.hash != run.a_zip_holds_its_function_at_the_root_and_lib_beside_it.hash
+    error_message = "A changed lib would not be deployed"
+  }
+}
+
+run "it_stays_when_another_function_changes" {
+  module {
+    source = "./modules/source"
+  }
+
+  variables {
+    name = "list"
+    root = "tests/sources/other_changed"
+  }
+
+  assert {
+    condition     = output.hash == run.a_zip_holds_its_function_at_the_root_and_lib_beside_it.hash
+    error_message = "Another function's change deploys this one"
+  }
+}
+
+run "it_stays_when_a_migration_comes" {
+  module {
+    source = "./modules/source"
+  }
+
+  variables {
+    name = "list"
+    root = "tests/sources/migration_changed"
+  }
+
+  assert {
+    condition     = output.hash == run.a_zip_holds_its_function_at_the_root_and_lib_beside_it.hash
+    error_message = "A migration deploys a function that does not run it"
+  }
+}
+
+run "who_runs_migrations_ships_them" {
+  module {
+    source = "./modules/source"
+  }
+
+  variables {
+    name             = "list"
+    root             = "tests/sources/migration_changed"
+    ships_migrations = true
+  }
+
+  assert {
+    condition     = contains(keys(output.files), "lib/migrations/first.txt") && contains(keys(output.files), "lib/migrations/second.txt")
+    error_message = "The zip holds ${join(", ", keys(output.files))}"
+  }
+}
+
+run "a_real_function_ships_its_main_and_lib_and_no_other" {
+  module {
+    source = "./modules/source"
+  }
+
+  variables {
+    name = "movies_list"
+    root = ".."
+  }
+
+  assert {
+    condition     = alltrue([for file in ["main.py", "requirements.txt", "lib/__init__.py", "lib/settings.py"] : contains(keys(output.files), file)])
+    error_message = "Something is missing"
+  }
+
+  assert {
+    condition     = alltrue([for file in keys(output.files) : !startswith(file, "functions/") && !startswith(file, "lib/migrations/") && !strcontains(file, "__pycache__")])
+    error_message = "The zip holds what it should not: ${join(", ", keys(output.files))}"
+  }
+}

@@ -1,0 +1,390 @@
+variable "admin_password_version" {
+  description = "Raise it to have a new first administrator's password made. It counts only until the first migration, which makes that user"
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.admin_password_version >= 1 && floor(var.admin_password_version) == var.admin_password_version
+    error_message = "admin_password_version is a whole number from 1."
+  }
+}
+
+variable "admin_username" {
+  description = "Name of the first administrator"
+  type        = string
+  default     = "admin"
+  nullable    = false
+
+  validation {
+    condition     = length(trimspace(var.admin_username)) >= 1 && length(var.admin_username) <= 100
+    error_message = "admin_username has 1 to 100 characters."
+  }
+}
+
+variable "budget" {
+  description = "What the project may cost in a month, and the billing account that pays; null for no budget alert"
+  type = object({
+    amount          = number
+    billing_account = string
+    currency        = optional(string) # the billing account's own
+  })
+  default = null
+
+  validation {
+    condition     = var.budget == null ? true : can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.budget.billing_account))
+    error_message = "budget.billing_account looks like 012345-6789AB-CDEF01: gcloud billing accounts list"
+  }
+
+  validation {
+    condition     = var.budget == null ? true : var.budget.amount >= 1 && floor(var.budget.amount) == var.budget.amount
+    error_message = "budget.amount is a whole number from 1."
+  }
+}
+
+variable "database" {
+  description = "The Cloud SQL instance: size, availability, backups, and the connections it takes (of which some are left to people and to Cloud SQL)"
+  type = object({
+    backups                = optional(bool, true)
+    disk_limit_gb          = optional(number, 50)
+    disk_size_gb           = optional(number, 10)
+    edition                = optional(string, "ENTERPRISE")
+    high_availability      = optional(bool, false)
+    maintenance            = optional(object({ day = number, hour = number }), { day = 7, hour = 3 })
+    max_connections        = optional(number, 100)
+    point_in_time_recovery = optional(bool, true)
+    reserved_connections   = optional(number, 10)
+    retained_backups       = optional(number, 7)
+    tier                   = optional(string, "db-g1-small")
+    transaction_log_days   = optional(number, 7)
+    version                = optional(string, "POSTGRES_18")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["ENTERPRISE", "ENTERPRISE_PLUS"], var.database.edition)
+    error_message = "database.edition is ENTERPRISE or ENTERPRISE_PLUS."
+  }
+
+  validation {
+    condition = (
+      var.database.edition == "ENTERPRISE"
+      ? can(regex("^db-(f1-micro|g1-small|custom-[0-9]+-[0-9]+)$", var.database.tier))
+      : can(regex("^db-(perf-optimized-N|c4a-highmem|memory-optimized-N)-[0-9]+$", var.database.tier))
+    )
+    error_message = "database.tier ${var.database.tier} is none of the edition ${var.database.edition}: ENTERPRISE has db-f1-micro, db-g1-small and db-custom-<CPUs>-<MB>, ENTERPRISE_PLUS db-perf-optimized-N-<CPUs>."
+  }
+
+  validation {
+    condition = (
+      !startswith(var.database.tier, "db-custom-") ? true :
+      try(tonumber(split("-", var.database.tier)[3]), 0) % 256 == 0 && try(tonumber(split("-", var.database.tier)[3]), 0) >= 3840
+    )
+    error_message = "database.tier ${var.database.tier}: a custom tier's memory is a multiple of 256 MB, and at least 3840."
+  }
+
+  validation {
+    condition     = !var.database.high_availability || (var.database.backups && var.database.point_in_time_recovery)
+    error_message = "database.high_availability needs backups and point_in_time_recovery: set both to true."
+  }
+
+  validation {
+    condition     = !var.database.point_in_time_recovery || var.database.backups
+    error_message = "database.point_in_time_recovery needs backups: set database.backups to true."
+  }
+
+  validation {
+    condition     = var.database.transaction_log_days >= 1 && var.database.transaction_log_days <= (var.database.edition == "ENTERPRISE" ? 7 : 35)
+    error_message = "database.transaction_log_days is 1 to 7 with the edition ENTERPRISE, 1 to 35 with ENTERPRISE_PLUS."
+  }
+
+  validation {
+    condition     = var.database.retained_backups >= 1 && var.database.retained_backups <= 365 && var.database.retained_backups >= var.database.transaction_log_days
+    error_message = "database.retained_backups is 1 to 365, and at least transaction_log_days: a log without the backup before it restores nothing."
+  }
+
+  validation {
+    condition     = can(regex("^POSTGRES_1[5-8]$", var.database.version))
+    error_message = "database.version is POSTGRES_15 to POSTGRES_18; the tests run on 18."
+  }
+
+  validation {
+    condition     = var.database.disk_size_gb >= 10 && var.database.disk_limit_gb >= var.database.disk_size_gb
+    error_message = "database.disk_size_gb is at least 10, and disk_limit_gb at least as much."
+  }
+
+  validation {
+    condition     = contains(range(1, 8), var.database.maintenance.day) && contains(range(0, 24), var.database.maintenance.hour)
+    error_message = "database.maintenance is a day from 1 (Monday) to 7 and an hour from 0 to 23, UTC."
+  }
+
+  validation {
+    condition     = var.database.reserved_connections >= 6
+    error_message = "database.reserved_connections is at least 6: Postgres keeps three for its administrator, Cloud SQL uses as many."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether Terraform and the APIs refuse to delete the database and the secrets"
+  type        = bool
+  default     = true
+  nullable    = false
+
+  validation {
+    condition     = var.deletion_protection || var.environment != "prod"
+    error_message = "In prod, deletion_protection stays on: to tear it down, make it another environment first."
+  }
+}
+
+variable "domain" {
+  description = "Domain of the API, such as movies.example.com: puts a load balancer with certificate, rate limits and cache before it. null: each function's own URL only"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.domain == null ? true : can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$", var.domain)) && length(var.domain) <= 63
+    error_message = "domain is a name such as movies.example.com: lower case, no scheme, no path, at most 63 characters (the certificate's limit)."
+  }
+}
+
+variable "environment" {
+  description = "Name of the environment; each has a project and a state of its own"
+  type        = string
+  default     = "dev"
+  nullable    = false
+
+  validation {
+    condition     = contains(["dev", "staging", "prod"], var.environment)
+    error_message = "environment is dev, staging or prod."
+  }
+}
+
+variable "function_sizes" {
+  description = "What a function has other than in the function table, by its name"
+  type = map(object({
+    concurrency   = optional(number)
+    cpu           = optional(string)
+    max_instances = optional(number)
+    memory        = optional(string)
+    min_instances = optional(number)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.function_sizes), keys(local.function_table))) == 0
+    error_message = "function_sizes names what is no function: ${join(", ", setsubtract(keys(var.function_sizes), keys(local.function_table)))}. There are ${join(", ", keys(local.function_table))}."
+  }
+}
+
+variable "import_paused" {
+  description = "Whether all schedules of the import rest"
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "import_schedules" {
+  description = "When movies_import is invoked, and with which body, by a name"
+  type = map(object({
+    body      = optional(string, "{}")
+    paused    = optional(bool, false)
+    schedule  = string
+    time_zone = optional(string, "Etc/UTC")
+  }))
+  default = {
+    hourly = { schedule = "7 * * * *" }
+  }
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.import_schedules) : can(regex("^[a-z][a-z0-9-]{0,40}$", name))])
+    error_message = "A name in import_schedules has lower-case letters, digits and hyphens, a letter first."
+  }
+
+  validation {
+    condition     = alltrue([for schedule in var.import_schedules : can(regex("^\\s*([0-9*/,A-Za-z-]+\\s+){4}[0-9*/,A-Za-z-]+\\s*$", schedule.schedule))])
+    error_message = "A schedule in import_schedules has five fields, as in crontab: minute, hour, day, month, weekday."
+  }
+
+  validation {
+    condition     = alltrue([for schedule in var.import_schedules : can(keys(jsondecode(schedule.body)))])
+    error_message = "A body in import_schedules is a JSON object, such as {} or {\"refresh\": true}."
+  }
+}
+
+variable "import_silence_hours" {
+  description = "After how many hours without an import that ended the alert import_stopped is raised; more than the longest pause between two schedules"
+  type        = number
+  default     = 3
+  nullable    = false
+
+  validation {
+    condition     = contains(range(1, 25), var.import_silence_hours)
+    error_message = "import_silence_hours is 1 to 24: no alert looks back further."
+  }
+}
+
+variable "log_level" {
+  description = "The least severity that functions log"
+  type        = string
+  default     = "INFO"
+  nullable    = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log_level)
+    error_message = "log_level is DEBUG, INFO, WARNING, ERROR or CRITICAL."
+  }
+}
+
+variable "notification_channels" {
+  description = "Who hears of alerts: type and labels of Cloud Monitoring's channels, by a name"
+  type = map(object({
+    labels = map(string)
+    type   = string
+  }))
+  default  = {}
+  nullable = false
+}
+
+variable "objectives" {
+  description = "Shares of requests, over 28 days, that have to be answered without a fault of ours, and of reads that have to be fast"
+  type = object({
+    reads_available         = optional(number, 0.999)
+    reads_fast              = optional(number, 0.95)
+    reads_fast_milliseconds = optional(number, 300)
+    writes_available        = optional(number, 0.99)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for goal in [var.objectives.reads_available, var.objectives.reads_fast, var.objectives.writes_available] : goal > 0 && goal <= 0.9999])
+    error_message = "An objective is a share above 0 and up to 0.9999; nothing is ever 1."
+  }
+}
+
+variable "omdb_api_key_version" {
+  description = "Version of the secret movies-omdb-api-key that functions read; 1 is a placeholder"
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.omdb_api_key_version >= 1 && floor(var.omdb_api_key_version) == var.omdb_api_key_version
+    error_message = "omdb_api_key_version is a whole number from 1: gcloud secrets versions list movies-omdb-api-key"
+  }
+}
+
+variable "omdb_daily_budget" {
+  description = "Calls to OMDb a day that all instances together may make"
+  type        = number
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.omdb_daily_budget >= 1 && var.omdb_daily_budget <= 10000000
+    error_message = "omdb_daily_budget is 1 to 10000000; OMDb's free plan has 1000."
+  }
+}
+
+variable "pipeline" {
+  description = "What builds this environment: a repository that Cloud Build is connected to (its full name), the branches (a regular expression), and whether a person approves; null for no trigger"
+  type = object({
+    approval_required = optional(bool, false)
+    branch            = string
+    repository        = string
+  })
+  default = null
+
+  validation {
+    condition     = var.pipeline == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.pipeline.repository))
+    error_message = "pipeline.repository is projects/<project>/locations/<region>/connections/<connection>/repositories/<repository>."
+  }
+
+  validation {
+    condition     = var.pipeline == null || var.environment != "prod" ? true : var.pipeline.approval_required
+    error_message = "In prod a person approves: set pipeline.approval_required to true."
+  }
+}
+
+variable "private_network" {
+  description = "Whether the database has a private address only, which functions reach through a network of our own; otherwise a public one without any authorised network"
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "project_id" {
+  description = "The project"
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "project_id is a project's id (not its name or number): 6 to 30 lower-case letters, digits and hyphens."
+  }
+}
+
+variable "rate_limits" {
+  description = "Requests a minute that the load balancer takes from one client"
+  type = object({
+    api_per_minute   = optional(number, 600)
+    login_per_minute = optional(number, 20)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.rate_limits.login_per_minute >= 1 && var.rate_limits.login_per_minute < var.rate_limits.api_per_minute
+    error_message = "rate_limits.login_per_minute is at least 1, and stricter than api_per_minute."
+  }
+}
+
+variable "region" {
+  description = "The region of everything that has one"
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]{1,2}$", var.region))
+    error_message = "region is a region such as europe-west1, not a zone."
+  }
+}
+
+variable "runbook_url" {
+  description = "Where docs/runbook.md is read: alerts link its sections"
+  type        = string
+  default     = "docs/runbook.md"
+  nullable    = false
+}
+
+variable "subnet_cidr" {
+  description = "Range of the functions' subnet; each instance takes an address, and during a deployment two"
+  type        = string
+  default     = "10.20.0.0/24"
+  nullable    = false
+
+  validation {
+    condition     = can(cidrhost(var.subnet_cidr, 0)) && try(tonumber(split("/", var.subnet_cidr)[1]) <= 26, false)
+    error_message = "subnet_cidr is an IPv4 range of /26 or larger, such as 10.20.0.0/24."
+  }
+
+  validation {
+    condition     = can(regex("^(10\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.|192\\.168\\.)", var.subnet_cidr))
+    error_message = "subnet_cidr is a private range (RFC 1918): in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16."
+  }
+}
+
+variable "token_key_generation" {
+  description = "Which pair of keys signs tokens. Raise it by one to rotate; by three when a private key has leaked"
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.token_key_generation >= 1 && floor(var.token_key_generation) == var.token_key_generation
+    error_message = "token_key_generation is a whole number from 1."
+  }
+}

@@ -1,0 +1,57 @@
+"""`./dev smoke` finds nothing wrong with a service that is well, and says what is with others."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from local import smoke
+from local.failure import Failure
+from local.gateway import ROUTES
+
+
+def test_every_route_of_a_service_that_is_well_passes(
+    base_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smoke.run(base_url + "/")
+    printed = capsys.readouterr().out
+    assert "FAIL" not in printed
+    for route in ROUTES:
+        assert f"{base_url}{route}" in printed
+        assert f"{base_url}/v1{route}" in printed
+
+
+def test_functions_may_answer_under_urls_of_their_own(base_url: str, tmp_path: Path) -> None:
+    urls = tmp_path / "urls.json"
+    urls.write_text(json.dumps(dict.fromkeys(ROUTES.values(), base_url)))
+    smoke.run(None, urls)
+
+
+def test_a_function_without_a_url_is_named(base_url: str, tmp_path: Path) -> None:
+    urls = tmp_path / "urls.json"
+    urls.write_text(json.dumps({"movies_list": base_url}))
+    with pytest.raises(Failure, match="names no URL of movies_get"):
+        smoke.run(None, urls)
+
+
+def test_a_wrong_answer_is_told_and_fails(
+    base_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Everything is asked one level too deep, where nothing answers but the gateway itself.
+    monkeypatch.setattr(smoke, "_PAUSE_SECONDS", 0.0)
+    with pytest.raises(Failure, match="checks failed"):
+        smoke.run(base_url + "/nowhere")
+    assert "it answers 404, not 200" in capsys.readouterr().out
+
+
+def test_a_service_that_is_not_there_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smoke, "_PAUSE_SECONDS", 0.0)
+    assert smoke.main(["http://127.0.0.1:9"]) == 1
+    assert "it does not answer: ConnectionError" in capsys.readouterr().out
+
+
+def test_what_is_no_address_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert smoke.main(["movies.example.com"]) == 1
+    assert "is no base URL" in capsys.readouterr().err

@@ -1,0 +1,193 @@
+"""Terraform itself on this configuration: tests, plans, and an apply that only pretends.
+
+MOVIES_TERRAFORM says which providers `terraform init` will find: "pretended" where they carry the
+real schemas but create nothing (TF_CLI_CONFIG_FILE names their mirror), "registry" for the real
+ones, with which nothing is planned or applied from here.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.terraform.configuration import ROOT
+
+PROVIDERS: Final = os.environ.get("MOVIES_TERRAFORM", "")
+ENVIRONMENTS: Final = ("dev", "staging", "prod")
+NO_CHANGE, CHANGES = 0, 2
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed"),
+    pytest.mark.skipif(
+        PROVIDERS not in {"pretended", "registry"},
+        reason="MOVIES_TERRAFORM is not set: expected pretended or registry, see the module",
+    ),
+]
+pretended = pytest.mark.skipif(
+    PROVIDERS != "pretended", reason="MOVIES_TERRAFORM is not pretended: nothing real is planned"
+)
+
+
+class Terraform:
+    """Terraform on a copy of the repository, with its state beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder
+        for name in ("terraform", "functions", "lib"):
+            shutil.copytree(
+                ROOT / name,
+                folder / name,
+                ignore=shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*"),
+            )
+        shutil.copy(ROOT / "requirements.txt", folder)
+        (folder / "terraform" / "backend_override.tf").write_text(
+            'terraform {\n  backend "local" {}\n}\n'
+        )
+        self.run("init", "-input=false")
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command; a failure fails the test, unless it may fail."""
+        done = subprocess.run(  # noqa: S603
+            ["terraform", f"-chdir={self.root / 'terraform'}", *arguments, "-no-color"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def plan(self, environment: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Plan an environment; the code tells failure, no change and changes apart."""
+        return self.run(
+            "plan",
+            "-input=false",
+            "-detailed-exitcode",
+            f"-var-file=environments/{environment}/terraform.tfvars",
+            "-out=movies.tfplan",
+            *arguments,
+            check=False,
+        )
+
+    def planned(self) -> dict[str, Any]:
+        """Give the last plan as JSON."""
+        plan: dict[str, Any] = json.loads(self.run("show", "-json", "movies.tfplan").stdout)
+        return plan
+
+    def changed(self) -> set[str]:
+        """Give the addresses that the last plan changes."""
+        return {
+            change["address"]
+            for change in self.planned().get("resource_changes", [])
+            if change["change"]["actions"] not in (["no-op"], ["read"])
+        }
+
+
+@pytest.fixture
+def terraform(tmp_path: Path) -> Iterator[Terraform]:
+    yield Terraform(tmp_path)
+    shutil.rmtree(tmp_path / "terraform")
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
+    """Give the dev environment as an apply leaves it; a test plans, but applies nothing."""
+    terraform = Terraform(tmp_path_factory.mktemp("applied"))
+    terraform.plan("dev")
+    terraform.run("apply", "-input=false", "movies.tfplan")
+    yield terraform
+    shutil.rmtree(terraform.root / "terraform")
+
+
+def test_its_own_tests_pass(terraform: Terraform) -> None:
+    terraform.run("fmt", "-check", "-recursive")
+    terraform.run("validate")
+    (terraform.root / "terraform" / "backend_override.tf").unlink()
+    done = terraform.run("test")
+    passed = re.search(r"Success! (\d+) passed, 0 failed", done.stdout)
+    assert passed
+    assert int(passed[1]) >= 30
+
+
+@pretended
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_environment_is_applied_once_and_then_stays(
+    terraform: Terraform, environment: str
+) -> None:
+    first = terraform.plan(environment)
+    assert first.returncode == CHANGES, first.stdout + first.stderr
+    plan_text = json.dumps(terraform.planned())
+    terraform.run("apply", "-input=false", "movies.tfplan")
+
+    second = terraform.plan(environment)
+    assert second.returncode == NO_CHANGE, second.stdout + second.stderr
+
+    state_text = (terraform.root / "terraform" / "terraform.tfstate").read_text(encoding="utf-8")
+    for text in (plan_text, state_text):
+        # What the stand-ins make of an ephemeral password and key.
+        assert "placeholder-result" not in text
+        assert "placeholder-private_key" not in text
+        assert "placeholder-public_key_pem" not in text
+        assert not re.search(r"BEGIN PRIVATE KEY-----(\\\\n|\\n|\s)*[A-Za-z0-9+/=]{20}", text)
+    for resource in json.loads(state_text)["resources"]:
+        if (
+            resource["mode"] == "managed"
+            and resource["type"] == "google_secret_manager_secret_version"
+        ):
+            for instance in resource["instances"]:
+                assert instance["attributes"]["secret_data"] is None
+                assert instance["attributes"]["secret_data_wo"] is None
+
+
+@pretended
+def test_a_plan_beyond_the_connection_budget_fails_and_says_by_how_much(
+    terraform: Terraform,
+) -> None:
+    sizes = "function_sizes={movies_list={max_instances=3}}"
+    over = terraform.plan("dev", "-var", sizes)
+    said = " ".join(over.stderr.replace("│", " ").split())
+    assert over.returncode == 1
+    assert "The functions may open 106 database connections" in said
+    assert "max_connections is 100: 6 too many" in said
+    assert "movies_list 3" in said
+    assert "Lower max_instances in function_sizes by 1" in said
+
+
+@pretended
+def test_a_change_deploys_just_what_ships_it_and_going_back_brings_the_very_same_zip(
+    applied: Terraform,
+) -> None:
+    def objects() -> set[str]:
+        return {address for address in applied.changed() if "storage_bucket_object" in address}
+
+    main = applied.root / "functions" / "movies_list" / "main.py"
+    before = main.read_text(encoding="utf-8")
+    main.write_text(before + "\n# changed\n", encoding="utf-8")
+    applied.plan("dev")
+    assert objects() == {'module.function["movies_list"].google_storage_bucket_object.main'}
+
+    main.write_text(before, encoding="utf-8")
+    migration = applied.root / "lib" / "migrations" / "runner.py"
+    kept = migration.read_text(encoding="utf-8")
+    migration.write_text(kept + "\n# changed\n", encoding="utf-8")
+    applied.plan("dev")
+    assert objects() == {'module.function["migrate"].google_storage_bucket_object.main'}
+
+    migration.write_text(kept, encoding="utf-8")
+    assert applied.plan("dev").returncode == NO_CHANGE
+
+
+@pretended
+def test_a_rotation_replaces_no_key_that_is_in_use(applied: Terraform) -> None:
+    applied.plan("dev", "-var", "token_key_generation=2")
+    keys = {address for address in applied.changed() if "secret_version.token_" in address}
+    assert keys == {
+        'google_secret_manager_secret_version.token_private_key["3"]',
+        'google_secret_manager_secret_version.token_public_key["3"]',
+    }
