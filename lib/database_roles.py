@@ -4,7 +4,8 @@ The migration makes them, and makes each deployed function's own database user a
 Rights are granted anew at each run, so that this table is all there is to know.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
@@ -54,6 +55,11 @@ def grant_rights(connection: "Connection", members: Mapping[str, str]) -> None:
     Raises:
         SettingsError: A member is named for a function that has no role.
     """
+    unknown = sorted(set(members) - set(RIGHTS))
+    if unknown:
+        raise SettingsError(
+            f"DATABASE_GRANTS names {', '.join(unknown)}: expected some of {', '.join(RIGHTS)}"
+        )
     run = connection.exec_driver_sql
     quote = connection.dialect.identifier_preparer.quote_identifier
     run("revoke create on schema public from public")
@@ -61,21 +67,36 @@ def grant_rights(connection: "Connection", members: Mapping[str, str]) -> None:
     # What later migrations make is nobody's until it stands in the table above.
     run("alter default privileges revoke execute on functions from public")
     run("alter default privileges revoke all on tables from public")
+    with _able_to_make_roles(connection):
+        for role in RIGHTS:
+            _make(connection, role)
+        for role, member in members.items():
+            run(f"grant {quote(role)} to {quote(member)}")
     for role, rights in RIGHTS.items():
-        _make(connection, role)
         run(f"revoke all on all tables in schema public from {quote(role)}")
         run(f"grant usage on schema public to {quote(role)}")
         for table, actions in rights.items():
             run(f"grant {actions} on {quote(table)} to {quote(role)}")
     for role in _CALLS_FUNCTIONS:
         run(f"grant execute on function movie_due_at to {quote(role)}")
-    unknown = sorted(set(members) - set(RIGHTS))
-    if unknown:
-        raise SettingsError(
-            f"DATABASE_GRANTS names {', '.join(unknown)}: expected some of {', '.join(RIGHTS)}"
+
+
+@contextmanager
+def _able_to_make_roles(connection: "Connection") -> Iterator[None]:
+    # Cloud SQL makes a user an administrator by membership in this role; its attribute CREATEROLE
+    # does not come with that: https://www.postgresql.org/docs/current/role-attributes.html
+    borrowed = connection.execute(
+        text(
+            "select exists (select from pg_roles where rolname = 'cloudsqlsuperuser' "
+            "and pg_has_role(oid, 'member')) and not (select rolsuper or rolcreaterole "
+            "from pg_roles where rolname = current_user)"
         )
-    for role, member in members.items():
-        run(f"grant {quote(role)} to {quote(member)}")
+    ).scalar_one()
+    if borrowed:
+        connection.exec_driver_sql("set local role cloudsqlsuperuser")
+    yield
+    if borrowed:
+        connection.exec_driver_sql("set local role none")
 
 
 def _make(connection: "Connection", role: str) -> None:

@@ -1,7 +1,6 @@
 """What `./dev serve`, `migrate`, `import` and `bench` run."""
 
 import argparse
-import importlib
 import logging
 import os
 import signal
@@ -48,6 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--search", metavar="TITLE", help="what OMDb finds for a title")
     what.add_argument("--refresh", action="store_true", help="fetch again what is oldest")
     imports.set_defaults(run=_import)
+    smoke = commands.add_parser("smoke", help="ask every route of a running service")
+    where = smoke.add_mutually_exclusive_group(required=True)
+    where.add_argument("base_url", nargs="?", metavar="BASE_URL", help="where all routes are")
+    where.add_argument("--urls", type=Path, metavar="FILE", help="each function's own URL, in JSON")
+    smoke.set_defaults(run=_smoke)
     bench = commands.add_parser("bench", help="run the benchmarks")
     bench.set_defaults(run=_bench)
     return parser
@@ -72,11 +76,15 @@ def _import(options: argparse.Namespace) -> None:
     importing.run(options.ids, options.search, refresh=options.refresh)
 
 
+def _smoke(options: argparse.Namespace) -> None:
+    from local import smoke  # noqa: PLC0415
+
+    smoke.run(options.base_url, options.urls)
+
+
 def _bench(_: argparse.Namespace) -> None:
-    try:
-        bench = importlib.import_module("local.bench")
-    except ModuleNotFoundError as error:
-        raise Failure(f"there are no benchmarks: {error}") from error
+    from local import bench  # noqa: PLC0415
+
     bench.run()
 
 

@@ -5,9 +5,7 @@ for what they have to refuse. `--urls FILE` takes what `terraform output -json u
 service whose functions answer under URLs of their own.
 """
 
-import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -193,22 +191,3 @@ def _json(response: requests.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run from a terminal."""
-    parser = argparse.ArgumentParser(prog="./dev smoke", description=__doc__)
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("base_url", nargs="?", metavar="BASE_URL", help="where all routes are")
-    where.add_argument("--urls", type=Path, metavar="FILE", help="each function's own URL, in JSON")
-    options = parser.parse_args(arguments)
-    try:
-        run(options.base_url, options.urls)
-    except Failure as failure:
-        print(f"dev: {failure}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -49,7 +49,7 @@ locals {
       invoker         = "deployer"
       route           = "/migrate"
       secrets         = ["ADMIN_PASSWORD"]
-      settings        = ["admin", "database"]
+      settings        = ["admin", "database", "grant"]
       timeout_seconds = 900
     }
     movies_create = {
@@ -132,13 +132,15 @@ locals {
   # The plain variables of each group of settings; the secret ones are in secrets.tf.
   settings = {
     admin = {
-      ADMIN_USERNAME  = var.admin_username
-      DATABASE_GRANTS = jsonencode(local.database_grants)
+      ADMIN_USERNAME = var.admin_username
     }
     database = {
       CLOUD_SQL_INSTANCE = local.database_connection_name
       DB_IP_TYPE         = var.private_network ? "PRIVATE" : "PUBLIC"
       DB_NAME            = google_sql_database.main.name
+    }
+    grant = {
+      DATABASE_GRANTS = jsonencode(local.database_grants)
     }
     import = {
       IMPORT_SECONDS = "480" # ends well before the function's time-out

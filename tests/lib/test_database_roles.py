@@ -246,3 +246,44 @@ def test_the_total_follows_writes_of_a_role_that_may_not_write_it(
         after = connection.exec_driver_sql("select movies from movie_totals").scalar_one()
         connection.exec_driver_sql("delete from movies where imdb_id = 'tt7654321'")
     assert after == before + 1
+
+
+def test_an_administrator_as_cloud_sql_makes_them_can_migrate(
+    postgres: EmbeddedPostgres, owned: Database, worker_id: str
+) -> None:
+    name, password = f"as_cloud_sql_{worker_id}", secrets.token_hex(8)
+    postgres.create_database(name)
+    administrator = database_settings(postgres.url(name))
+    with owned.begin() as connection:
+        run = connection.exec_driver_sql
+        run(
+            "do $$ begin create role cloudsqlsuperuser createrole; "
+            "exception when duplicate_object or unique_violation then null; end $$"
+        )
+        for role in RIGHTS:
+            run(f"grant {role} to cloudsqlsuperuser with admin option")
+        run(f"create role {name} login password '{password}' in role cloudsqlsuperuser")
+        run(f"create role member_{name}")
+        run(f"alter database {name} owner to {name}")
+    migrator = Database(
+        DatabaseSettings(
+            host=administrator.host,
+            port=administrator.port,
+            name=name,
+            user=name,
+            password=Secret(password),
+        ),
+        transactions=True,
+    )
+    migrate(migrator, ADMIN, grants={"movies_list": f"member_{name}"})
+    with migrator.begin() as connection:
+        member = connection.exec_driver_sql(
+            f"select has_table_privilege('member_{name}', 'movies', 'select')"
+        ).scalar_one()
+    migrator.close()
+    postgres.drop_database(name)
+    with owned.begin() as connection:
+        connection.exec_driver_sql(f"drop role member_{name}")
+        connection.exec_driver_sql(f"drop role {name}")
+
+    assert member

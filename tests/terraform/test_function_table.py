@@ -17,6 +17,7 @@ SECRETS: Final[dict[str, set[str]]] = {
     "admin": {"ADMIN_PASSWORD"},
     "database": set(),
     "import": set(),
+    "grant": set(),
     "omdb": {"OMDB_API_KEY"},
     "signing": {"TOKEN_PRIVATE_KEY"},
     "verifying": set(),

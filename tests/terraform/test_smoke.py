@@ -48,10 +48,11 @@ def test_a_service_that_is_not_there_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smoke, "_PAUSE_SECONDS", 0.0)
-    assert smoke.main(["http://127.0.0.1:9"]) == 1
+    with pytest.raises(Failure):
+        smoke.run("http://127.0.0.1:9")
     assert "it does not answer: ConnectionError" in capsys.readouterr().out
 
 
-def test_what_is_no_address_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert smoke.main(["movies.example.com"]) == 1
-    assert "is no base URL" in capsys.readouterr().err
+def test_what_is_no_address_is_refused() -> None:
+    with pytest.raises(Failure, match="is no base URL"):
+        smoke.run("movies.example.com")
