@@ -35,15 +35,9 @@ def test_every_link_within_the_documents_leads_somewhere() -> None:
 
 def test_every_variable_that_the_documents_name_exists() -> None:
     variables = set(re.findall(r'^variable "(\w+)"', read("variables.tf"), re.MULTILINE))
-    for name in ("runbook.md", "deployment.md"):
-        path = ROOT / "docs" / name
-        if path.exists():
-            text = path.read_text(encoding="utf-8")
-            named = set(re.findall(r"-var[= ]'?(\w+)=", text)) | set(
-                re.findall(
-                    r"^(\w+) += ",
-                    "\n".join(re.findall(r"```hcl\n(.*?)```", text, re.DOTALL)),
-                    re.MULTILINE,
-                )
-            )
-            assert named <= variables, name
+    for path in (ROOT / "docs" / "runbook.md", ROOT / "README.md"):
+        text = path.read_text(encoding="utf-8")
+        settings = "\n".join(re.findall(r"```hcl\n(.*?)```", text, re.DOTALL))
+        named = set(re.findall(r"-var[= ]'?(\w+)=", text))
+        named |= set(re.findall(r"^(\w+) += ", settings, re.MULTILINE))
+        assert named <= variables, path.name
