@@ -118,6 +118,8 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._adopt(writer)
         self.accepted += 1
+        # asyncio does it only where the listener names its protocol.
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         serial = int(writer.get_extra_info("ssl_object").getpeercert()["serialNumber"], 16)
         try:
             startup, user = await _read_startup(reader)

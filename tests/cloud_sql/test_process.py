@@ -6,13 +6,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import pytest
 
+from tests.cloud_sql.proxy import PORT
 from tests.cloud_sql.stand_in import CloudSqlStandIn
 
+_ESTABLISHED = "01"
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -52,17 +55,46 @@ def first_answer(url: str) -> httpx.Response:
                 time.sleep(0.02)
 
 
+def children_of(process: int) -> list[int]:
+    """Give the processes that it forked."""
+    tasks = Path(f"/proc/{process}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def sockets_of(*processes: int) -> set[str]:
+    """Give the inodes of the sockets that processes hold, as /proc names them."""
+    found = set()
+    for process in processes:
+        for file in Path(f"/proc/{process}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                kind, _, number = str(file.readlink()).partition(":")
+                if kind == "socket":
+                    found.add(number.strip("[]"))
+    return found
+
+
+def connections_to(host: str) -> set[str]:
+    """Give the inodes of the sockets that are connected to an instance."""
+    peer = socket.inet_aton(host)[::-1].hex().upper() + f":{PORT:04X}"
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {fields[9] for fields in lines if fields[2] == peer and fields[3] == _ESTABLISHED}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_process_finds_its_account_by_the_metadata_server_and_connects_after_the_fork(
     stand_in: CloudSqlStandIn, tmp_path: Path
 ) -> None:
     with movies_list(stand_in, tmp_path / "log") as (parent, url):
         answer = first_answer(url)
-        threads_of_parent = len(list(Path(f"/proc/{parent}/task").iterdir()))
+        parents, children = sockets_of(parent), sockets_of(*children_of(parent))
+        connections = connections_to(stand_in.proxy.host)
 
     assert (answer.status_code, answer.json()["data"]) == (200, [])
     assert stand_in.logins == [stand_in.user]
     assert sorted(stand_in.calls) == ["connectSettings", "generateEphemeralCert"]
-    assert threads_of_parent == 1
+    assert connections
+    assert connections <= children
+    assert not connections & parents
     assert (tmp_path / "log").read_text() == ""
 
 
