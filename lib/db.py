@@ -31,6 +31,7 @@ from lib.db_connections import (
 )
 from lib.db_exchange import exchange
 from lib.db_faults import ConnectionLost, is_connection_lost, translated
+from lib.errors import ServiceError
 from lib.settings import DatabaseSettings
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Database:
         settings: Where the database is.
         statements: What `run` will be asked for, prepared when a connection opens.
         transactions: Whether `begin` will be used, which needs SQLAlchemy's dialect as well.
+        connector_options: Further arguments for the Cloud SQL connector, for tests.
     """
 
     def __init__(
@@ -84,14 +86,17 @@ class Database:
         *,
         statements: Sequence[Statement] = (),
         transactions: bool = False,
+        connector_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._settings = settings
+        self._connector_options = dict(connector_options or {})
         self._statements = tuple(statements)
         self._transactions = transactions
         self._lock = threading.Lock()
         self._pool: QueuePool | None = None
         self._engine: Engine | None = None
         self._connector: Any = None
+        self._warming: threading.Thread | None = None
         # The event loop's own connections, at most as many as the semaphore lets through.
         self._resting: list[PoolProxiedConnection] = []
         self._seats = asyncio.Semaphore(limits.HANDLER_THREADS)
@@ -182,7 +187,7 @@ class Database:
 
     def _attempt(self, statement: Statement, values: Values) -> Rows:
         try:
-            connection = self._open_pool().connect()
+            connection = self._check_out()
         except Exception as error:
             raise translated(error) from error
         try:
@@ -221,9 +226,17 @@ class Database:
                 return connection
             connection.close()  # the pool tries it before it gives it out again
         try:
-            return await asyncio.get_running_loop().run_in_executor(None, self._open_pool().connect)
+            return await asyncio.get_running_loop().run_in_executor(None, self._check_out)
         except Exception as error:
             raise translated(error) from error
+
+    def _check_out(self) -> "PoolProxiedConnection":
+        warming = self._warming
+        if warming is not None:
+            # A connection is on its way: one of our own would come later than that.
+            warming.join(limits.POOL_TIMEOUT)
+            self._warming = None
+        return self._open_pool().connect()
 
     def _open_pool(self) -> QueuePool:
         if self._pool is None:
@@ -271,17 +284,23 @@ class Database:
 
         with self._lock:
             if self._connector is None:
-                self._connector = CloudSql(self._settings, instance, SERVER_SETTINGS)
-        connection: DBAPIConnection = self._connector.connect()
+                self._connector = CloudSql(
+                    self._settings, instance, SERVER_SETTINGS, **self._connector_options
+                )
+            connector = self._connector
+        connection: DBAPIConnection = connector.connect()
         return connection
 
     def _warm_in_background(self) -> None:
-        threading.Thread(target=self._warm, name="database-warm-up", daemon=True).start()
+        self._warming = threading.Thread(target=self._warm, name="database-warm-up", daemon=True)
+        self._warming.start()
 
     def _warm(self) -> None:
         try:
             self._open_pool().connect().close()
-        except Exception as error:  # noqa: BLE001  the first request tells its caller
+        except ServiceError:
+            pass  # already in the log; the first request tells its caller
+        except Exception as error:  # noqa: BLE001
             log.warning("no database yet", extra={"fields": {"error_class": type(error).__name__}})
 
 

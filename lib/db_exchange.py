@@ -1,15 +1,20 @@
 """One round trip of a prepared statement, from the event loop."""
 
 import asyncio
+import io
+import ssl
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pg8000.converters import make_params
 from pg8000.core import BIND, EXECUTE_MSG, SYNC_MSG, Context
 from pg8000.native import PreparedStatement
 
 from lib import settings as limits
+
+_HEADER: Final = struct.Struct("!ci")  # the message's kind, its length without that letter
+_CHUNK: Final = 64 * 1024
 
 
 async def exchange(
@@ -18,9 +23,9 @@ async def exchange(
     """Send a prepared statement, wait without blocking, read the answer.
 
     This is pg8000's `CoreConnection.execute_named`, cut in two where it would block, and without
-    its Flush messages: the server would answer to those before it has run the statement. Once an
-    answer begins to arrive, the rest of it is on its way: reading it blocks for microseconds, and
-    never longer than the socket's time-out.
+    its Flush messages: the server would answer to those before it has run the statement. pg8000
+    gets the answer when it is complete: what makes a socket readable may be half an answer, or
+    none at all, as TLS has messages of its own, and who reads on blocks the loop.
     """
     parameters = make_params(driver.py_types, prepared.make_vals(values))
     context = Context(
@@ -29,8 +34,12 @@ async def exchange(
     driver._send_message(BIND, _bind_message(prepared.name_bin, parameters))  # noqa: SLF001
     driver._sock.write(EXECUTE_MSG + SYNC_MSG)  # noqa: SLF001
     driver._sock.flush()  # noqa: SLF001
-    await _readable(driver._usock.fileno())  # noqa: SLF001
-    driver.handle_messages(context)
+    answer = await _receive(driver)
+    wire, driver._sock = driver._sock, io.BytesIO(answer)  # noqa: SLF001
+    try:
+        driver.handle_messages(context)
+    finally:
+        driver._sock = wire  # noqa: SLF001
     rows: list[list[Any]] = context.rows
     return rows
 
@@ -49,11 +58,65 @@ def _bind_message(name: bytes, parameters: Sequence[str | None]) -> bytes:
     return bytes(message)
 
 
-async def _readable(wire: int) -> None:
+async def _receive(driver: Any) -> bytearray:
+    """Receive until Postgres says that it is ready for the next statement."""
+    wire = driver._usock  # noqa: SLF001
+    answer = _Answer()
+    deadline = asyncio.get_running_loop().time() + limits.SOCKET_TIMEOUT
+    wire.setblocking(False)  # noqa: FBT003
+    try:
+        while not answer.complete:
+            await _readable(wire.fileno(), deadline)
+            _take(driver._sock, answer)  # noqa: SLF001
+    finally:
+        wire.settimeout(limits.SOCKET_TIMEOUT)
+    return answer.received
+
+
+def _take(reader: io.BufferedRWPair, answer: "_Answer") -> None:
+    """Read all that is there, as what TLS has already decrypted makes no socket readable again."""
+    arrived = False
+    while not answer.complete:
+        try:
+            chunk = reader.read1(_CHUNK)
+        except ssl.SSLWantReadError:
+            return
+        if not chunk:
+            # Nothing, where the socket was said to be readable, is its end.
+            if not arrived:
+                raise ConnectionResetError("the database closed the connection")
+            return
+        arrived = True
+        answer.add(chunk)
+
+
+class _Answer:
+    """The messages that arrived, complete with the one that ends an answer."""
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.complete = False
+        self._next = 0  # where the first message begins that is not there as a whole
+        self._ended = False
+
+    def add(self, chunk: bytes) -> None:
+        self.received += chunk
+        while len(self.received) >= self._next + _HEADER.size:
+            kind, length = _HEADER.unpack_from(self.received, self._next)
+            end = self._next + 1 + max(length, 4)
+            if end > len(self.received):
+                break
+            self._next = end
+            self._ended = self._ended or kind == b"Z"
+        # A notice may come behind the answer; half of one must not stay for the next to meet.
+        self.complete = self._ended and self._next == len(self.received)
+
+
+async def _readable(wire: int, deadline: float) -> None:
     loop = asyncio.get_running_loop()
     arrived = loop.create_future()
     loop.add_reader(wire, _resolve, arrived)
-    alarm = loop.call_later(limits.SOCKET_TIMEOUT, _reject, arrived)
+    alarm = loop.call_at(deadline, _reject, arrived)
     try:
         await arrived
     finally:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -85,6 +85,7 @@ class Subject:
     target: str
     path: str = "/"
     method: str = "GET"
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def run() -> None:
@@ -184,7 +185,31 @@ def _print_starts(folder: Path, variables: Mapping[str, str]) -> None:
             return time.perf_counter() - started
 
     print(f"\nFrom start to first answer, median of {STARTS} rounds")
-    _print_table(subjects, _rounds(subjects, measure, STARTS), unit=" ms", scale=1000)
+    with _through_cloud_sql(variables) as movies_list:
+        subjects.append(movies_list)
+        _print_table(subjects, _rounds(subjects, measure, STARTS), unit=" ms", scale=1000)
+
+
+@contextlib.contextmanager
+def _through_cloud_sql(variables: Mapping[str, str]) -> Iterator[Subject]:
+    """Run the tests' stand-in for Cloud SQL, as the program that it also is."""
+    command = [sys.executable, "-m", "tests.cloud_sql.stand_in", variables["DATABASE_URL"]]
+    with subprocess.Popen(
+        command, env=variables, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as stand_in:
+        if stand_in.stdout is None:
+            raise Failure("the stand-in for Cloud SQL has no output")
+        told = stand_in.stdout.readline()
+        if not told:
+            raise Failure("the stand-in for Cloud SQL did not start")
+        yield Subject(
+            name="movies_list, Cloud SQL",
+            source=ROOT / "tests" / "cloud_sql" / "launch.py",
+            target="movies_list",
+            path="/movies.list",
+            variables=json.loads(told),
+        )
+        # Its input ends with the block, and that ends it.
 
 
 def _ours(target: str, path: str, *, method: str = "GET", name: str | None = None) -> Subject:
@@ -219,7 +244,8 @@ def _served(subject: Subject, variables: Mapping[str, str]) -> Iterator[int]:
         port: int = free.getsockname()[1]
     command = [str(Path(sys.executable).with_name("functions-framework")), "--host", "127.0.0.1"]
     command += ["--source", str(subject.source), "--target", subject.target, "--port", str(port)]
-    process = subprocess.Popen(command, env=variables, cwd=ROOT, start_new_session=True)
+    environment = {**variables, **subject.variables}
+    process = subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True)
     try:
         _await_answer(port, subject, process)
         yield port
