@@ -14,7 +14,7 @@ from pg8000.native import PreparedStatement
 from lib import settings as limits
 
 _HEADER: Final = struct.Struct("!ci")  # the message's kind, its length without that letter
-_CHUNK: Final = 64 * 1024
+_CHUNK: Final = 16 * 1024
 
 
 async def exchange(
