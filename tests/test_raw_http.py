@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import pytest
 
+from lib import movies
 from lib.db import Database
 from lib.movie import Movie
 from local.demo_omdb.server import DemoOmdb
@@ -312,11 +313,11 @@ def test_a_client_that_leaves_while_it_sends_leaves_nothing_behind(
 
 
 def test_a_client_that_leaves_before_the_answer_disturbs_nobody(
-    movies_create: Deployed, omdb: DemoOmdb
+    movies_create: Deployed, omdb: DemoOmdb, database: Database
 ) -> None:
-    content = b'{"imdb_id": "tt0034583"}'
     omdb.latency = 0.2
-    for _ in range(4):
+    for imdb_id in ("tt0068646", "tt0468569", "tt0071562", "tt0050083"):
+        content = f'{{"imdb_id": "{imdb_id}"}}'.encode()
         with socket.create_connection(("127.0.0.1", movies_create.port), 15) as wire:
             send(wire, [post("/", f"Content-Length: {len(content)}", content=content)])
             await_calls(omdb)
@@ -324,6 +325,7 @@ def test_a_client_that_leaves_before_the_answer_disturbs_nobody(
 
     omdb.latency = 0.0
     assert_well(movies_create)
+    await_movies(database, 5)
 
 
 def test_readers_that_leave_before_the_answer_disturb_nobody(movies_list: Deployed) -> None:
@@ -332,6 +334,14 @@ def test_readers_that_leave_before_the_answer_disturb_nobody(movies_list: Deploy
             send(wire, [get(f"/?page={number}") * 3])
 
     assert_well(movies_list)
+
+
+def await_movies(database: Database, count: int) -> None:
+    """Return when what was asked for is stored, as nothing may arrive in the next test."""
+    deadline = time.monotonic() + 5
+    while database.answer(movies.page_at(skipped=0, records=1)).total < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def await_calls(omdb: DemoOmdb) -> None:

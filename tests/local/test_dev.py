@@ -158,7 +158,9 @@ def test_it_works_through_a_link_from_another_folder(checkout: Checkout, tmp_pat
 def test_pytest_gets_its_arguments_at_the_root(checkout: Checkout, tmp_path: Path) -> None:
     code, output, _ = checkout.run("test", "-k", "two words", cwd=tmp_path)
     assert code == 0
-    assert output == f"python in {checkout.folder}: -m pytest -n auto --dist worksteal -k two words\n"
+    assert (
+        output == f"python in {checkout.folder}: -m pytest -n auto --dist worksteal -k two words\n"
+    )
 
 
 def test_a_python_without_venv_is_told_what_to_install(checkout: Checkout) -> None:
