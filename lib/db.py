@@ -26,6 +26,7 @@ from lib.db_connections import (
     SERVER_SETTINGS,
     connect_directly,
     has_rested,
+    let_go,
     make_engine,
     try_rested,
 )
@@ -265,6 +266,7 @@ class Database:
             self._engine = make_engine(pool)
         event.listen(pool, "connect", self._on_connect)
         event.listen(pool, "checkout", try_rested)
+        event.listen(pool, "invalidate", let_go)
         return pool
 
     def _on_connect(self, connection: "DBAPIConnection", entry: "ConnectionPoolEntry") -> None:

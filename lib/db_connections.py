@@ -1,5 +1,6 @@
 """Connections to Postgres: how they are opened, tried after a rest, and given up."""
 
+import contextlib
 import socket
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -53,6 +54,16 @@ def connect_directly(settings: DatabaseSettings) -> "DBAPIConnection":
         raise
     wire.settimeout(limits.SOCKET_TIMEOUT)
     return connection
+
+
+def let_go(connection: "DBAPIConnection", _: object, __: object) -> None:
+    """Close what pg8000 reads a lost connection through; a hook of the pool's.
+
+    Its socket closes with that and not before, and the traceback of the fault may hold it for as
+    long as somebody looks at the fault. What is left to send fails here, and not in a finalizer.
+    """
+    with contextlib.suppress(Exception):
+        connection._sock.close()  # noqa: SLF001  pg8000 gives no other way to it
 
 
 def keep_alive(wire: socket.socket) -> None:
