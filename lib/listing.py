@@ -168,4 +168,5 @@ def _records(text: str | None) -> int:
             "at most 100 are given.",
             fields={"number_of_records": "must be a whole number from 1 upwards"},
         )
-    return int(text) if len(text) <= len(str(MOST_RECORDS)) and int(text) <= MOST_RECORDS else 100
+    # Compared by length first: int() refuses thousands of digits.
+    return MOST_RECORDS if len(text) > len(str(MOST_RECORDS)) else min(int(text), MOST_RECORDS)
