@@ -29,6 +29,18 @@ _SHOWN: Final = """
 """
 
 
+# Not exists (...): that drops the order, and with it the index; at the list's end Postgres would
+# then read every movie to find that none follows.
+_A_MOVIE_BEFORE: Final = """
+    (select true from movies where (sort_key, imdb_id) < (page.first_key, page.first_id)
+     order by sort_key desc, imdb_id desc limit 1) is not null
+"""
+_A_MOVIE_AFTER: Final = """
+    (select true from movies where (sort_key, imdb_id) > (page.last_key, page.last_id)
+     order by sort_key, imdb_id limit 1) is not null
+"""
+
+
 def _page_statement(rows: str, *, before: str) -> Statement:
     """Make a statement that answers one page.
 
@@ -43,8 +55,7 @@ def _page_statement(rows: str, *, before: str) -> Statement:
                 page.movies, (select movies from movie_totals),
                 page.first_key, page.first_id, page.last_key, page.last_id,
                 {before},
-                exists (select from movies
-                        where (sort_key, imdb_id) > (page.last_key, page.last_id))
+                {_A_MOVIE_AFTER}
             from (
                 select
                     '[' || string_agg(shown, ',') || ']' as movies,
@@ -61,15 +72,19 @@ def _page_statement(rows: str, *, before: str) -> Statement:
     )
 
 
-_A_MOVIE_BEFORE: Final = """
-    exists (select from movies where (sort_key, imdb_id) < (page.first_key, page.first_id))
-"""
 PAGE_AT: Final = _page_statement(
-    # The start is found in the index alone; only the page's own rows are read from the table.
+    # The start is found in the index alone, from the nearer end; only the page's own rows are read
+    # from the table.
     """
-        select wanted.* from (
-            select sort_key, imdb_id from movies order by sort_key, imdb_id
-            offset :skipped::bigint limit 1
+        select wanted.* from movie_totals total, lateral (
+            (select sort_key, imdb_id from movies
+             where :skipped::bigint <= total.movies / 2
+             order by sort_key, imdb_id offset :skipped::bigint limit 1)
+            union all
+            (select sort_key, imdb_id from movies
+             where :skipped::bigint > total.movies / 2 and :skipped::bigint < total.movies
+             order by sort_key desc, imdb_id desc
+             offset greatest(total.movies - 1 - :skipped::bigint, 0) limit 1)
         ) start, lateral (
             select * from movies
             where (sort_key, imdb_id) >= (start.sort_key, start.imdb_id)

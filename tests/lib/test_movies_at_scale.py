@@ -1,0 +1,71 @@
+"""Reading takes as long in a large catalogue as in a small one."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from pg8000.native import to_statement
+from sqlalchemy import text
+
+from lib import movies
+from lib.db import Database, Statement
+from lib.movie import Movie
+
+MANY = 20_000
+SERVED_BY_AN_INDEX = {
+    "page_at": movies.PAGE_AT,
+    "page_after": movies.PAGE_AFTER,
+    "page_before": movies.PAGE_BEFORE,
+    "by_id": movies.BY_ID,
+    "by_title": movies.BY_TITLE,
+    "delete": movies.DELETE,
+    "upsert": movies.UPSERT,
+}
+
+
+def insert_many(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(
+            text("""
+                insert into movies (imdb_id, title, sort_key, type)
+                select 'tt' || 1000000 + n, 'Film ' || md5(n::text), 'film ' || md5(n::text), 'movie'
+                from generate_series(1, :many) n
+            """),
+            {"many": MANY},
+        )
+        connection.execute(text("analyze movies"))
+
+
+def plan(database: Database, statement: Statement) -> str:
+    """Give the plan that is made once a connection, whatever the values."""
+    sql, _ = to_statement(statement.sql)
+    with database.begin() as connection:
+        rows = connection.exec_driver_sql(
+            f"explain (generic_plan, costs off) {sql}".replace("%", "%%")
+        )
+        return "\n".join(row[0] for row in rows)
+
+
+def test_no_statement_reads_the_whole_table(database: Database) -> None:
+    insert_many(database)
+
+    plans = {name: plan(database, statement) for name, statement in SERVED_BY_AN_INDEX.items()}
+
+    assert [name for name, told in plans.items() if "Seq Scan on movies" in told] == []
+    assert all("movies" in told for told in plans.values())
+
+
+@pytest.mark.parametrize("stored", range(6))
+def test_pages_are_cut_from_one_order_whichever_end_they_are_found_from(
+    database: Database, store: Callable[..., Movie], stored: int
+) -> None:
+    for number in range(stored):
+        store(f"tt000000{number}", f"Film {number * 7 % 5}")
+    whole = json.loads(database.answer(movies.page_at(skipped=0, records=10)).movies_json)
+    assert len(whole) == stored
+
+    for records in (1, 2, 3):
+        for skipped in range(stored + 3):
+            page = database.answer(movies.page_at(skipped=skipped, records=records))
+            assert json.loads(page.movies_json) == whole[skipped : skipped + records]
+            assert page.more_after == (skipped + records < stored and skipped < stored)
