@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--urls", type=Path, metavar="FILE", help="each function's own URL, in JSON")
     smoke.set_defaults(run=_smoke)
     bench = commands.add_parser("bench", help="run the benchmarks")
+    bench.add_argument("sections", nargs="*", metavar="SECTION", help="all, unless some are named")
+    bench.add_argument("--json", action="store_true", help="for machines")
     bench.set_defaults(run=_bench)
     return parser
 
@@ -82,10 +84,10 @@ def _smoke(options: argparse.Namespace) -> None:
     smoke.run(options.base_url, options.urls)
 
 
-def _bench(_: argparse.Namespace) -> None:
-    from local import bench  # noqa: PLC0415
+def _bench(options: argparse.Namespace) -> None:
+    from local.bench import command  # noqa: PLC0415
 
-    bench.run()
+    command.run(options.sections, as_json=options.json)
 
 
 def _leave(number: int, _: FrameType | None) -> NoReturn:

@@ -28,7 +28,7 @@ def insert_many(database: Database) -> None:
         connection.execute(
             text("""
                 insert into movies (imdb_id, title, sort_key, type)
-                select 'tt' || 1000000 + n, 'Film ' || md5(n::text), 'film ' || md5(n::text), 'movie'
+                select 'tt' || 1000000 + n, 'Film', 'film ' || md5(n::text), 'movie'
                 from generate_series(1, :many) n
             """),
             {"many": MANY},

@@ -1,0 +1,112 @@
+"""Requests to a function over connections that are kept, and how long each took."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote
+
+import uvloop
+
+from local.failure import Failure
+
+
+def request(
+    path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: object = None
+) -> bytes:
+    """Give an HTTP/1.1 request as it goes over the wire."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    content = b"" if body is None else json.dumps(body).encode()
+    if content:
+        lines += ["Content-Type: application/json"]
+    if method != "GET":
+        lines += [f"Content-Length: {len(content)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+def getting(parameter: str, values: Iterable[str]) -> list[bytes]:
+    """Give the requests to `movies.get` for some titles or ids."""
+    return [request(f"/movies.get?{parameter}={quote(value)}") for value in values]
+
+
+def asked_each(port: int, requests: Iterable[bytes], *, status: int = 200) -> list[float]:
+    """Ask one after the other over one connection; give the seconds that each took."""
+    return uvloop.run(_ask(port, iter(requests), 1, None, status))
+
+
+def asked_for(
+    port: int, requests: Iterable[bytes], *, seconds: float, connections: int = 1, status: int = 200
+) -> list[float]:
+    """Keep connections busy with these requests over and over; give the seconds that each took."""
+    return uvloop.run(_ask(port, itertools.cycle(requests), connections, seconds, status))
+
+
+async def _ask(
+    port: int, requests: Iterator[bytes], connections: int, seconds: float | None, status: int
+) -> list[float]:
+    ends = None if seconds is None else time.perf_counter() + seconds
+    clients = [_Client(requests, ends, status) for _ in range(connections)]
+    loop = asyncio.get_running_loop()
+    for client in clients:
+        await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
+    await asyncio.gather(*(client.done for client in clients))
+    return [took for client in clients for took in client.took]
+
+
+class _Client(asyncio.Protocol):
+    """One connection that asks again as soon as it was answered.
+
+    Written against the bytes: an HTTP library would take more of the machine than what it measures.
+    """
+
+    def __init__(self, requests: Iterator[bytes], ends: float | None, status: int) -> None:
+        self._requests, self._ends = requests, ends
+        self._expected = f"HTTP/1.1 {status} ".encode()
+        self._received = bytearray()
+        self.took: list[float] = []
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self._ask_next()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        if len(body) < int(length or 0):
+            return
+        if not head.startswith(self._expected):
+            answered = f"{head.splitlines()[0].decode()} {body[:300].decode()}"
+            self._end(Failure(f"a function answered {answered}"))
+            return
+        self.took.append(time.perf_counter() - self._asked)
+        self._received.clear()
+        self._ask_next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(exc or Failure("a function closed its connection"))
+
+    def _ask_next(self) -> None:
+        if self._ends is not None and time.perf_counter() >= self._ends:
+            self._end(None)
+            return
+        following = next(self._requests, None)
+        if following is None:
+            self._end(None)
+            return
+        self._asked = time.perf_counter()
+        self._transport.write(following)
+
+    def _end(self, error: Exception | None) -> None:
+        self._transport.close()
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)

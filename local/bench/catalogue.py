@@ -1,0 +1,119 @@
+"""Catalogues of made-up films, kept between runs."""
+
+import csv
+import hashlib
+import io
+import itertools
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pg8000.dbapi
+
+from lib import movies
+from lib.db import Database
+from lib.migrations import runner
+from lib.settings import AdminSettings, DatabaseSettings, require
+from local.bench import films
+from local.postgres import EmbeddedPostgres
+
+_CHUNK: Final = 2_000  # rows that go to COPY at once
+_SAMPLED: Final = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Some films of a catalogue, by chance; the titles are of films that share theirs with none."""
+
+    ids: list[str]
+    titles: list[str]
+
+
+def provide(postgres: EmbeddedPostgres, rows: int, *, password: str) -> str:
+    """Make sure that there is a database with so many movies; give its name.
+
+    It is kept for the next time, until the schema or the films change.
+
+    Args:
+        password: Of the administrator that it gets.
+    """
+    name = f"catalogue_{rows}"
+    complete = postgres.folder / f"{name}.complete"
+    fingerprint = _fingerprint()
+    if not (complete.exists() and complete.read_text(encoding="ascii") == fingerprint):
+        complete.unlink(missing_ok=True)
+        if postgres.has_database(name):
+            postgres.drop_database(name)
+        postgres.create_database(name)
+        settings = require(DatabaseSettings, {"DATABASE_URL": postgres.url(name)})
+        _migrate(settings, password)
+        _load(settings, rows)
+        complete.write_text(fingerprint, encoding="ascii")
+    return name
+
+
+def sample(settings: DatabaseSettings, rows: int) -> Sample:
+    """Pick films of a catalogue that has so many."""
+    database = Database(settings, statements=movies.FINDING)
+    numbers = random.Random(rows).sample(range(rows), _SAMPLED)  # noqa: S311  no secret
+    ids = [films.imdb_id(number) for number in numbers]
+    titles = [json.loads(database.answer(movies.by_id(some)).movie_json)["title"] for some in ids]
+    unique = [
+        title
+        for title in titles
+        if database.answer(movies.by_title(title, year=None)).alternatives_json == "[]"
+    ]
+    database.close()
+    return Sample(ids=ids, titles=unique)
+
+
+def _fingerprint() -> str:
+    versions = Path(runner.__file__).parent / "versions"
+    sources = [Path(__file__), Path(films.__file__), *sorted(versions.glob("*.py"))]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+
+
+def _migrate(settings: DatabaseSettings, password: str) -> None:
+    database = Database(settings, transactions=True)
+    runner.migrate(database, require(AdminSettings, {"ADMIN_PASSWORD": password}))
+    database.close()
+
+
+def _load(settings: DatabaseSettings, rows: int) -> None:
+    # Without the service's time-outs: this takes a minute.
+    connection = pg8000.dbapi.connect(
+        settings.user,
+        host=settings.host,
+        port=settings.port,
+        database=settings.name,
+        password=settings.password.reveal() if settings.password else None,
+    )
+    connection.autocommit = True
+    run = connection.cursor().execute
+    columns = ", ".join(next(films.films(1)))
+    run(f"copy movies ({columns}) from stdin (format csv)", stream=_csv(films.films(rows)))
+    # As autovacuum does a minute later: statistics, and the map that index-only scans rely on.
+    run("vacuum analyze")
+    connection.close()
+
+
+def _csv(made: Iterator[dict[str, object]]) -> Iterator[bytes]:
+    while chunk := list(itertools.islice(made, _CHUNK)):
+        text = io.StringIO()
+        csv.writer(text).writerows(map(_cells, chunk))
+        yield text.getvalue().encode()
+
+
+def _cells(film: dict[str, object]) -> list[object]:
+    return [_cell(name, value) for name, value in film.items()]
+
+
+def _cell(name: str, value: object) -> object:
+    if name == "ratings":
+        return json.dumps(value)
+    if isinstance(value, list):
+        return "{" + ",".join(f'"{item}"' for item in value) + "}"
+    return value

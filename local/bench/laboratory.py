@@ -1,0 +1,93 @@
+"""What every measurement needs: catalogues, a demo OMDb, keys, and the functions' environment."""
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lib import accounts
+from lib.db import Database
+from lib.settings import DatabaseSettings, SigningSettings, require
+from lib.tokens import Signer
+from local.bench import catalogue
+from local.demo_omdb.server import DemoOmdb
+from local.environment import ROOT, kept, make_folder, provide_token_keys
+from local.postgres import EmbeddedPostgres
+
+FEW: Final = 1_000
+MANY: Final = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Laboratory:
+    """What is set up for one run.
+
+    Attributes:
+        scratch_folder: For files; it is gone after the run.
+        few: The database with few movies, `many` that with many, `scratch` a copy of the first
+            that is gone after the run.
+    """
+
+    postgres: EmbeddedPostgres
+    scratch_folder: Path
+    few: str
+    many: str
+    scratch: str
+    common: Mapping[str, str]
+
+    def variables(self, database: str) -> dict[str, str]:
+        """Give the environment of a function that uses this database."""
+        return {**self.common, "DATABASE_URL": self.postgres.url(database)}
+
+    def settings(self, database: str) -> DatabaseSettings:
+        """Give the settings of a database."""
+        return require(DatabaseSettings, self.variables(database))
+
+    def authorization(self, database: str) -> dict[str, str]:
+        """Log an administrator in, and give the header that says so."""
+        opened = Database(self.settings(database), transactions=True)
+        issued = accounts.login(
+            opened,
+            Signer(require(SigningSettings, self.common)),
+            username="admin",
+            password=self.common["ADMIN_PASSWORD"],
+            address="127.0.0.1",
+        )
+        opened.close()
+        return {"Authorization": f"Bearer {issued.token}"}
+
+
+@contextlib.contextmanager
+def set_up() -> Iterator[Laboratory]:
+    """Set up what the measurements need, in a folder that keeps the catalogues between runs."""
+    folder = ROOT / ".local" / "bench"
+    make_folder(folder)
+    password = kept(folder / "admin-password", lambda: secrets.token_urlsafe(12))
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "ADMIN_PASSWORD": password}
+    provide_token_keys(folder, variables)
+    with (
+        EmbeddedPostgres(folder) as postgres,
+        DemoOmdb() as demo,
+        tempfile.TemporaryDirectory() as scratch_folder,
+    ):
+        variables |= {"OMDB_URL": demo.url, "OMDB_API_KEY": demo.key}
+        variables |= {"OMDB_DAILY_BUDGET": "1000000", "LOG_LEVEL": "WARNING"}
+        few = catalogue.provide(postgres, FEW, password=password)
+        many = catalogue.provide(postgres, MANY, password=password)
+        scratch = f"scratch_{os.getpid()}"
+        postgres.create_database(scratch, few)
+        try:
+            yield Laboratory(
+                postgres=postgres,
+                scratch_folder=Path(scratch_folder),
+                few=few,
+                many=many,
+                scratch=scratch,
+                common=variables,
+            )
+        finally:
+            postgres.drop_database(scratch)

@@ -1,0 +1,208 @@
+"""What a request takes in a catalogue of a million movies, against one of a thousand."""
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lib import movies
+from lib.db import Database, Statement
+from lib.errors import MovieNotFound
+from lib.listing import Cursor
+from lib.settings import DatabaseSettings
+from local.bench import catalogue
+from local.bench.calling import asked_each, asked_for, getting, request
+from local.bench.laboratory import FEW, MANY, Laboratory
+from local.bench.report import Report, in_turn
+from local.bench.serving import ours, served
+from local.demo_omdb.server import read_films
+
+ROUNDS: Final = 10
+SECONDS: Final = 0.15
+PAGE: Final = 10
+_FILMS: Final = [film["imdbID"] for film in read_films()][:100]
+_FILMS_A_ROUND: Final = 5
+_AGAINST_FEW: Final = f"{FEW:,} movies"
+
+Measure = Callable[[], Sequence[float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """One of the two catalogues, and where its functions are."""
+
+    rows: int
+    settings: DatabaseSettings
+    ports: dict[str, int]
+    authorization: dict[str, str]
+
+
+def measure(laboratory: Laboratory, report: Report) -> None:
+    """Measure each operation on both catalogues, one request at a time."""
+    report.begin(f"Scale: one request at a time, {MANY:,} movies against {FEW:,}")
+    with (
+        _served(laboratory, laboratory.few, FEW) as few,
+        _served(laboratory, laboratory.many, MANY) as many,
+    ):
+        _measure_lists(few, many, report)
+        _measure_deep_pages(many, report)
+        _measure_finding(few, many, report)
+        _measure_the_total(many, report)
+        _measure_creating_and_deleting(few, many, report)
+
+
+@contextlib.contextmanager
+def _served(laboratory: Laboratory, database: str, rows: int) -> Iterator[Catalogue]:
+    settings = laboratory.settings(database)
+    _forget_films(settings)
+    variables = laboratory.variables(database)
+    get_one = getting("imdb_id", catalogue.sample(settings, rows).ids)[0]
+    subjects = (
+        ours("movies_list"),
+        ours("movies_get", get_one),
+        ours("movies_create", status=405),
+        ours("movies_delete", status=405),
+    )
+    with contextlib.ExitStack() as stack:
+        ports = {
+            subject.target: stack.enter_context(served(subject, variables)).port
+            for subject in subjects
+        }
+        yield Catalogue(
+            rows=rows,
+            settings=settings,
+            ports=ports,
+            authorization=laboratory.authorization(database),
+        )
+    _forget_films(settings)
+
+
+def _measure_lists(few: Catalogue, many: Catalogue, report: Report) -> None:
+    asks: dict[str, Callable[[Catalogue], str]] = {
+        "first page": lambda _: "",
+        "page 2": lambda _: "?page=2",
+        "cursor in the middle": lambda side: _cursor(side, skipped=side.rows // 2),
+        "cursor to the last page": lambda side: _cursor(side, skipped=side.rows - PAGE),
+    }
+    for name, query_of in asks.items():
+        sides = {
+            side.rows: _listing(side, query_of(side))
+            for side in (few, many)
+        }
+        _compare(report, f"movies.list, {name}", sides[MANY], sides[FEW], _AGAINST_FEW)
+
+
+def _measure_deep_pages(many: Catalogue, report: Report) -> None:
+    first = _listing(many, "")
+    for page in (1_000, 50_000, 90_000):
+        deep = _listing(many, f"?page={page}")
+        _compare(report, f"movies.list, page {page:,}", deep, first, "page 1")
+
+
+def _measure_finding(few: Catalogue, many: Catalogue, report: Report) -> None:
+    samples = {side.rows: catalogue.sample(side.settings, side.rows) for side in (few, many)}
+    for name, requests_of in {
+        "title": lambda sample: getting("title", sample.titles),
+        "id": lambda sample: getting("imdb_id", sample.ids),
+    }.items():
+        sides = {
+            side.rows: _asking(side.ports["movies_get"], requests_of(samples[side.rows]))
+            for side in (few, many)
+        }
+        _compare(report, f"movies.get by {name}", sides[MANY], sides[FEW], _AGAINST_FEW)
+
+
+def _measure_the_total(many: Catalogue, report: Report) -> None:
+    """Compare the statement itself, as a request around it would hide what the total costs."""
+    included = movies.PAGE_AFTER
+    left_out = Statement(sql=included.sql.replace(movies.TOTAL, "null"), repeatable=True)
+    if left_out.sql == included.sql:
+        raise RuntimeError("the total was not found in the statement")
+    database = Database(many.settings, statements=[included, left_out, *movies.LISTING])
+    middle = database.answer(movies.page_at(skipped=many.rows // 2, records=1)).first
+    if middle is None:
+        raise RuntimeError("the catalogue is empty")
+
+    def running(statement: Statement) -> Measure:
+        def run() -> list[float]:
+            return [
+                _seconds(
+                    lambda: database.run(
+                        statement,
+                        sort_key=middle.sort_key,
+                        imdb_id=middle.imdb_id,
+                        records=PAGE,
+                    )
+                )
+                for _ in range(10 * PAGE)
+            ]
+
+        return run
+
+    name = "statement of a page, total included"
+    _compare(report, name, running(included), running(left_out), "total left out")
+    database.close()
+
+
+def _measure_creating_and_deleting(few: Catalogue, many: Catalogue, report: Report) -> None:
+    took: dict[tuple[str, int], list[float]] = {}
+    for start in range(0, len(_FILMS), _FILMS_A_ROUND):
+        chosen = _FILMS[start : start + _FILMS_A_ROUND]
+        for side in (few, many):
+            create = [
+                request("/movies.create", method="POST", body={"imdb_id": some}) for some in chosen
+            ]
+            delete = [
+                request(f"/movies.delete/{some}", method="DELETE", headers=side.authorization)
+                for some in chosen
+            ]
+            took.setdefault(("create", side.rows), []).extend(
+                asked_each(side.ports["movies_create"], create, status=201)
+            )
+            took.setdefault(("delete", side.rows), []).extend(
+                asked_each(side.ports["movies_delete"], delete, status=204)
+            )
+    medians = {what: statistics.median(values) * 1e3 for what, values in took.items()}
+    for name in ("create", "delete"):
+        base = (_AGAINST_FEW, medians[name, FEW])
+        report.add(f"movies.{name}", medians[name, MANY], "ms", against=base)
+
+
+def _cursor(side: Catalogue, *, skipped: int) -> str:
+    """Give the query that leads to what follows so many movies."""
+    database = Database(side.settings, statements=movies.LISTING)
+    last = database.answer(movies.page_at(skipped=skipped - 1, records=1)).last
+    database.close()
+    if last is None:
+        raise RuntimeError("the catalogue has fewer movies than it should")
+    return f"?cursor={Cursor(direction='after', position=last).encode()}"
+
+
+def _listing(side: Catalogue, query: str) -> Measure:
+    return _asking(side.ports["movies_list"], [request(f"/movies.list{query}")])
+
+
+def _asking(port: int, requests: Sequence[bytes]) -> Measure:
+    return lambda: asked_for(port, requests, seconds=SECONDS)
+
+
+def _compare(report: Report, name: str, one: Measure, other: Measure, against: str) -> None:
+    medians = in_turn({"one": one, "other": other}, rounds=ROUNDS)
+    report.add(name, medians["one"] * 1e3, "ms", against=(against, medians["other"] * 1e3))
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def _forget_films(settings: DatabaseSettings) -> None:
+    """Delete what an earlier run that was broken off may have left."""
+    database = Database(settings, statements=[movies.DELETE])
+    for film in _FILMS:
+        with contextlib.suppress(MovieNotFound):
+            database.answer(movies.deletion(film, user_id=0))
+    database.close()
