@@ -22,7 +22,7 @@ from lib.tables import sessions, users
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from lib.db import Database
+    from lib.db_transactions import TransactionalDatabase
     from lib.tokens import IssuedToken, Signer
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def fold_username(username: object) -> str:
 
 
 def login(
-    database: "Database",
+    database: "TransactionalDatabase",
     signer: "Signer",
     *,
     username: object,
@@ -72,8 +72,7 @@ def login(
     """Begin a session for the user whose password this is.
 
     Who does not exist and who has another password are answered alike, in words, code and time.
-    Failures count for the user and for the address they came from. The database must have been made
-    with `transactions=True`.
+    Failures count for the user and for the address they came from.
 
     Raises:
         InvalidRequest: Username or password break their form.
@@ -105,7 +104,9 @@ def login(
     return issued
 
 
-def create_user(database: "Database", *, username: object, password: object, role: str) -> int:
+def create_user(
+    database: "TransactionalDatabase", *, username: object, password: object, role: str
+) -> int:
     """Make a user and give its id.
 
     Raises:
@@ -141,7 +142,7 @@ def ensure_first_admin(connection: "Connection", settings: AdminSettings) -> boo
     return True
 
 
-def set_role(database: "Database", *, username: object, role: str) -> None:
+def set_role(database: "TransactionalDatabase", *, username: object, role: str) -> None:
     """Give a user another role, which counts from their next request on.
 
     Raises:

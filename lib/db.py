@@ -2,8 +2,8 @@
 
 Single statements are prepared when a connection opens, then sent and answered in one round trip, in
 autocommit: from a thread through `Database.run`, from the event loop through `Database.ask`. What
-needs a transaction goes through `Database.begin`, in a thread. Nothing connects before the server
-has forked its worker: what is opened at import would be shared with the parent process.
+needs a transaction uses a `lib.db_transactions.TransactionalDatabase`. Nothing connects before the
+server has forked its worker: what is opened at import would be shared with the parent process.
 """
 
 import asyncio
@@ -18,27 +18,17 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import pg8000.dbapi
 from pg8000.native import PreparedStatement
-from sqlalchemy import event, exc
-from sqlalchemy.pool import QueuePool
 
 from lib import settings as limits
-from lib.db_connections import (
-    SERVER_SETTINGS,
-    connect_directly,
-    has_rested,
-    let_go,
-    make_engine,
-    try_rested,
-)
+from lib.db_connections import SERVER_SETTINGS, connect_directly, has_rested
 from lib.db_exchange import exchange
 from lib.db_faults import ConnectionLost, is_connection_lost, translated
+from lib.db_pool import AnyPool, Info, Pool, Pooled
 from lib.errors import ServiceError
 from lib.settings import DatabaseSettings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
-    from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +67,6 @@ class Database:
     Args:
         settings: Where the database is.
         statements: What `run` will be asked for, prepared when a connection opens.
-        transactions: Whether `begin` will be used, which needs SQLAlchemy's dialect as well.
         connector_options: Further arguments for the Cloud SQL connector, for tests.
     """
 
@@ -86,20 +75,17 @@ class Database:
         settings: DatabaseSettings,
         *,
         statements: Sequence[Statement] = (),
-        transactions: bool = False,
         connector_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._settings = settings
         self._connector_options = dict(connector_options or {})
         self._statements = tuple(statements)
-        self._transactions = transactions
         self._lock = threading.Lock()
-        self._pool: QueuePool | None = None
-        self._engine: Engine | None = None
+        self._pool: AnyPool | None = None
         self._connector: Any = None
         self._warming: threading.Thread | None = None
         # The event loop's own connections, at most as many as the semaphore lets through.
-        self._resting: list[PoolProxiedConnection] = []
+        self._resting: list[Pooled] = []
         self._seats = asyncio.Semaphore(limits.HANDLER_THREADS)
 
     def warm_after_fork(self) -> None:
@@ -108,6 +94,15 @@ class Database:
         The hook stays for the life of the process; a failure shows itself to the first request.
         """
         os.register_at_fork(after_in_child=self._warm_in_background)
+
+    def warm(self) -> None:
+        """Open a connection and let it rest; a failure shows itself to the first request."""
+        try:
+            self._open_pool().connect().close()
+        except ServiceError:
+            pass  # already in the log; the first request tells its caller
+        except Exception as error:  # noqa: BLE001
+            log.warning("no database yet", extra={"fields": {"error_class": type(error).__name__}})
 
     def run(self, statement: Statement, **values: str | int | None) -> Rows:
         """Run one prepared statement from a thread, and give its rows.
@@ -151,32 +146,10 @@ class Database:
                 raise lost_again.fault from lost_again.__cause__
         return query.read(rows)
 
-    @contextmanager
-    def begin(self) -> Iterator["Connection"]:
-        """Open a transaction: committed at the end, rolled back when anything is raised.
-
-        Raises:
-            DatabaseUnavailable: The database cannot serve just now.
-            InvalidRequest: A value is none that the schema takes.
-        """
-        try:
-            with self._open_engine().connect() as connection:
-                driver: Any = connection.connection.dbapi_connection
-                info = connection.info
-                driver.autocommit = False
-                try:
-                    with connection.begin():
-                        yield connection
-                finally:
-                    driver.autocommit = True
-                    info["used_at"] = time.monotonic()
-        except (exc.SQLAlchemyError, pg8000.dbapi.Error, OSError, UnicodeError) as error:
-            raise translated(error) from error
-
     def close(self) -> None:
         """Close every idle connection; the next use opens new ones."""
         with self._lock:
-            pool, self._pool, self._engine = self._pool, None, None
+            pool, self._pool = self._pool, None
             connector, self._connector = self._connector, None
             resting, self._resting = self._resting, []
         for connection in resting:
@@ -219,19 +192,23 @@ class Database:
             self._seats.release()
         return rows
 
-    async def _rested_connection(self) -> "PoolProxiedConnection":
+    async def _rested_connection(self) -> Pooled:
         """Give a connection that was in use a moment ago, or one from the pool, which may block."""
         if self._resting:
             connection = self._resting.pop()
             if not has_rested(connection.info):
                 return connection
             connection.close()  # the pool tries it before it gives it out again
+        taken = asyncio.get_running_loop().run_in_executor(None, self._check_out)
         try:
-            return await asyncio.get_running_loop().run_in_executor(None, self._check_out)
+            return await asyncio.shield(taken)
+        except asyncio.CancelledError:
+            taken.add_done_callback(_give_back)  # nobody waits for it any more
+            raise
         except Exception as error:
             raise translated(error) from error
 
-    def _check_out(self) -> "PoolProxiedConnection":
+    def _check_out(self) -> Pooled:
         warming = self._warming
         if warming is not None:
             # A connection is on its way: one of our own would come later than that.
@@ -239,41 +216,26 @@ class Database:
             self._warming = None
         return self._open_pool().connect()
 
-    def _open_pool(self) -> QueuePool:
+    def _open_pool(self) -> AnyPool:
         if self._pool is None:
             with self._lock:
                 if self._pool is None:
                     self._pool = self._make_pool()
         return self._pool
 
-    def _open_engine(self) -> "Engine":
-        self._open_pool()
-        if self._engine is None:
-            raise RuntimeError("this database was made without transactions=True")
-        return self._engine
-
-    def _make_pool(self) -> QueuePool:
-        pool = QueuePool(
+    def _make_pool(self) -> AnyPool:
+        return Pool(
             self._connect,
-            pool_size=limits.HANDLER_THREADS,
-            max_overflow=0,
+            self._prepare,
+            size=limits.HANDLER_THREADS,
             timeout=limits.POOL_TIMEOUT,
-            reset_on_return=None,
-            use_lifo=True,
         )
-        if self._transactions:
-            # Before the first connection, as the dialect learns what it speaks to from that one.
-            self._engine = make_engine(pool)
-        event.listen(pool, "connect", self._on_connect)
-        event.listen(pool, "checkout", try_rested)
-        event.listen(pool, "invalidate", let_go)
-        return pool
 
-    def _on_connect(self, connection: "DBAPIConnection", entry: "ConnectionPoolEntry") -> None:
+    def _prepare(self, connection: "DBAPIConnection", info: Info) -> None:
         connection.autocommit = True
-        entry.info["used_at"] = time.monotonic()
+        info["used_at"] = time.monotonic()
         for statement in self._statements:
-            entry.info[statement] = PreparedStatement(connection, statement.sql)
+            info[statement] = PreparedStatement(connection, statement.sql)
 
     def _connect(self) -> "DBAPIConnection":
         if self._settings.instance is not None:
@@ -294,20 +256,17 @@ class Database:
         return connection
 
     def _warm_in_background(self) -> None:
-        self._warming = threading.Thread(target=self._warm, name="database-warm-up", daemon=True)
+        self._warming = threading.Thread(target=self.warm, name="database-warm-up", daemon=True)
         self._warming.start()
 
-    def _warm(self) -> None:
-        try:
-            self._open_pool().connect().close()
-        except ServiceError:
-            pass  # already in the log; the first request tells its caller
-        except Exception as error:  # noqa: BLE001
-            log.warning("no database yet", extra={"fields": {"error_class": type(error).__name__}})
+
+def _give_back(taken: "asyncio.Future[Pooled]") -> None:
+    if not taken.cancelled() and taken.exception() is None:
+        taken.result().close()
 
 
 @contextmanager
-def _watched(connection: "PoolProxiedConnection") -> Iterator[None]:
+def _watched(connection: Pooled) -> Iterator[None]:
     """Translate what goes wrong in a statement, and drop a connection that may be out of step.
 
     Raises:

@@ -6,17 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pg8000.dbapi
-from sqlalchemy import event, exc
-from sqlalchemy.pool import QueuePool
 
 from lib import settings as limits
-from lib.db_faults import is_connection_lost
 from lib.settings import DatabaseSettings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-    from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-    from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+    from sqlalchemy.engine.interfaces import DBAPIConnection
 
 _IDLE_SECONDS: Final = 1.0  # a connection that rested longer is tried before it is used
 
@@ -56,14 +51,16 @@ def connect_directly(settings: DatabaseSettings) -> "DBAPIConnection":
     return connection
 
 
-def let_go(connection: "DBAPIConnection", _: object, __: object) -> None:
-    """Close what pg8000 reads a lost connection through; a hook of the pool's.
+def let_go(connection: Any) -> None:
+    """Close a connection, whatever state it is in.
 
-    Its socket closes with that and not before, and the traceback of the fault may hold it for as
-    long as somebody looks at the fault. What is left to send fails here, and not in a finalizer.
+    Its socket closes with the file object that pg8000 reads it through and not before, and the
+    traceback of a fault may hold that for as long as somebody looks at the fault.
     """
-    with contextlib.suppress(Exception):
-        connection._sock.close()  # noqa: SLF001  pg8000 gives no other way to it
+    file = connection._sock  # noqa: SLF001  pg8000 gives no other way to it
+    for part in (connection, file):
+        with contextlib.suppress(Exception):
+            part.close()
 
 
 def keep_alive(wire: socket.socket) -> None:
@@ -76,37 +73,15 @@ def keep_alive(wire: socket.socket) -> None:
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
 
 
-def make_engine(pool: QueuePool) -> "Engine":
-    """Put SQLAlchemy's dialect above a pool that has not connected yet."""
-    from sqlalchemy import create_engine  # noqa: PLC0415
-
-    engine = create_engine("postgresql+pg8000://", pool=pool)
-    event.listen(engine, "handle_error", _on_engine_error)
-    return engine
-
-
-def _on_engine_error(context: "ExceptionContext") -> None:
-    # An exception that is none of the driver's left the wire one answer behind: the pool would
-    # hand out a connection that answers the question before.
-    original = context.original_exception
-    if not isinstance(original, pg8000.dbapi.DatabaseError) or is_connection_lost(original):
-        context.is_disconnect = True
-
-
-def try_rested(
-    connection: "DBAPIConnection", entry: "ConnectionPoolEntry", _: "PoolProxiedConnection"
-) -> None:
-    """Try a connection that the pool gives out after a rest; a hook of the pool's.
-
-    Raises:
-        InvalidatePoolError: It is dead: the pool drops all that are as old, and opens a new one.
-    """
-    if not has_rested(entry.info):
-        return
+def still_answers(connection: Any, info: dict[Any, Any]) -> bool:
+    """Tell whether a connection from the pool is alive; one that hardly rested is taken to be."""
+    if not has_rested(info):
+        return True
     try:
         connection.execute_simple("select 1")
-    except Exception as error:
-        raise exc.InvalidatePoolError from error
+    except Exception:  # noqa: BLE001  whatever it is, another connection is better
+        return False
+    return True
 
 
 def has_rested(info: dict[Any, Any]) -> bool:

@@ -7,7 +7,6 @@ import logging
 from typing import Final
 
 import pg8000.dbapi
-from sqlalchemy import exc
 
 from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest, ServiceError
 
@@ -62,8 +61,9 @@ def _translated_without_state(error: BaseException) -> ServiceError:
     original = getattr(error, "orig", None) or error
     if isinstance(original, UnicodeError):
         return InvalidRequest("A text holds characters that cannot be stored.")
-    if isinstance(original, (OSError, pg8000.dbapi.Error, exc.TimeoutError, EOFError)) or (
-        isinstance(error, exc.SQLAlchemyError) and getattr(error, "connection_invalidated", False)
+    # The last is SQLAlchemy's, which not every function loads.
+    if isinstance(original, (OSError, pg8000.dbapi.Error, EOFError)) or getattr(
+        error, "connection_invalidated", False
     ):
         log.error(
             "database unreachable", extra={"fields": {"error_class": type(original).__name__}}

@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 from tqdm import tqdm
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.errors import ServiceError
 from lib.imports.ledger import Progress
 from lib.imports.orders import ALL_TYPES, MOST_IDS, TICK, Order
@@ -92,9 +92,7 @@ def _order(ids: Path | None, search: str | None, *, refresh: bool) -> Order:
 def _import(environment: Environment, what: str, action: Action) -> dict[str, Any]:
     """Run the import engine with a bar that follows it; Ctrl-C ends it in order."""
     variables = environment.variables
-    database = Database(
-        require(DatabaseSettings, variables), statements=STATEMENTS, transactions=True
-    )
+    database = TransactionalDatabase(require(DatabaseSettings, variables), statements=STATEMENTS)
     importer = Importer(
         database=database,
         omdb=require(OmdbSettings, variables),

@@ -1,6 +1,6 @@
 """`./dev migrate`: bring the database that the environment names to the newest schema."""
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.errors import ServiceError
 from lib.migrations.runner import Migrated, migrate
 from lib.settings import (
@@ -34,7 +34,7 @@ def bring_up_to_date(environment: Environment) -> Migrated:
     """
     admin = require(AdminSettings, environment.variables)
     grants = require(GrantSettings, environment.variables).members
-    database = Database(require(DatabaseSettings, environment.variables), transactions=True)
+    database = TransactionalDatabase(require(DatabaseSettings, environment.variables))
     try:
         migrated = migrate(database, admin, grants=grants)
     except (ServiceError, SettingsError) as error:

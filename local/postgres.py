@@ -87,6 +87,14 @@ class EmbeddedPostgres:
             raise RuntimeError("the server was not started yet")
         return self._port
 
+    @property
+    def pid(self) -> int:
+        """The process that all others of the server are children of."""
+        status = self._status()
+        if status is None:
+            raise RuntimeError("the server does not run")
+        return status[0]
+
     def url(self, database: str) -> str:
         """Give the address of a database, as `DATABASE_URL` has it."""
         name = quote(database, safe="")

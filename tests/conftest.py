@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from lib import accounts, movies
 from lib.access import AUTHORIZING, LOGGING_OUT
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.migrations.runner import migrate
 from lib.movie import Movie
 from lib.settings import AdminSettings, DatabaseSettings, SigningSettings, VerifyingSettings
@@ -68,14 +68,14 @@ def database_url(postgres: EmbeddedPostgres, worker_id: str) -> str:
     name = f"movies_{worker_id}"
     postgres.create_database(name)
     url = postgres.url(name)
-    database = Database(database_settings(url), transactions=True)
+    database = TransactionalDatabase(database_settings(url))
     migrate(database, AdminSettings(username="admin", password=None))
     database.close()
     return url
 
 
 @pytest.fixture(scope="session")
-def worker_database(database_url: str) -> Iterator[Database]:
+def worker_database(database_url: str) -> Iterator[TransactionalDatabase]:
     """Give a database that can do all that any function can."""
     every_statement = [
         *movies.LISTING,
@@ -85,15 +85,13 @@ def worker_database(database_url: str) -> Iterator[Database]:
         *AUTHORIZING,
         *LOGGING_OUT,
     ]
-    database = Database(
-        database_settings(database_url), statements=every_statement, transactions=True
-    )
+    database = TransactionalDatabase(database_settings(database_url), statements=every_statement)
     yield database
     database.close()
 
 
 @pytest.fixture
-def database(worker_database: Database) -> Iterator[Database]:
+def database(worker_database: TransactionalDatabase) -> Iterator[TransactionalDatabase]:
     """Give the worker's database; what the test leaves in it is gone with the test."""
     yield worker_database
     with worker_database.begin() as connection:
@@ -183,14 +181,18 @@ def base_url(environment: dict[str, str]) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(base_url: str, database: Database, omdb: DemoOmdb) -> Iterator[httpx.Client]:  # noqa: ARG001
+def client(
+    base_url: str,
+    database: TransactionalDatabase,  # noqa: ARG001
+    omdb: DemoOmdb,  # noqa: ARG001
+) -> Iterator[httpx.Client]:
     """Call the functions; the tables are empty and OMDb is well."""
     with httpx.Client(base_url=base_url, timeout=20) as session:
         yield session
 
 
 @pytest.fixture
-def store(database: Database) -> Callable[..., Movie]:
+def store(database: TransactionalDatabase) -> Callable[..., Movie]:
     """Store a movie: `store("tt0111161", "The Shawshank Redemption", year=1994)`."""
 
     def store_movie(imdb_id: str, title: str, **details: object) -> Movie:
@@ -214,7 +216,9 @@ def verifier(public_key_pem: str) -> Verifier:
 
 
 @pytest.fixture
-def authorization(database: Database, signer: Signer) -> Callable[[str], dict[str, str]]:
+def authorization(
+    database: TransactionalDatabase, signer: Signer
+) -> Callable[[str], dict[str, str]]:
     """Log a new user of some role in and give the header: `authorization("editor")`."""
 
     def header(role: str) -> dict[str, str]:

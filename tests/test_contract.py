@@ -16,7 +16,7 @@ import httpx
 import pytest
 from sqlalchemy import Connection, text
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.movie import Movie, Rating
 from local import gateway
 from local.demo_omdb.server import DemoOmdb
@@ -737,7 +737,7 @@ def test_where_there_is_no_database_good_requests_are_asked_to_come_again(
 
 
 @contextmanager
-def every_connection_held(database: Database, base_url: str) -> Iterator[None]:
+def every_connection_held(database: TransactionalDatabase, base_url: str) -> Iterator[None]:
     """Let every connection of `movies_list` wait for a lock, until the end of the block."""
     with httpx.Client(base_url=base_url, timeout=20) as others, ThreadPoolExecutor(8) as threads:
         # Twice, as opening the connections takes nearly as long as a lock is waited for.
@@ -762,7 +762,7 @@ def await_waiting(connection: Connection, count: int) -> None:
 
 @pytest.mark.usefixtures("catalogue")
 def test_bad_requests_do_not_wait_for_a_connection(
-    client: httpx.Client, base_url: str, database: Database
+    client: httpx.Client, base_url: str, database: TransactionalDatabase
 ) -> None:
     late = {}
     with every_connection_held(database, base_url):
@@ -801,7 +801,7 @@ def test_bad_requests_do_not_wait_for_omdb(client: httpx.Client, omdb: DemoOmdb)
 
 @pytest.mark.usefixtures("catalogue")
 def test_after_a_rush_for_connections_every_one_of_them_is_good(
-    client: httpx.Client, base_url: str, database: Database
+    client: httpx.Client, base_url: str, database: TransactionalDatabase
 ) -> None:
     with every_connection_held(database, base_url):
         pass

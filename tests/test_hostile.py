@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from lib import accounts
 from lib.access import logout
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.movie import Movie
 from lib.tokens import Signer
 from local.demo_omdb.server import DemoOmdb
@@ -184,7 +184,7 @@ def test_it_is_answered_as_it_should_be_and_the_next_is_served(
     client: httpx.Client,
     port: int,
     authorization: Authorization,
-    database: Database,
+    database: TransactionalDatabase,
 ) -> None:
     if case["path"] == "/login":
         for role in ("editor", "viewer"):
@@ -504,7 +504,7 @@ def test_a_claim_that_stands_there_twice_is_refused(
 
 @pytest.mark.usefixtures("catalogue")
 def test_a_token_is_worth_nothing_after_its_session(
-    client: httpx.Client, good: Good, worker_database: Database
+    client: httpx.Client, good: Good, worker_database: TransactionalDatabase
 ) -> None:
     token, _, claims = good
     logout(worker_database, claims["jti"])

@@ -20,7 +20,7 @@ from typing import Any, Final
 import pytest
 
 from lib import movies
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.movie import Movie
 from local.demo_omdb.server import DemoOmdb
 
@@ -173,7 +173,7 @@ def movies_create(
 
 
 @pytest.fixture(autouse=True)
-def _empty_tables(database: Database, omdb: DemoOmdb) -> None:
+def _empty_tables(database: TransactionalDatabase, omdb: DemoOmdb) -> None:
     """Leave nothing of one test to the next."""
     del database, omdb
 
@@ -297,7 +297,7 @@ def test_a_body_without_an_end_is_given_up_while_others_are_served(
 
 
 def test_a_client_that_leaves_while_it_sends_leaves_nothing_behind(
-    movies_create: Deployed, database: Database
+    movies_create: Deployed, database: TransactionalDatabase
 ) -> None:
     for sent in (
         post("/", "Content-Length: 100", content=b'{"imdb_id": "tt0034583"'),
@@ -313,7 +313,7 @@ def test_a_client_that_leaves_while_it_sends_leaves_nothing_behind(
 
 
 def test_a_client_that_leaves_before_the_answer_disturbs_nobody(
-    movies_create: Deployed, omdb: DemoOmdb, database: Database
+    movies_create: Deployed, omdb: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     omdb.latency = 0.2
     for imdb_id in ("tt0068646", "tt0468569", "tt0071562", "tt0050083"):
@@ -336,7 +336,7 @@ def test_readers_that_leave_before_the_answer_disturb_nobody(movies_list: Deploy
     assert_well(movies_list)
 
 
-def await_movies(database: Database, count: int) -> None:
+def await_movies(database: TransactionalDatabase, count: int) -> None:
     """Return when what was asked for is stored, as nothing may arrive in the next test."""
     deadline = time.monotonic() + 5
     while database.answer(movies.page_at(skipped=0, records=1)).total < count:

@@ -3,12 +3,12 @@
 import functions_framework.aio
 
 from lib import accounts, http
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.settings import DatabaseSettings, SigningSettings, require
 from lib.tokens import LIFETIME_SECONDS, Signer
 
 signer = Signer(require(SigningSettings))
-database = Database(require(DatabaseSettings), transactions=True)
+database = TransactionalDatabase(require(DatabaseSettings))
 database.warm_after_fork()
 
 

@@ -5,13 +5,13 @@ import dataclasses
 import functions_framework.aio
 
 from lib import http
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.migrations.runner import migrate as bring_up_to_date
 from lib.settings import AdminSettings, DatabaseSettings, GrantSettings, require
 
 admin = require(AdminSettings)
 grants = require(GrantSettings).members
-database = Database(require(DatabaseSettings), transactions=True)
+database = TransactionalDatabase(require(DatabaseSettings))
 
 
 @functions_framework.aio.http

@@ -5,13 +5,13 @@ from typing import Any
 import functions_framework.aio
 
 from lib import http
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.imports import orders, service
 from lib.imports.stopping import Limits, notice_shutdown
 from lib.settings import DatabaseSettings, ImportSettings, OmdbSettings, require
 
 settings = require(ImportSettings)
-database = Database(require(DatabaseSettings), statements=service.STATEMENTS, transactions=True)
+database = TransactionalDatabase(require(DatabaseSettings), statements=service.STATEMENTS)
 database.warm_after_fork()
 importer = service.Importer(database=database, omdb=require(OmdbSettings), settings=settings)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from lib.db import Database
+    from lib.db_transactions import TransactionalDatabase
 
 _AT_ONCE: Final = 10_000  # ids in one statement, which then takes a fraction of its time-out
 
@@ -54,7 +54,9 @@ _INSERT_ITEMS: Final = """
 """
 
 
-def open_import(database: "Database", order: Order, *, key: str | None, requested_by: str) -> int:
+def open_import(
+    database: "TransactionalDatabase", order: Order, *, key: str | None, requested_by: str
+) -> int:
     """Give the import of an order: the one that the key led to, the same one that is still open,
     or a new one with all its ids.
 
@@ -77,7 +79,7 @@ def open_import(database: "Database", order: Order, *, key: str | None, requeste
         return import_id
 
 
-def import_of_key(database: "Database", key: str, order: Order) -> int | None:
+def import_of_key(database: "TransactionalDatabase", key: str, order: Order) -> int | None:
     """Give the import that a key led to, None where it is new.
 
     Raises:
@@ -87,13 +89,13 @@ def import_of_key(database: "Database", key: str, order: Order) -> int | None:
         return _find_by_key(connection, key, order.fingerprint)
 
 
-def find_open(database: "Database", order: Order) -> int | None:
+def find_open(database: "TransactionalDatabase", order: Order) -> int | None:
     """Give the open import of the same order."""
     with database.begin() as connection:
         return _find_same(connection, order)
 
 
-def remember_key(database: "Database", key: str, order: Order, import_id: int) -> None:
+def remember_key(database: "TransactionalDatabase", key: str, order: Order, import_id: int) -> None:
     """Keep what a key led to."""
     with database.begin() as connection:
         _remember(connection, key, order.fingerprint, import_id)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.imports import reports, statements
 from lib.imports.ending import Ended
 from lib.imports.ledger import Ledger, Progress
@@ -50,7 +50,7 @@ class Importer:
         database: Made with `STATEMENTS` and with transactions.
     """
 
-    database: Database
+    database: TransactionalDatabase
     omdb: OmdbSettings
     settings: ImportSettings
     call_limits: CallLimits = CALL_LIMITS

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from lib.accounts import ensure_first_admin
 from lib.database_roles import grant_rights
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.settings import AdminSettings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Migrated:
 
 
 def migrate(
-    database: Database,
+    database: TransactionalDatabase,
     admin: AdminSettings,
     *,
     grants: Mapping[str, str] | None = None,

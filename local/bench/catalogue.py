@@ -15,6 +15,7 @@ import pg8000.dbapi
 
 from lib import movies
 from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.migrations import runner
 from lib.settings import AdminSettings, DatabaseSettings, require
 from local.bench import films
@@ -77,7 +78,7 @@ def _fingerprint() -> str:
 
 
 def _migrate(settings: DatabaseSettings, password: str) -> None:
-    database = Database(settings, transactions=True)
+    database = TransactionalDatabase(settings)
     runner.migrate(database, require(AdminSettings, {"ADMIN_PASSWORD": password}))
     database.close()
 

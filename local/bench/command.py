@@ -4,17 +4,27 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from local.bench import scale, throughput
+from local.bench import footprint, scale, starts, throughput, writes
 from local.bench.laboratory import Laboratory, set_up
 from local.bench.report import Report
+from local.failure import Failure
 
 SECTIONS: Final = MappingProxyType[str, Callable[[Laboratory, Report], None]](
-    {"throughput": throughput.measure, "scale": scale.measure}
+    {
+        "throughput": throughput.measure,
+        "scale": scale.measure,
+        "writes": writes.measure,
+        "footprint": footprint.measure,
+        "starts": starts.measure,
+    }
 )
 
 
 def run(sections: Sequence[str], *, as_json: bool) -> None:
     """Measure these sections, or all of them."""
+    unknown = set(sections) - set(SECTIONS)
+    if unknown:
+        raise Failure(f"no section {min(unknown)!r}: there are {', '.join(SECTIONS)}")
     report = Report()
     with set_up() as laboratory:
         for name in sections or SECTIONS:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from lib import accounts
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.settings import DatabaseSettings, SigningSettings, require
 from lib.tokens import Signer
 from local.bench import catalogue
@@ -49,7 +49,7 @@ class Laboratory:
 
     def authorization(self, database: str) -> dict[str, str]:
         """Log an administrator in, and give the header that says so."""
-        opened = Database(self.settings(database), transactions=True)
+        opened = TransactionalDatabase(self.settings(database))
         issued = accounts.login(
             opened,
             Signer(require(SigningSettings, self.common)),

@@ -87,10 +87,7 @@ def _measure_lists(few: Catalogue, many: Catalogue, report: Report) -> None:
         "cursor to the last page": lambda side: _cursor(side, skipped=side.rows - PAGE),
     }
     for name, query_of in asks.items():
-        sides = {
-            side.rows: _listing(side, query_of(side))
-            for side in (few, many)
-        }
+        sides = {side.rows: _listing(side, query_of(side)) for side in (few, many)}
         _compare(report, f"movies.list, {name}", sides[MANY], sides[FEW], _AGAINST_FEW)
 
 
@@ -103,14 +100,12 @@ def _measure_deep_pages(many: Catalogue, report: Report) -> None:
 
 def _measure_finding(few: Catalogue, many: Catalogue, report: Report) -> None:
     samples = {side.rows: catalogue.sample(side.settings, side.rows) for side in (few, many)}
-    for name, requests_of in {
-        "title": lambda sample: getting("title", sample.titles),
-        "id": lambda sample: getting("imdb_id", sample.ids),
-    }.items():
-        sides = {
-            side.rows: _asking(side.ports["movies_get"], requests_of(samples[side.rows]))
-            for side in (few, many)
-        }
+    for name, parameter in {"title": "title", "id": "imdb_id"}.items():
+        sides = {}
+        for side in (few, many):
+            some = samples[side.rows]
+            values = some.titles if parameter == "title" else some.ids
+            sides[side.rows] = _asking(side.ports["movies_get"], getting(parameter, values))
         _compare(report, f"movies.get by {name}", sides[MANY], sides[FEW], _AGAINST_FEW)
 
 

@@ -96,7 +96,9 @@ def _measure_other_loads(on_list: Served, report: Report, rate: float) -> None:
     cuts = statistics.quantiles(took, n=100)
     median = ("median", cuts[49] * 1e3)
     report.add(f"movies.list, median at {CONNECTIONS}", cuts[49] * 1e3, "ms")
-    report.add(f"movies.list, 99th percentile at {CONNECTIONS}", cuts[98] * 1e3, "ms", against=median)
+    report.add(
+        f"movies.list, 99th percentile at {CONNECTIONS}", cuts[98] * 1e3, "ms", against=median
+    )
 
 
 def _rate(where: Served, requests: list[bytes], connections: int) -> float:

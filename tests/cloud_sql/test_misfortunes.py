@@ -89,7 +89,7 @@ def test_a_wrong_setting_is_told_in_one_line_that_names_it(
     connect: Connect, caplog: pytest.LogCaptureFixture, changes: dict[str, Any], reason: str
 ) -> None:
     pool = connect(**changes)
-    pool._warm()
+    pool.warm()
     assert [record.getMessage() for record in caplog.records] == [reason]
 
     assert_unavailable(pool)

@@ -13,19 +13,20 @@ ROOT: Final = Path(__file__).resolve().parent.parent.parent
 # Nobody's: they come with a dependency, and each would cost a tenth of a second or more.
 NOBODY: Final = {"grpc", "sqlalchemy.orm", "google.cloud.sql", "aiohttp", "google.auth"}
 ALL: Final = {"sqlalchemy", "pg8000", "requests", "jwt", "cryptography", "argon2", "alembic"}
-DATABASE: Final = {"sqlalchemy", "pg8000"}
+DATABASE: Final = {"pg8000"}
+TRANSACTIONS: Final = {"sqlalchemy"}
 TOKENS: Final = {"jwt", "cryptography"}
 USES: Final = {
     "brew_coffee": set[str](),
     "movies_list": DATABASE,
     "movies_get": DATABASE,
     "movies_create": DATABASE | {"requests"},
-    "movies_import": DATABASE | {"requests"},
+    "movies_import": DATABASE | TRANSACTIONS | {"requests"},
     "movies_delete": DATABASE | TOKENS,
     "imports_get": DATABASE | TOKENS,
     "imports_list": DATABASE | TOKENS,
-    "login": DATABASE | TOKENS | {"argon2"},
-    "migrate": DATABASE | {"argon2", "alembic"},
+    "login": DATABASE | TRANSACTIONS | TOKENS | {"argon2"},
+    "migrate": DATABASE | TRANSACTIONS | {"argon2", "alembic"},
 }
 # Beyond the framework and its server; a tenth above what they load.
 MOST_MODULES_OF_OURS: Final = {

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from lib import accounts
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.movie import Movie
 
 Store = Callable[..., Movie]
@@ -79,7 +79,10 @@ def test_a_viewer_may_not_delete(
 
 
 def test_a_role_that_was_lowered_counts_at_once(
-    client: httpx.Client, store: Store, authorization: Authorization, database: Database
+    client: httpx.Client,
+    store: Store,
+    authorization: Authorization,
+    database: TransactionalDatabase,
 ) -> None:
     store("tt0111161", "The Shawshank Redemption")
     headers = authorization("editor")

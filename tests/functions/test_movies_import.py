@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
 from tests.imports.support import change, film, film_ids, rows
 from tests.support import OMDB_KEY
@@ -128,7 +128,7 @@ def test_one_key_at_once_is_one_import(client: httpx.Client, omdb: DemoOmdb) -> 
 
 
 def test_one_execution_of_the_scheduler_is_one_import(
-    client: httpx.Client, database: Database
+    client: httpx.Client, database: TransactionalDatabase
 ) -> None:
     headers = {
         "X-CloudScheduler-JobName": "import",
@@ -144,7 +144,7 @@ def test_one_execution_of_the_scheduler_is_one_import(
 
 
 def test_a_hundred_thousand_ids_are_taken_at_once(
-    client: httpx.Client, omdb: DemoOmdb, database: Database
+    client: httpx.Client, omdb: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     omdb.quota = 0
     answer = import_ids(client, *(f"tt{number:07d}" for number in range(100_000)))
@@ -219,7 +219,9 @@ def test_imports_are_listed_the_newest_first(
 
 
 @pytest.fixture
-def own_process(environment: dict[str, str], database: Database) -> Iterator[tuple[str, Any, Any]]:
+def own_process(
+    environment: dict[str, str], database: TransactionalDatabase
+) -> Iterator[tuple[str, Any, Any]]:
     """Run the function as it is deployed, with a demo OMDb that takes its time."""
     assert database
     with DemoOmdb([film(number) for number in range(300)], key=OMDB_KEY) as omdb:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.imports.orders import Order
 from lib.imports.service import CALL_LIMITS, STATEMENTS, Done, Importer
 from lib.imports.stopping import Limits
@@ -84,7 +84,7 @@ def make_importer(
 ) -> Importer:
     """Make an importer with a database of its own, as a process has."""
     return Importer(
-        database=Database(database, statements=STATEMENTS, transactions=True),
+        database=TransactionalDatabase(database, statements=STATEMENTS),
         omdb=omdb_settings(url, **changes),
         settings=ImportSettings(seconds=60, lease_seconds=lease_seconds),
         call_limits=call_limits,
@@ -108,19 +108,19 @@ def counts(told: Mapping[str, Any]) -> dict[str, int]:
     return {name: told[name] for name in names if told[name]}
 
 
-def rows(database: Database, sql: str, **values: object) -> list[tuple[Any, ...]]:
+def rows(database: TransactionalDatabase, sql: str, **values: object) -> list[tuple[Any, ...]]:
     """Ask the database directly."""
     with database.begin() as connection:
         return [tuple(row) for row in connection.execute(text(sql), values)]
 
 
-def change(database: Database, sql: str, **values: object) -> None:
+def change(database: TransactionalDatabase, sql: str, **values: object) -> None:
     """Change the database directly."""
     with database.begin() as connection:
         connection.execute(text(sql), values)
 
 
-def hurry(database: Database) -> None:
+def hurry(database: TransactionalDatabase) -> None:
     """Let the next try of every item be due, as if the time had passed."""
     change(
         database,

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.imports.orders import TICK
 from lib.imports.service import Importer
 from lib.imports.stopping import Limits
@@ -30,7 +30,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def start(database_url: str, database: Database, films: DemoOmdb) -> Start:
+def start(database_url: str, database: TransactionalDatabase, films: DemoOmdb) -> Start:
     """Start a process that imports."""
     assert database
 
@@ -47,7 +47,7 @@ def start(database_url: str, database: Database, films: DemoOmdb) -> Start:
     return start_process
 
 
-def leased(database: Database) -> list[str]:
+def leased(database: TransactionalDatabase) -> list[str]:
     found = rows(database, "select imdb_id from import_items where state = 'leased'")
     return [imdb_id for (imdb_id,) in found]
 
@@ -60,7 +60,7 @@ def told(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def test_kills_at_random_moments_lose_and_repeat_nothing(
-    start: Start, database: Database, films: DemoOmdb, importer: Importer
+    start: Start, database: TransactionalDatabase, films: DemoOmdb, importer: Importer
 ) -> None:
     imdb_ids = film_ids(KILLED_IDS)
     films.latency = 0.05
@@ -92,7 +92,7 @@ def test_kills_at_random_moments_lose_and_repeat_nothing(
 
 
 def test_two_processes_with_the_same_ids_fetch_each_once(
-    start: Start, database: Database, films: DemoOmdb
+    start: Start, database: TransactionalDatabase, films: DemoOmdb
 ) -> None:
     imdb_ids = film_ids(SHARED_IDS)
     films.latency = 0.05
@@ -107,7 +107,7 @@ def test_two_processes_with_the_same_ids_fetch_each_once(
 
 
 def test_sigterm_finishes_what_is_under_way_and_leaves_the_rest(
-    start: Start, database: Database, films: DemoOmdb
+    start: Start, database: TransactionalDatabase, films: DemoOmdb
 ) -> None:
     films.latency = 0.2
     process = start("ids", film_ids(400))
@@ -135,7 +135,7 @@ def test_a_deadline_stops_between_items(importer: Importer, films: DemoOmdb) -> 
 
 
 def test_a_lost_lease_is_taken_up_once_it_ends(
-    importer: Importer, database: Database, films: DemoOmdb
+    importer: Importer, database: TransactionalDatabase, films: DemoOmdb
 ) -> None:
     content = carry_out(importer, by_ids(*film_ids(3)), Limits(ends_at=time.monotonic()))
     assert counts(content) == {"pending": 3}
@@ -154,7 +154,7 @@ def test_a_lost_lease_is_taken_up_once_it_ends(
 
 
 def test_an_item_that_ends_its_process_again_and_again_is_parked(
-    importer: Importer, database: Database, films: DemoOmdb
+    importer: Importer, database: TransactionalDatabase, films: DemoOmdb
 ) -> None:
     carry_out(importer, by_ids(*film_ids(2)), Limits(ends_at=time.monotonic()))
     change(
@@ -170,7 +170,7 @@ def test_an_item_that_ends_its_process_again_and_again_is_parked(
 
 
 def test_a_long_run_goes_on_holding_what_it_has_in_hand(
-    importers: Callable[..., Importer], database: Database, films: DemoOmdb
+    importers: Callable[..., Importer], database: TransactionalDatabase, films: DemoOmdb
 ) -> None:
     films.latency = 1.0
     slow = importers(films.url, lease_seconds=2, concurrency=1)

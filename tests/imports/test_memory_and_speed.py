@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.imports.service import Importer
 from local.demo_omdb.server import DemoOmdb
 from tests.imports.support import by_ids, carry_out, change, counts, film, film_ids, rows
@@ -37,7 +37,9 @@ def peak_kb(database_url: str, omdb_url: str, *, queued: int, imported: int) -> 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells it on Linux only")
-def test_memory_does_not_grow_with_what_is_queued(database: Database, database_url: str) -> None:
+def test_memory_does_not_grow_with_what_is_queued(
+    database: TransactionalDatabase, database_url: str
+) -> None:
     with DemoOmdb([film(number) for number in range(IMPORTED + 500)], key=OMDB_KEY) as omdb:
         many = peak_kb(database_url, omdb.url, queued=100_000, imported=IMPORTED)
         [(state_rows,)] = rows(database, "select count(*) from import_items")

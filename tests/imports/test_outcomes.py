@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.imports.orders import TICK, Order
 from lib.imports.service import Importer
 from local.demo_omdb.server import DemoOmdb, Override
@@ -108,7 +108,7 @@ def test_what_omdb_does_not_know_is_not_found_at_once(
 
 @pytest.mark.parametrize("name", PASSING)
 def test_what_may_pass_is_tried_five_times_and_then_parked(
-    name: str, importers: MakeImporter, films: DemoOmdb, database: Database
+    name: str, importers: MakeImporter, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     importer = importers(films.url, call_limits=HASTY)
     films.overrides[ODD], error = PASSING[name]
@@ -134,7 +134,7 @@ def test_what_may_pass_is_tried_five_times_and_then_parked(
 
 @pytest.mark.parametrize("name", PASSING)
 def test_what_has_passed_is_imported(
-    name: str, importers: MakeImporter, films: DemoOmdb, database: Database
+    name: str, importers: MakeImporter, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     importer = importers(films.url, call_limits=HASTY)
     films.overrides[ODD] = PASSING[name][0]
@@ -177,7 +177,7 @@ def test_a_refused_key_says_nothing_about_a_title(
     ],
 )
 def test_missing_data_is_asked_for_on_another_day_before_it_counts(
-    answer: bytes, error: str, importer: Importer, films: DemoOmdb, database: Database
+    answer: bytes, error: str, importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     films.overrides[ODD] = answer
     content = carry_out(importer, by_ids(ODD))
@@ -193,7 +193,7 @@ def test_missing_data_is_asked_for_on_another_day_before_it_counts(
 
 
 def test_what_waits_for_another_day_does_not_keep_an_order_from_being_repeated(
-    importer: Importer, films: DemoOmdb, database: Database
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     films.overrides[ODD] = refusal("Error getting data.")
     first = carry_out(importer, by_ids(ODD, GOOD))
@@ -209,7 +209,7 @@ def test_what_waits_for_another_day_does_not_keep_an_order_from_being_repeated(
 
 
 def test_missing_data_that_came_the_next_day_is_imported(
-    importer: Importer, films: DemoOmdb, database: Database
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     films.overrides[ODD] = refusal("Error getting data.")
     carry_out(importer, by_ids(ODD))
@@ -221,7 +221,7 @@ def test_missing_data_that_came_the_next_day_is_imported(
 
 @pytest.mark.parametrize("name", MENDED)
 def test_json_that_can_be_mended_is_imported(
-    name: str, importer: Importer, films: DemoOmdb, database: Database
+    name: str, importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     films.overrides[ODD], plot = MENDED[name]
 
@@ -271,7 +271,7 @@ def flood(peer: Peer) -> None:
 
 @pytest.mark.parametrize("behaviour", [hang, drip, reset, close, garbage, truncate, flood])
 def test_a_fault_on_the_wire_leaves_the_item_for_later(
-    behaviour: Behaviour, importers: MakeImporter, database: Database
+    behaviour: Behaviour, importers: MakeImporter, database: TransactionalDatabase
 ) -> None:
     with MisbehavingServer(behaviour) as server:
         content = carry_out(importers(server.url, call_limits=HASTY), by_ids(ODD))
@@ -283,7 +283,10 @@ def test_a_fault_on_the_wire_leaves_the_item_for_later(
 
 
 def test_an_outage_is_not_held_against_the_items(
-    importers: MakeImporter, films: DemoOmdb, database: Database, caplog: pytest.LogCaptureFixture
+    importers: MakeImporter,
+    films: DemoOmdb,
+    database: TransactionalDatabase,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     importer = importers(films.url, call_limits=HASTY)
     films.overrides |= {imdb_id: page(503, b"") for imdb_id in film_ids(200)}
@@ -320,7 +323,7 @@ def test_an_outage_that_passes_is_sat_out(
 
 
 def test_an_alias_is_stored_under_the_id_that_omdb_answers(
-    importer: Importer, films: DemoOmdb, database: Database
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     films.overrides[ODD] = body(**film(7))
     content = carry_out(importer, by_ids(ODD, film_id(7)))
@@ -333,7 +336,7 @@ def test_an_alias_is_stored_under_the_id_that_omdb_answers(
 
 
 def test_titles_of_a_kind_that_was_not_asked_for_are_rejected(
-    importer: Importer, films: DemoOmdb, database: Database
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     kinds = ("movie", "series", "episode", "game")
     for number, kind in enumerate(kinds):
@@ -352,7 +355,7 @@ def test_titles_of_a_kind_that_was_not_asked_for_are_rejected(
 
 
 def test_one_bad_row_costs_a_batch_only_that_row(
-    importer: Importer, films: DemoOmdb, database: Database
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     change(
         database,
@@ -369,7 +372,7 @@ def test_one_bad_row_costs_a_batch_only_that_row(
 
 
 def test_a_refresh_keeps_what_is_known_and_counts_what_changed(
-    importer: Importer, films: DemoOmdb, database: Database
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     carry_out(importer, by_ids(*film_ids(5)))
     change(database, "update movies set changed_at = '2020-01-01', fetched_at = '2020-01-01'")
@@ -397,7 +400,10 @@ def test_a_refresh_keeps_what_is_known_and_counts_what_changed(
 
 
 def test_a_tombstone_in_the_catalogue_heals(
-    importer: Importer, films: DemoOmdb, database: Database, store: Callable[..., object]
+    importer: Importer,
+    films: DemoOmdb,
+    database: TransactionalDatabase,
+    store: Callable[..., object],
 ) -> None:
     store(film_id(0), "#DUPE#", year=1950)
     assert films
@@ -408,7 +414,7 @@ def test_a_tombstone_in_the_catalogue_heals(
 
 
 def test_newer_movies_are_due_sooner_and_the_stalest_comes_first(
-    importer: Importer, films: DemoOmdb, database: Database
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     years = ("2026", "2025", "2022", "1990", "N/A")
     for number, year in enumerate(years):
@@ -430,7 +436,7 @@ def test_newer_movies_are_due_sooner_and_the_stalest_comes_first(
 
 
 def test_a_tick_refreshes_only_what_is_due(
-    importer: Importer, films: DemoOmdb, database: Database
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     carry_out(importer, by_ids(*film_ids(10)))
     films.forget_calls()
@@ -453,7 +459,7 @@ def test_a_tick_refreshes_only_what_is_due(
 
 
 def test_a_refresh_can_leave_out_what_was_checked_lately(
-    importer: Importer, films: DemoOmdb, database: Database
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     carry_out(importer, by_ids(*film_ids(10)))
     change(
@@ -491,7 +497,7 @@ def test_a_search_fetches_the_details_of_all_its_pages(importer: Importer, films
 
 
 def test_a_search_goes_on_where_it_was_interrupted(
-    importer: Importer, films: DemoOmdb, database: Database
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     films.quota = 30
     order = Order(kind="search", search="Film", search_year=1999)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.errors import OmdbKeyRefused, OmdbQuotaExceeded
 from lib.imports.orders import TICK
 from lib.imports.service import Importer
@@ -28,7 +28,7 @@ from tests.imports.support import (
 MakeImporter = Callable[..., Importer]
 
 
-def let_probe(database: Database) -> None:
+def let_probe(database: TransactionalDatabase) -> None:
     """Let the moment of the next probe come."""
     change(database, "update omdb_budget set probe_at = now()")
 
@@ -46,7 +46,7 @@ def take(budget: Budget, calls: int) -> None:
 
 
 def test_a_quota_spent_half_way_stops_fails_nothing_and_resumes(
-    importers: MakeImporter, films: DemoOmdb, database: Database
+    importers: MakeImporter, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     importer = importers(films.url, concurrency=16)
     films.quota = 300
@@ -77,7 +77,7 @@ def test_a_quota_spent_half_way_stops_fails_nothing_and_resumes(
 
 
 def test_one_process_that_is_refused_stops_the_others(
-    importers: MakeImporter, films: DemoOmdb, database: Database
+    importers: MakeImporter, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     first, second = importers(films.url), importers(films.url)
     films.quota = 0
@@ -96,7 +96,7 @@ def test_one_process_that_is_refused_stops_the_others(
 def test_a_key_that_is_refused_is_an_alarm_and_no_quota(
     importer: Importer,
     films: DemoOmdb,
-    database: Database,
+    database: TransactionalDatabase,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     films.key = "another"
@@ -119,7 +119,7 @@ def test_a_key_that_is_refused_is_an_alarm_and_no_quota(
 
 
 def test_our_own_count_ends_an_import_before_the_reserve(
-    importers: MakeImporter, films: DemoOmdb, database: Database
+    importers: MakeImporter, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     importer = importers(films.url, daily_budget=100)
     content = carry_out(importer, by_ids(*film_ids(120)))
@@ -139,7 +139,7 @@ def test_our_own_count_ends_an_import_before_the_reserve(
 
 
 def test_what_was_reserved_and_not_used_is_given_back(
-    importer: Importer, films: DemoOmdb, database: Database
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     carry_out(importer, by_ids(*film_ids(5)))
 
@@ -148,7 +148,7 @@ def test_what_was_reserved_and_not_used_is_given_back(
 
 
 def test_threads_of_many_budgets_never_reserve_more_than_there_is(
-    importer: Importer, database: Database
+    importer: Importer, database: TransactionalDatabase
 ) -> None:
     taken: list[int] = []
 
@@ -171,7 +171,9 @@ def test_threads_of_many_budgets_never_reserve_more_than_there_is(
     assert rows(database, "select used from omdb_budget") == [(97,)]
 
 
-def test_probes_come_less_and_less_often(importer: Importer, database: Database) -> None:
+def test_probes_come_less_and_less_often(
+    importer: Importer, database: TransactionalDatabase
+) -> None:
     budget = make_budget(importer, daily=100)
     budget.note(OmdbQuotaExceeded("spent", retry_after_seconds=1))
     waits = []
@@ -187,7 +189,9 @@ def test_probes_come_less_and_less_often(importer: Importer, database: Database)
     assert waits == pytest.approx([10, 20, 40, 80, 160, 320, 640, 900, 900], abs=1)
 
 
-def test_only_one_of_many_gets_the_probe(importer: Importer, database: Database) -> None:
+def test_only_one_of_many_gets_the_probe(
+    importer: Importer, database: TransactionalDatabase
+) -> None:
     budgets = [make_budget(importer, daily=100) for _ in range(3)]
     budgets[0].note(OmdbQuotaExceeded("spent", retry_after_seconds=1))
     let_probe(database)
@@ -201,7 +205,9 @@ def test_only_one_of_many_gets_the_probe(importer: Importer, database: Database)
     assert refused == 2
 
 
-def test_the_end_of_a_quota_begins_a_new_window(importer: Importer, database: Database) -> None:
+def test_the_end_of_a_quota_begins_a_new_window(
+    importer: Importer, database: TransactionalDatabase
+) -> None:
     budget = make_budget(importer, daily=10)
     take(budget, 10)
     with pytest.raises(BudgetSpent, match="day's budget"):
@@ -232,7 +238,9 @@ def test_a_twentieth_is_kept_back_up_to_a_hundred(daily: int, kept: int) -> None
     assert kept_back(daily) == kept
 
 
-def test_a_refused_key_is_tried_again_at_once(importer: Importer, database: Database) -> None:
+def test_a_refused_key_is_tried_again_at_once(
+    importer: Importer, database: TransactionalDatabase
+) -> None:
     budget = make_budget(importer, daily=100)
     budget.note(OmdbKeyRefused("refused"))
     assert rows(database, "select state from omdb_budget") == [("refused",)]
@@ -242,7 +250,7 @@ def test_a_refused_key_is_tried_again_at_once(importer: Importer, database: Data
 
 
 def test_create_says_when_to_come_back(
-    client: httpx.Client, omdb: DemoOmdb, database: Database
+    client: httpx.Client, omdb: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     omdb.quota = 0
     first = client.post("/movies.create", json={"imdb_id": "tt0111161"})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.imports.orders import ALL_TYPES, Order
 from lib.imports.service import Importer
 from local.demo_omdb.server import DemoOmdb
@@ -18,7 +18,7 @@ SAMPLES = os.environ.get("MOVIES_OMDB_SAMPLES")
 
 @pytest.mark.skipif(not SAMPLES, reason="MOVIES_OMDB_SAMPLES names no folder of real answers")
 def test_real_answers_imported_twice_are_written_once(
-    importers: Callable[..., Importer], database: Database
+    importers: Callable[..., Importer], database: TransactionalDatabase
 ) -> None:
     lines = Path(SAMPLES or "", "details.jsonl").read_bytes().splitlines()
     titles = [json.loads(line) for line in lines]

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from lib.access import AUTHORIZING, LOGGING_OUT, logout, permission
 from lib.accounts import create_user, login, set_role
 from lib.db import Database, Statement
+from lib.db_transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, Forbidden, Unauthorized
 from lib.settings import DatabaseSettings, Secret, SigningSettings, VerifyingSettings
 from lib.tokens import Claims, IssuedToken, Signer, Verifier
@@ -52,7 +53,7 @@ def authorize(database: Database, authorization: str | None) -> Claims:
 class World:
     """A database with the users ann, who edits, and vic, who only looks."""
 
-    database: Database
+    database: TransactionalDatabase
 
     def login(self, username: str) -> IssuedToken:
         """Log in with the password that all have."""
@@ -71,9 +72,9 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database) -> Iterator[World]:
+def world(database: TransactionalDatabase) -> Iterator[World]:
     """Give a world of two users."""
-    own = Database(database._settings, statements=(*AUTHORIZING, *LOGGING_OUT), transactions=True)
+    own = TransactionalDatabase(database._settings, statements=(*AUTHORIZING, *LOGGING_OUT))
     world = World(own)
     world.execute("truncate users, sessions, login_failures")
     create_user(own, username="ann", password=PASSWORD, role="editor")

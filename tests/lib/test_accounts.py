@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.pool import QueuePool
 
 from lib import passwords
 from lib.accounts import create_user, ensure_first_admin, fold_username, login, set_role
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.errors import (
     DatabaseUnavailable,
     InvalidCredentials,
@@ -50,7 +51,7 @@ CHEAP = PasswordHasher(memory_cost=64, time_cost=1, parallelism=1)
 class World:
     """A database with one user, ann, and ways to knock at its door."""
 
-    database: Database
+    database: TransactionalDatabase
 
     def login(
         self,
@@ -82,14 +83,14 @@ class World:
     def connections_in_use(self) -> int:
         """Give how many connections are checked out of the pool."""
         pool = self.database._pool
-        assert pool is not None
+        assert isinstance(pool, QueuePool)
         return pool.checkedout()
 
 
 @pytest.fixture
-def empty(database: Database) -> Iterator[World]:
+def empty(database: TransactionalDatabase) -> Iterator[World]:
     """Give a database without users."""
-    world = World(Database(database._settings, transactions=True))
+    world = World(TransactionalDatabase(database._settings))
     world.rows("truncate users, sessions, login_failures")
     yield world
     world.database.close()
@@ -102,7 +103,7 @@ def world(empty: World) -> World:
     return empty
 
 
-class UntouchableDatabase(Database):
+class UntouchableDatabase(TransactionalDatabase):
     """Fails the test when it is asked anything."""
 
     def __init__(self) -> None:
@@ -113,7 +114,7 @@ class UntouchableDatabase(Database):
         pytest.fail("a transaction was opened")
 
 
-class UnreachableDatabase(Database):
+class UnreachableDatabase(TransactionalDatabase):
     """Is down."""
 
     def __init__(self) -> None:

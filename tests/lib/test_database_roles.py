@@ -13,6 +13,7 @@ from sqlalchemy import text
 from lib import movies
 from lib.database_roles import RIGHTS
 from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.errors import InternalError
 from lib.migrations.runner import migrate
 from lib.movie import Movie
@@ -33,11 +34,11 @@ def users(worker_id: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def owned(postgres: EmbeddedPostgres, worker_id: str) -> Iterator[Database]:
+def owned(postgres: EmbeddedPostgres, worker_id: str) -> Iterator[TransactionalDatabase]:
     """Give a database of this module's own, without any table."""
     name = f"roles_{worker_id}"
     postgres.create_database(name)
-    database = Database(database_settings(postgres.url(name)), transactions=True)
+    database = TransactionalDatabase(database_settings(postgres.url(name)))
     yield database
     database.close()
     postgres.drop_database(name)
@@ -45,7 +46,7 @@ def owned(postgres: EmbeddedPostgres, worker_id: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def logins(
-    postgres: EmbeddedPostgres, owned: Database, users: dict[str, str], worker_id: str
+    postgres: EmbeddedPostgres, owned: TransactionalDatabase, users: dict[str, str], worker_id: str
 ) -> Iterator[dict[str, DatabaseSettings]]:
     """Migrate with the roles, and give each function's own way into the database."""
     password = secrets.token_hex(8)
@@ -152,7 +153,7 @@ ACTIONS = ("select", "insert", "update", "delete", "truncate")
 def test_a_role_has_the_rights_of_the_table_and_no_others(
     logins: dict[str, DatabaseSettings], role: str
 ) -> None:
-    database = Database(logins[role], transactions=True)
+    database = TransactionalDatabase(logins[role])
     with database.begin() as connection:
         had = {
             f"{action} {table}"
@@ -196,19 +197,19 @@ def test_a_role_has_the_rights_of_the_table_and_no_others(
 def test_what_a_role_may_not_do_is_refused_by_postgres(
     logins: dict[str, DatabaseSettings], role: str, statement: str
 ) -> None:
-    database = Database(logins[role], transactions=True)
+    database = TransactionalDatabase(logins[role])
     with pytest.raises(InternalError), database.begin() as connection:
         connection.exec_driver_sql(statement)
     database.close()
 
 
 def test_a_second_migration_takes_back_what_was_granted_by_hand(
-    owned: Database, logins: dict[str, DatabaseSettings], users: dict[str, str]
+    owned: TransactionalDatabase, logins: dict[str, DatabaseSettings], users: dict[str, str]
 ) -> None:
     with owned.begin() as connection:
         connection.exec_driver_sql("grant delete on movies to movies_list")
     migrate(owned, ADMIN, grants=users)
-    database = Database(logins["movies_list"], transactions=True)
+    database = TransactionalDatabase(logins["movies_list"])
 
     with pytest.raises(InternalError), database.begin() as connection:
         connection.exec_driver_sql("delete from movies")
@@ -216,11 +217,11 @@ def test_a_second_migration_takes_back_what_was_granted_by_hand(
 
 
 def test_a_table_that_a_later_migration_makes_is_nobodys(
-    owned: Database, logins: dict[str, DatabaseSettings]
+    owned: TransactionalDatabase, logins: dict[str, DatabaseSettings]
 ) -> None:
     with owned.begin() as connection:
         connection.exec_driver_sql("create table later (n integer)")
-    database = Database(logins["movies_list"], transactions=True)
+    database = TransactionalDatabase(logins["movies_list"])
     with pytest.raises(InternalError), database.begin() as connection:
         connection.exec_driver_sql("select * from later")
     database.close()
@@ -228,13 +229,13 @@ def test_a_table_that_a_later_migration_makes_is_nobodys(
         connection.exec_driver_sql("drop table later")
 
 
-def test_an_account_of_an_unknown_function_is_named(owned: Database) -> None:
+def test_an_account_of_an_unknown_function_is_named(owned: TransactionalDatabase) -> None:
     with pytest.raises(SettingsError, match=r"^DATABASE_GRANTS names movies_lst"):
         migrate(owned, ADMIN, grants={"movies_lst": "someone@a-project.iam"})
 
 
 def test_the_total_follows_writes_of_a_role_that_may_not_write_it(
-    owned: Database, logins: dict[str, DatabaseSettings]
+    owned: TransactionalDatabase, logins: dict[str, DatabaseSettings]
 ) -> None:
     with owned.begin() as connection:
         before = connection.exec_driver_sql("select movies from movie_totals").scalar_one()
@@ -249,7 +250,7 @@ def test_the_total_follows_writes_of_a_role_that_may_not_write_it(
 
 
 def test_an_administrator_as_cloud_sql_makes_them_can_migrate(
-    postgres: EmbeddedPostgres, owned: Database, worker_id: str
+    postgres: EmbeddedPostgres, owned: TransactionalDatabase, worker_id: str
 ) -> None:
     name, password = f"as_cloud_sql_{worker_id}", secrets.token_hex(8)
     postgres.create_database(name)
@@ -265,15 +266,14 @@ def test_an_administrator_as_cloud_sql_makes_them_can_migrate(
         run(f"create role {name} login password '{password}' in role cloudsqlsuperuser")
         run(f"create role member_{name}")
         run(f"alter database {name} owner to {name}")
-    migrator = Database(
+    migrator = TransactionalDatabase(
         DatabaseSettings(
             host=administrator.host,
             port=administrator.port,
             name=name,
             user=name,
             password=Secret(password),
-        ),
-        transactions=True,
+        )
     )
     migrate(migrator, ADMIN, grants={"movies_list": f"member_{name}"})
     with migrator.begin() as connection:

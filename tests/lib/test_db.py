@@ -7,17 +7,19 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pg8000.dbapi
 import pytest
-from sqlalchemy import exc, text
+from sqlalchemy import text
 
 from lib import db, db_connections, movies
 from lib import settings as limits
 from lib.db import Database, Query, Statement
 from lib.db_faults import translated
+from lib.db_pool import PoolExhausted
+from lib.db_transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest, ServiceError
 from lib.migrations.runner import migrate
 from lib.movie import Movie
@@ -30,15 +32,43 @@ ECHO = Statement(repeatable=True, sql="select cast(:value as text)")
 SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as integer))")
 
 
+@pytest.fixture(params=[Database, TransactionalDatabase])
+def kind(request: pytest.FixtureRequest) -> type[Database]:
+    """Give each kind of database, as each has a pool of its own kind."""
+    return cast("type[Database]", request.param)
+
+
 @pytest.fixture
-def plain(settings: DatabaseSettings) -> Iterator[Database]:
+def plain(settings: DatabaseSettings, kind: type[Database]) -> Iterator[Database]:
     """Give a pool of the test's own."""
-    database = Database(settings, statements=[ECHO, SLEEP], transactions=True)
+    database = kind(settings, statements=[ECHO, SLEEP])
     yield database
     database.close()
 
 
-def terminate_others(database: Database) -> None:
+@pytest.fixture
+def transactional(settings: DatabaseSettings) -> Iterator[TransactionalDatabase]:
+    """Give a pool of the test's own that takes transactions."""
+    database = TransactionalDatabase(settings, statements=[ECHO, SLEEP])
+    yield database
+    database.close()
+
+
+def connections(database: TransactionalDatabase) -> int:
+    """Count those of all pools."""
+    with database.begin() as connection:
+        return int(
+            connection.execute(
+                text(
+                    "select count(*) from pg_stat_activity "
+                    "where datname = current_database() "
+                    "and application_name = 'simple-movie-database'"
+                )
+            ).scalar_one()
+        )
+
+
+def terminate_others(database: TransactionalDatabase) -> None:
     with database.begin() as connection:
         connection.execute(
             text(
@@ -58,18 +88,20 @@ def test_half_a_surrogate_pair_is_refused_and_the_next_statement_is_answered_rig
     assert [plain.run(ECHO, value=str(n)) for n in range(20)] == [[[str(n)]] for n in range(20)]
 
 
-def test_half_a_surrogate_pair_in_a_transaction_does_not_poison_the_pool(plain: Database) -> None:
-    with pytest.raises(InvalidRequest), plain.begin() as connection:
+def test_half_a_surrogate_pair_in_a_transaction_does_not_poison_the_pool(
+    transactional: TransactionalDatabase,
+) -> None:
+    with pytest.raises(InvalidRequest), transactional.begin() as connection:
         connection.execute(text("select cast(:value as text)"), {"value": "\ud800"})
 
     for n in range(20):
-        with plain.begin() as connection:
+        with transactional.begin() as connection:
             assert connection.execute(text("select :n + 0"), {"n": n}).scalar_one() == n
-        assert plain.run(ECHO, value=str(n)) == [[str(n)]]
+        assert transactional.run(ECHO, value=str(n)) == [[str(n)]]
 
 
 def test_a_connection_that_was_cut_while_it_rested_is_not_noticed_by_callers(
-    plain: Database, database: Database
+    plain: Database, database: TransactionalDatabase
 ) -> None:
     plain.run(ECHO, value="before")
     terminate_others(database)
@@ -78,7 +110,7 @@ def test_a_connection_that_was_cut_while_it_rested_is_not_noticed_by_callers(
 
 
 def test_after_a_rest_a_cut_connection_is_replaced_even_for_what_may_not_be_repeated(
-    settings: DatabaseSettings, database: Database, monkeypatch: pytest.MonkeyPatch
+    settings: DatabaseSettings, database: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(db_connections, "_IDLE_SECONDS", 0.0)
     once = Statement(repeatable=False, sql="select cast(:value as text)")
@@ -91,7 +123,7 @@ def test_after_a_rest_a_cut_connection_is_replaced_even_for_what_may_not_be_repe
 
 
 def test_a_statement_that_may_not_be_repeated_is_not(
-    settings: DatabaseSettings, database: Database
+    settings: DatabaseSettings, database: TransactionalDatabase
 ) -> None:
     once = Statement(repeatable=False, sql="select cast(:value as text)")
     pool = Database(settings, statements=[once])
@@ -117,16 +149,51 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(
 
 
 def test_an_exhausted_pool_answers_after_a_bounded_wait(
+    settings: DatabaseSettings, kind: type[Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HANDLER_THREADS", 1)
+    monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.1)
+    pool = kind(settings, statements=[ECHO, SLEEP])
+    with ThreadPoolExecutor(1) as threads:
+        holding = threads.submit(pool.run, SLEEP, seconds=1)
+        time.sleep(0.5)
+        with pytest.raises(DatabaseUnavailable):
+            pool.run(ECHO, value="waits")
+        holding.result()
+
+    assert pool.run(ECHO, value="after") == [["after"]]
+    pool.close()
+
+
+def test_an_exhausted_pool_holds_up_a_transaction_as_long_and_no_longer(
     settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "HANDLER_THREADS", 1)
     monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.1)
-    pool = Database(settings, statements=[ECHO], transactions=True)
-    with pool.begin() as connection:
-        connection.execute(text("select 1"))
-        with pytest.raises(DatabaseUnavailable):
-            pool.run(ECHO, value="waits")
+    pool = TransactionalDatabase(settings, statements=[ECHO])
+    with pool.begin(), pytest.raises(DatabaseUnavailable), pool.begin():
+        pass
 
+    assert pool.run(ECHO, value="after") == [["after"]]
+    pool.close()
+
+
+def test_a_connection_that_is_in_use_when_the_pool_closes_is_closed_when_it_comes_back(
+    settings: DatabaseSettings, database: TransactionalDatabase
+) -> None:
+    before = connections(database)
+    pool = Database(settings, statements=[ECHO, SLEEP])
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(pool.run, SLEEP, seconds=1)
+        time.sleep(0.5)
+        assert connections(database) == before + 1
+        pool.close()
+        answer.result()
+
+    deadline = time.monotonic() + 5
+    while connections(database) > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert connections(database) == before
     assert pool.run(ECHO, value="after") == [["after"]]
     pool.close()
 
@@ -159,7 +226,7 @@ def test_a_server_that_falls_silent_in_a_statement_does_not_hold_a_caller(
 def test_nobody_listening_is_told_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    pool = Database(DatabaseSettings(host="127.0.0.1", port=port, user="nobody"), transactions=True)
+    pool = TransactionalDatabase(DatabaseSettings(host="127.0.0.1", port=port, user="nobody"))
     with pytest.raises(DatabaseUnavailable), pool.begin():
         pass
 
@@ -216,7 +283,7 @@ def test_every_sqlstate_means_one_of_our_faults(state: str, fault: type[ServiceE
     ("error", "fault"),
     [
         (pg8000.dbapi.InterfaceError("Can't create a connection to host db"), DatabaseUnavailable),
-        (exc.TimeoutError("QueuePool limit"), DatabaseUnavailable),
+        (PoolExhausted("all in use"), DatabaseUnavailable),
         (TimeoutError("timed out"), DatabaseUnavailable),
         (ConnectionResetError(), DatabaseUnavailable),
         (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), InvalidRequest),
@@ -234,16 +301,20 @@ def echo(value: str) -> Query[str]:
     return Query(statement=ECHO, values={"value": value}, read=lambda rows: str(rows[0][0]))
 
 
-def test_the_loop_asks_many_questions_over_few_connections(plain: Database) -> None:
+def test_the_loop_asks_many_questions_over_few_connections(
+    plain: Database, database: TransactionalDatabase
+) -> None:
+    before = connections(database)
+
     async def ask_all() -> list[str]:
         return await asyncio.gather(*(plain.ask(echo(str(n))) for n in range(200)))
 
     assert asyncio.run(ask_all()) == [str(n) for n in range(200)]
-    assert plain._open_pool().size() == limits.HANDLER_THREADS
+    assert connections(database) == before + limits.HANDLER_THREADS
 
 
 def test_on_the_loop_a_cut_connection_is_not_noticed_by_callers(
-    plain: Database, database: Database
+    plain: Database, database: TransactionalDatabase
 ) -> None:
     async def ask_before_and_after() -> list[str]:
         await asyncio.gather(*(plain.ask(echo("before")) for _ in range(8)))
@@ -254,7 +325,7 @@ def test_on_the_loop_a_cut_connection_is_not_noticed_by_callers(
 
 
 def test_on_the_loop_a_rested_connection_is_tried_before_it_is_used(
-    settings: DatabaseSettings, database: Database, monkeypatch: pytest.MonkeyPatch
+    settings: DatabaseSettings, database: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(db_connections, "_IDLE_SECONDS", 0.0)
     once = Statement(repeatable=False, sql="select cast(:value as text)")
@@ -271,7 +342,7 @@ def test_on_the_loop_a_rested_connection_is_tried_before_it_is_used(
 
 
 def test_on_the_loop_what_may_not_be_repeated_is_not(
-    settings: DatabaseSettings, database: Database
+    settings: DatabaseSettings, database: TransactionalDatabase
 ) -> None:
     once = Statement(repeatable=False, sql="select cast(:value as text)")
     pool = Database(settings, statements=[once])
@@ -288,7 +359,9 @@ def test_on_the_loop_what_may_not_be_repeated_is_not(
     pool.close()
 
 
-def test_on_the_loop_half_a_surrogate_pair_does_not_poison_the_next_answer(plain: Database) -> None:
+def test_on_the_loop_half_a_surrogate_pair_does_not_poison_the_next_answer(
+    plain: Database,
+) -> None:
     async def ask_all() -> list[str]:
         with pytest.raises(InvalidRequest):
             await plain.ask(echo("\ud800"))
@@ -353,26 +426,25 @@ def test_a_question_that_is_given_up_does_not_leave_its_answer_to_the_next(
     assert asyncio.run(give_up_and_ask()) == "mine"
 
 
-def test_a_second_use_does_not_open_a_second_connection(plain: Database) -> None:
+def test_a_second_use_does_not_open_a_second_connection(
+    transactional: TransactionalDatabase,
+) -> None:
     pids = set()
     for _ in range(5):
-        with plain.begin() as connection:
+        with transactional.begin() as connection:
             pids.add(connection.execute(text("select pg_backend_pid()")).scalar_one())
 
     assert len(pids) == 1
 
 
-def test_without_a_dialect_there_is_no_transaction(settings: DatabaseSettings) -> None:
-    with pytest.raises(RuntimeError, match="transactions=True"), Database(settings).begin():
-        pass
-
-
-def test_a_failed_transaction_leaves_nothing_and_the_pool_in_order(plain: Database) -> None:
-    with pytest.raises(ZeroDivisionError), plain.begin() as connection:  # noqa: PT012
+def test_a_failed_transaction_leaves_nothing_and_the_pool_in_order(
+    transactional: TransactionalDatabase,
+) -> None:
+    with pytest.raises(ZeroDivisionError), transactional.begin() as connection:  # noqa: PT012
         connection.execute(text("create table gone (n integer)"))
         raise ZeroDivisionError
 
-    with plain.begin() as connection:
+    with transactional.begin() as connection:
         there = connection.execute(text("select to_regclass('gone')")).scalar_one()
     assert there is None
 
@@ -389,16 +461,17 @@ def test_a_slow_statement_is_logged_without_its_values(
 
 
 def test_warming_opens_a_connection_and_survives_a_missing_database(
-    plain: Database, caplog: pytest.LogCaptureFixture
+    plain: Database, database: TransactionalDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
+    before = connections(database)
     plain._warm_in_background()
-    Database(DatabaseSettings(host="127.0.0.1", port=1, user="x"))._warm()
+    Database(DatabaseSettings(host="127.0.0.1", port=1, user="x")).warm()
 
     assert "no database yet" in caplog.text
     deadline = time.monotonic() + 5
-    while plain._open_pool().checkedin() == 0 and time.monotonic() < deadline:
+    while connections(database) == before and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert plain._open_pool().checkedin() == 1
+    assert connections(database) == before + 1
 
 
 @pytest.fixture
@@ -415,7 +488,7 @@ def own_service(
     """Serve every function from that server."""
     own_postgres.create_database("movies")
     url = own_postgres.url("movies")
-    empty = Database(database_settings(url), transactions=True)
+    empty = TransactionalDatabase(database_settings(url))
     migrate(empty, AdminSettings(username="admin", password=None))
     empty.close()
     database = Database(database_settings(url), statements=[movies.UPSERT])

@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
 from lib.migrations.runner import migrate
 from lib.settings import AdminSettings, Secret
@@ -22,29 +22,31 @@ ADMIN = AdminSettings(username="admin", password=Secret(ADMIN_PASSWORD))
 
 
 @pytest.fixture
-def empty(postgres: EmbeddedPostgres) -> Iterator[Database]:
+def empty(postgres: EmbeddedPostgres) -> Iterator[TransactionalDatabase]:
     """Give a database without any table."""
     name = f"empty_{uuid4().hex}"
     postgres.create_database(name)
-    database = Database(database_settings(postgres.url(name)), transactions=True)
+    database = TransactionalDatabase(database_settings(postgres.url(name)))
     yield database
     database.close()
     postgres.drop_database(name)
 
 
-def tables(database: Database) -> set[str]:
+def tables(database: TransactionalDatabase) -> set[str]:
     with database.begin() as connection:
         return set(inspect(connection).get_table_names())
 
 
-def test_an_empty_database_gets_every_table_and_the_administrator(empty: Database) -> None:
+def test_an_empty_database_gets_every_table_and_the_administrator(
+    empty: TransactionalDatabase,
+) -> None:
     migrated = migrate(empty, ADMIN)
 
     assert (migrated.before, migrated.admin_created) == (None, True)
     assert tables(empty) == set(metadata.tables) | {"alembic_version"}
 
 
-def test_the_newest_schema_is_what_the_tables_say(empty: Database) -> None:
+def test_the_newest_schema_is_what_the_tables_say(empty: TransactionalDatabase) -> None:
     migrate(empty, NOBODY)
 
     with empty.begin() as connection:
@@ -52,7 +54,7 @@ def test_the_newest_schema_is_what_the_tables_say(empty: Database) -> None:
         assert compare_metadata(context, metadata) == []
 
 
-def test_a_second_run_changes_nothing(empty: Database) -> None:
+def test_a_second_run_changes_nothing(empty: TransactionalDatabase) -> None:
     first = migrate(empty, ADMIN)
     second = migrate(empty, AdminSettings(username="other", password=Secret(ADMIN_PASSWORD)))
 
@@ -60,7 +62,9 @@ def test_a_second_run_changes_nothing(empty: Database) -> None:
     assert not second.admin_created
 
 
-def test_runs_at_the_same_time_make_one_schema_and_one_administrator(empty: Database) -> None:
+def test_runs_at_the_same_time_make_one_schema_and_one_administrator(
+    empty: TransactionalDatabase,
+) -> None:
     with ThreadPoolExecutor(4) as threads:
         runs = list(threads.map(lambda _: migrate(empty, ADMIN), range(4)))
 
@@ -68,7 +72,7 @@ def test_runs_at_the_same_time_make_one_schema_and_one_administrator(empty: Data
     assert sorted(str(run.before) for run in runs).count("None") == 1
 
 
-def test_every_step_can_be_taken_back_and_taken_again(empty: Database) -> None:
+def test_every_step_can_be_taken_back_and_taken_again(empty: TransactionalDatabase) -> None:
     migrate(empty, NOBODY)
     back = migrate(empty, NOBODY, revision="base")
     left = tables(empty)
@@ -78,7 +82,7 @@ def test_every_step_can_be_taken_back_and_taken_again(empty: Database) -> None:
     assert again.admin_created
 
 
-def test_a_revision_can_be_named_from_either_side(empty: Database) -> None:
+def test_a_revision_can_be_named_from_either_side(empty: TransactionalDatabase) -> None:
     newest = migrate(empty, NOBODY).after
     down = migrate(empty, NOBODY, revision="0001")
     up = migrate(empty, NOBODY, revision=str(newest))
@@ -86,7 +90,7 @@ def test_a_revision_can_be_named_from_either_side(empty: Database) -> None:
     assert (down.after, up.after) == ("0001", newest)
 
 
-def test_a_step_that_fails_leaves_the_schema_as_it_was(empty: Database) -> None:
+def test_a_step_that_fails_leaves_the_schema_as_it_was(empty: TransactionalDatabase) -> None:
     with empty.begin() as connection:
         connection.execute(text("create table sessions (in_the_way integer)"))
 
@@ -96,6 +100,8 @@ def test_a_step_that_fails_leaves_the_schema_as_it_was(empty: Database) -> None:
     assert tables(empty) == {"sessions"}
 
 
-def test_a_database_without_schema_is_not_ready_rather_than_broken(empty: Database) -> None:
+def test_a_database_without_schema_is_not_ready_rather_than_broken(
+    empty: TransactionalDatabase,
+) -> None:
     with pytest.raises(DatabaseUnavailable), empty.begin() as connection:
         connection.execute(text("select * from movies"))

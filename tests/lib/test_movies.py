@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from lib import movies
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.errors import InvalidRequest, MovieNotFound
 from lib.movie import Movie, Rating, title_key
 
@@ -47,24 +47,26 @@ FULL = Movie(
 BARE = Movie(imdb_id="tt0000001", title="A Film", type="movie")
 
 
-def shown(database: Database, imdb_id: str = "tt0000001") -> dict[str, Any]:
+def shown(database: TransactionalDatabase, imdb_id: str = "tt0000001") -> dict[str, Any]:
     movie: dict[str, Any] = json.loads(database.answer(movies.by_id(imdb_id)).movie_json)
     del movie["fetched_at"]
     return movie
 
 
-def stored_row(database: Database) -> dict[str, Any]:
+def stored_row(database: TransactionalDatabase) -> dict[str, Any]:
     with database.begin() as connection:
         row = connection.execute(text("select * from movies")).mappings().one()
     kept = set(row) - {"created_at", "fetched_at", "changed_at"}
     return {str(name): row[name] for name in kept}
 
 
-def total(database: Database) -> int:
+def total(database: TransactionalDatabase) -> int:
     return database.answer(movies.page_at(skipped=0, records=1)).total
 
 
-def test_a_refresh_that_finds_nothing_leaves_the_movie_as_it_was(database: Database) -> None:
+def test_a_refresh_that_finds_nothing_leaves_the_movie_as_it_was(
+    database: TransactionalDatabase,
+) -> None:
     movies.store(database, FULL)
     before = stored_row(database)
     movies.store(database, BARE)
@@ -73,7 +75,7 @@ def test_a_refresh_that_finds_nothing_leaves_the_movie_as_it_was(database: Datab
     assert None not in before.values()
 
 
-def test_a_refresh_replaces_what_it_knows_better(database: Database) -> None:
+def test_a_refresh_replaces_what_it_knows_better(database: TransactionalDatabase) -> None:
     movies.store(database, FULL)
     movies.store(
         database,
@@ -99,14 +101,14 @@ def test_a_refresh_replaces_what_it_knows_better(database: Database) -> None:
         database.answer(movies.by_title("A Film", year=None))
 
 
-def test_a_series_that_goes_on_loses_its_last_year(database: Database) -> None:
+def test_a_series_that_goes_on_loses_its_last_year(database: TransactionalDatabase) -> None:
     movies.store(database, FULL)
     movies.store(database, Movie(imdb_id="tt0000001", title="A Film", type="series", year=1999))
 
     assert shown(database)["year_end"] is None
 
 
-def test_the_total_follows_every_kind_of_write(database: Database) -> None:
+def test_the_total_follows_every_kind_of_write(database: TransactionalDatabase) -> None:
     totals = [total(database)]
     for number in range(3):
         movies.store(database, Movie(imdb_id=f"tt000000{number}", title="A", type="movie"))
@@ -125,7 +127,7 @@ def test_the_total_follows_every_kind_of_write(database: Database) -> None:
     assert totals == [0, 1, 2, 3, 3, 2, 2, 0]
 
 
-def test_the_total_is_right_after_racing_writes(database: Database) -> None:
+def test_the_total_is_right_after_racing_writes(database: TransactionalDatabase) -> None:
     def write(number: int) -> None:
         movies.store(database, Movie(imdb_id=f"tt{number % 30:07}", title="A", type="movie"))
         if number % 3 == 0:
@@ -154,14 +156,18 @@ def test_the_total_is_right_after_racing_writes(database: Database) -> None:
         "imdb_votes = -1",
     ],
 )
-def test_the_schema_refuses_values_that_cannot_be(database: Database, column: str) -> None:
+def test_the_schema_refuses_values_that_cannot_be(
+    database: TransactionalDatabase, column: str
+) -> None:
     movies.store(database, FULL)
 
     with pytest.raises(InvalidRequest), database.begin() as connection:
         connection.execute(text(f"update movies set {column}"))  # noqa: S608
 
 
-def test_the_longest_title_of_the_widest_letters_fits_the_index(database: Database) -> None:
+def test_the_longest_title_of_the_widest_letters_fits_the_index(
+    database: TransactionalDatabase,
+) -> None:
     title = "".join(chr(0x1F300 + n % 1000) for n in range(500))
 
     movies.store(database, Movie(imdb_id="tt0000001", title=title, type="movie"))

@@ -8,7 +8,8 @@ from pg8000.native import to_statement
 from sqlalchemy import text
 
 from lib import movies
-from lib.db import Database, Statement
+from lib.db import Statement
+from lib.db_transactions import TransactionalDatabase
 from lib.movie import Movie
 
 MANY = 20_000
@@ -23,7 +24,7 @@ SERVED_BY_AN_INDEX = {
 }
 
 
-def insert_many(database: Database) -> None:
+def insert_many(database: TransactionalDatabase) -> None:
     with database.begin() as connection:
         connection.execute(
             text("""
@@ -36,7 +37,7 @@ def insert_many(database: Database) -> None:
         connection.execute(text("analyze movies"))
 
 
-def plan(database: Database, statement: Statement) -> str:
+def plan(database: TransactionalDatabase, statement: Statement) -> str:
     """Give the plan that is made once a connection, whatever the values."""
     sql, _ = to_statement(statement.sql)
     with database.begin() as connection:
@@ -46,7 +47,7 @@ def plan(database: Database, statement: Statement) -> str:
         return "\n".join(row[0] for row in rows)
 
 
-def test_no_statement_reads_the_whole_table(database: Database) -> None:
+def test_no_statement_reads_the_whole_table(database: TransactionalDatabase) -> None:
     insert_many(database)
 
     plans = {name: plan(database, statement) for name, statement in SERVED_BY_AN_INDEX.items()}
@@ -57,7 +58,7 @@ def test_no_statement_reads_the_whole_table(database: Database) -> None:
 
 @pytest.mark.parametrize("stored", range(6))
 def test_pages_are_cut_from_one_order_whichever_end_they_are_found_from(
-    database: Database, store: Callable[..., Movie], stored: int
+    database: TransactionalDatabase, store: Callable[..., Movie], stored: int
 ) -> None:
     for number in range(stored):
         store(f"tt000000{number}", f"Film {number * 7 % 5}")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from lib.errors import TooManyAttempts
 from lib.tables import login_failures
 from lib.throttle import (
@@ -25,9 +25,9 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def counters(database: Database) -> Iterator[Database]:
+def counters(database: TransactionalDatabase) -> Iterator[TransactionalDatabase]:
     """Give a database without any counters, in which transactions can be opened."""
-    own = Database(database._settings, transactions=True)
+    own = TransactionalDatabase(database._settings)
     with own.begin() as connection:
         connection.execute(text("truncate login_failures"))
     yield own
@@ -35,7 +35,11 @@ def counters(database: Database) -> Iterator[Database]:
 
 
 def attempt(
-    counters: Database, *, user: str = "ann", address: str = "192.0.2.1", after: float = 0
+    counters: TransactionalDatabase,
+    *,
+    user: str = "ann",
+    address: str = "192.0.2.1",
+    after: float = 0,
 ) -> Attempt:
     """Count an attempt, some seconds after noon."""
     with counters.begin() as connection:
@@ -45,7 +49,11 @@ def attempt(
 
 
 def refused_for(
-    counters: Database, *, user: str = "ann", address: str = "192.0.2.1", after: float = 0
+    counters: TransactionalDatabase,
+    *,
+    user: str = "ann",
+    address: str = "192.0.2.1",
+    after: float = 0,
 ) -> int:
     """Give the seconds that an attempt is told to wait."""
     with pytest.raises(TooManyAttempts) as caught:
@@ -55,12 +63,12 @@ def refused_for(
     return caught.value.retry_after_seconds
 
 
-def succeed(counters: Database, counted: Attempt) -> None:
+def succeed(counters: TransactionalDatabase, counted: Attempt) -> None:
     with counters.begin() as connection:
         take_back(connection, counted)
 
 
-def stored(counters: Database) -> dict[str, int]:
+def stored(counters: TransactionalDatabase) -> dict[str, int]:
     with counters.begin() as connection:
         rows = connection.execute(select(login_failures.c.subject, login_failures.c.failures))
         return {row.subject: row.failures for row in rows}
@@ -81,7 +89,9 @@ def test_no_wait_is_longer_than_15_minutes_or_shorter_than_the_one_before(
     assert 0 <= wait <= wait_seconds(failures + 1, free=free) <= LONGEST_WAIT_SECONDS
 
 
-def test_the_sixth_failure_of_a_user_is_followed_by_a_wait_that_ends(counters: Database) -> None:
+def test_the_sixth_failure_of_a_user_is_followed_by_a_wait_that_ends(
+    counters: TransactionalDatabase,
+) -> None:
     for _ in range(FREE_FOR_USER + 1):
         attempt(counters)
 
@@ -90,14 +100,16 @@ def test_the_sixth_failure_of_a_user_is_followed_by_a_wait_that_ends(counters: D
     assert refused_for(counters, after=1) == 2
 
 
-def test_the_wait_is_rounded_up_to_whole_seconds(counters: Database) -> None:
+def test_the_wait_is_rounded_up_to_whole_seconds(counters: TransactionalDatabase) -> None:
     for _ in range(FREE_FOR_USER + 1):
         attempt(counters)
 
     assert refused_for(counters, after=0.999) == 1
 
 
-def test_attempts_during_a_wait_neither_count_nor_prolong_it(counters: Database) -> None:
+def test_attempts_during_a_wait_neither_count_nor_prolong_it(
+    counters: TransactionalDatabase,
+) -> None:
     for _ in range(FREE_FOR_USER + 1):
         attempt(counters)
     before = stored(counters)
@@ -109,7 +121,9 @@ def test_attempts_during_a_wait_neither_count_nor_prolong_it(counters: Database)
     assert attempt(counters, after=1)
 
 
-def test_guessing_for_days_never_makes_a_wait_longer_than_15_minutes(counters: Database) -> None:
+def test_guessing_for_days_never_makes_a_wait_longer_than_15_minutes(
+    counters: TransactionalDatabase,
+) -> None:
     after, longest = 0.0, 0
     for turn in range(40):
         attempt(counters, address=f"192.0.2.{turn}", after=after)
@@ -121,7 +135,7 @@ def test_guessing_for_days_never_makes_a_wait_longer_than_15_minutes(counters: D
     assert attempt(counters, after=after)
 
 
-def test_one_user_guessed_from_many_addresses_has_to_wait(counters: Database) -> None:
+def test_one_user_guessed_from_many_addresses_has_to_wait(counters: TransactionalDatabase) -> None:
     for turn in range(FREE_FOR_USER + 1):
         attempt(counters, address=f"192.0.2.{turn}")
 
@@ -129,7 +143,9 @@ def test_one_user_guessed_from_many_addresses_has_to_wait(counters: Database) ->
     assert attempt(counters, user="bob", address="203.0.113.9")
 
 
-def test_many_users_guessed_from_one_address_have_to_wait_there_only(counters: Database) -> None:
+def test_many_users_guessed_from_one_address_have_to_wait_there_only(
+    counters: TransactionalDatabase,
+) -> None:
     for turn in range(FREE_FOR_ADDRESS + 1):
         attempt(counters, user=f"user {turn}")
 
@@ -137,7 +153,7 @@ def test_many_users_guessed_from_one_address_have_to_wait_there_only(counters: D
     assert attempt(counters, user="the next", address="203.0.113.9")
 
 
-def test_an_hour_without_an_attempt_forgets_the_failures(counters: Database) -> None:
+def test_an_hour_without_an_attempt_forgets_the_failures(counters: TransactionalDatabase) -> None:
     for _ in range(FREE_FOR_USER + 1):
         attempt(counters)
 
@@ -147,7 +163,9 @@ def test_an_hour_without_an_attempt_forgets_the_failures(counters: Database) -> 
     assert set(stored(counters).values()) == {FREE_FOR_USER}
 
 
-def test_a_success_clears_the_user_and_takes_one_from_the_address(counters: Database) -> None:
+def test_a_success_clears_the_user_and_takes_one_from_the_address(
+    counters: TransactionalDatabase,
+) -> None:
     for _ in range(3):
         attempt(counters)
 
@@ -157,7 +175,7 @@ def test_a_success_clears_the_user_and_takes_one_from_the_address(counters: Data
 
 
 def test_who_has_one_password_cannot_clear_the_address_for_guessing_others(
-    counters: Database,
+    counters: TransactionalDatabase,
 ) -> None:
     for turn in range(FREE_FOR_ADDRESS):
         attempt(counters, user=f"user {turn}")
@@ -171,7 +189,9 @@ def test_who_has_one_password_cannot_clear_the_address_for_guessing_others(
     refused_for(counters, user="mallory", after=1)
 
 
-def test_a_success_leaves_a_wait_that_another_attempt_began(counters: Database) -> None:
+def test_a_success_leaves_a_wait_that_another_attempt_began(
+    counters: TransactionalDatabase,
+) -> None:
     own = attempt(counters, user="mallory")
     for turn in range(FREE_FOR_ADDRESS):
         attempt(counters, user=f"user {turn}")
@@ -181,7 +201,9 @@ def test_a_success_leaves_a_wait_that_another_attempt_began(counters: Database) 
     assert refused_for(counters, user="mallory") == 1
 
 
-def test_a_success_after_its_counter_was_swept_does_no_harm(counters: Database) -> None:
+def test_a_success_after_its_counter_was_swept_does_no_harm(
+    counters: TransactionalDatabase,
+) -> None:
     own = attempt(counters)
     succeed(counters, own)
     succeed(counters, own)
@@ -207,7 +229,7 @@ def test_a_success_after_its_counter_was_swept_does_no_harm(counters: Database) 
     ids=lambda value: ascii(value)[:30],
 )
 def test_an_address_counts_as_itself_in_ipv4_and_with_its_64_bits_in_ipv6(
-    counters: Database,
+    counters: TransactionalDatabase,
     one: str,
     other: str,
     same: bool,  # noqa: FBT001
@@ -219,13 +241,13 @@ def test_an_address_counts_as_itself_in_ipv4_and_with_its_64_bits_in_ipv6(
     assert len(addresses) == (1 if same else 2)
 
 
-def test_the_counters_hold_no_username(counters: Database) -> None:
+def test_the_counters_hold_no_username(counters: TransactionalDatabase) -> None:
     attempt(counters, user="someone special")
 
     assert "someone special" not in str(stored(counters))
 
 
-def test_what_is_forgotten_is_swept_a_few_at_a_time(counters: Database) -> None:
+def test_what_is_forgotten_is_swept_a_few_at_a_time(counters: TransactionalDatabase) -> None:
     for turn in range(8):
         attempt(counters, user=f"user {turn}", address=f"192.0.2.{turn}")
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from lib.db import Database
+from lib.db_transactions import TransactionalDatabase
 from local import importing
 from local.demo_omdb.server import DemoOmdb
 from local.environment import Environment
@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def films(database: Database) -> Iterator[DemoOmdb]:
+def films(database: TransactionalDatabase) -> Iterator[DemoOmdb]:
     assert database
     with DemoOmdb([film(number) for number in range(300)], key=OMDB_KEY) as server:
         yield server
@@ -75,7 +75,7 @@ def test_a_file_of_ids_is_imported_with_a_bar(variables: dict[str, str], ids_fil
 
 
 def test_ctrl_c_ends_in_order_and_says_how_to_go_on(
-    variables: dict[str, str], ids_file: Path, films: DemoOmdb, database: Database
+    variables: dict[str, str], ids_file: Path, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
     films.latency = 0.3
     process = start(variables, "--ids", str(ids_file))
@@ -129,7 +129,7 @@ def test_a_line_that_is_no_id_is_named(tmp_path: Path, line: str) -> None:
 
 
 def test_the_first_films_come_once_and_an_interrupted_fill_goes_on(
-    tmp_path: Path, database_url: str, database: Database, omdb: DemoOmdb
+    tmp_path: Path, database_url: str, database: TransactionalDatabase, omdb: DemoOmdb
 ) -> None:
     environment = Environment(
         folder=tmp_path,

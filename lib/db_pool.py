@@ -1,0 +1,145 @@
+"""A pool of connections for functions that send single statements only.
+
+SQLAlchemy's pool does as much, but cannot be loaded without the rest of SQLAlchemy, which takes a
+third of such a function's start. What needs transactions needs the rest, too, and has that pool.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from lib.db_connections import let_go, still_answers
+
+Info = dict[Any, Any]
+
+
+class Pooled(Protocol):
+    """A connection that is taken out of either pool."""
+
+    @property
+    def dbapi_connection(self) -> Any:
+        """The driver's own connection."""
+
+    @property
+    def info(self) -> Info:
+        """What belongs to that connection for as long as it lives."""
+
+    def close(self) -> None:
+        """Give it back; a second time does nothing."""
+
+    def invalidate(self, e: BaseException | None = None) -> None:
+        """Close it for good."""
+
+
+class AnyPool(Protocol):
+    """Either pool."""
+
+    def connect(self) -> Pooled:
+        """Take a connection out of the pool, or open one, or wait until one comes back."""
+
+    def dispose(self) -> None:
+        """Close the connections that rest."""
+
+
+class PoolExhausted(TimeoutError):
+    """No connection came back in time."""
+
+
+class Pool:
+    """At most so many connections; the one that was used last is used next.
+
+    Args:
+        connect: Opens a connection.
+        prepare: Makes a new connection ready, and may keep in `info` what belongs to it.
+        timeout: How many seconds to wait for a connection.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        prepare: Callable[[Any, Info], None],
+        *,
+        size: int,
+        timeout: float,
+    ) -> None:
+        self._connect, self._prepare, self._timeout = connect, prepare, timeout
+        self._places = threading.Semaphore(size)
+        self._resting: list[_Connection] = []
+        self._disposed = False
+
+    def connect(self) -> "_Connection":
+        """Take a connection out of the pool, open one, or wait until one comes back.
+
+        Raises:
+            PoolExhausted: None came back in time.
+        """
+        if not self._places.acquire(timeout=self._timeout):
+            raise PoolExhausted(f"all connections were in use for {self._timeout} seconds")
+        try:
+            connection = self._rested() or self._opened()
+        except BaseException:
+            self._places.release()
+            raise
+        connection.taken = True
+        return connection
+
+    def dispose(self) -> None:
+        """Close the connections that rest, and the others when they come back."""
+        self._disposed = True
+        self._close_resting()
+
+    def give_back(self, connection: "_Connection") -> None:
+        """Take a connection back."""
+        self._resting.append(connection)
+        self._places.release()
+        if self._disposed:
+            self._close_resting()
+
+    def drop(self, connection: "_Connection") -> None:
+        """Close a connection that is lost."""
+        let_go(connection.dbapi_connection)
+        self._places.release()
+
+    def _rested(self) -> "_Connection | None":
+        try:
+            connection = self._resting.pop()
+        except IndexError:
+            return None
+        if still_answers(connection.dbapi_connection, connection.info):
+            return connection
+        let_go(connection.dbapi_connection)
+        self._close_resting()  # what took this one has taken the others that rested as long
+        return None
+
+    def _opened(self) -> "_Connection":
+        connection = _Connection(self, self._connect())
+        try:
+            self._prepare(connection.dbapi_connection, connection.info)
+        except BaseException:
+            let_go(connection.dbapi_connection)
+            raise
+        return connection
+
+    def _close_resting(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                let_go(self._resting.pop().dbapi_connection)
+
+
+class _Connection:
+    def __init__(self, pool: Pool, dbapi_connection: Any) -> None:
+        self.dbapi_connection: Final = dbapi_connection
+        self.info: Final[Info] = {}
+        self.taken = False
+        self._pool = pool
+
+    def close(self) -> None:
+        if self.taken:
+            self.taken = False
+            self._pool.give_back(self)
+
+    def invalidate(self, e: BaseException | None = None) -> None:  # noqa: ARG002
+        if self.taken:
+            self.taken = False
+            self._pool.drop(self)

@@ -1,0 +1,65 @@
+"""What a request to each function uses of the processors, and what an instance has in memory."""
+
+import sys
+from itertools import repeat
+from typing import Final
+
+from local.bench.calling import asked_each, request
+from local.bench.laboratory import Laboratory
+from local.bench.processes import cpu_seconds, usage
+from local.bench.report import Report
+from local.bench.serving import Subject, ours, served
+from local.bench.usual import usual
+from local.failure import Failure
+
+# So many that they take longer than the ticks of the processors' clock, a hundredth of a second.
+REQUESTS: Final = {
+    "brew_coffee": 3_000,
+    "movies_list": 3_000,
+    "movies_get": 3_000,
+    "movies_create": 300,
+    "movies_delete": 1_000,
+    "movies_import": 20,
+    "imports_get": 1_000,
+    "imports_list": 1_000,
+    "login": 30,
+    "migrate": 20,
+}
+_WARM_UP: Final = 20
+_CONNECTIONS: Final = 16
+
+
+def measure(laboratory: Laboratory, report: Report) -> None:
+    """Measure every function with what it is usually asked for, then what a long life does."""
+    if sys.platform != "linux":
+        raise Failure("the footprint can only be measured on Linux: name the other sections")
+    report.begin("Footprint: processor time of a request, and memory of an instance")
+    for name, subject in usual(laboratory).items():
+        _measure_function(laboratory, report, subject, REQUESTS[name])
+    _measure_a_long_life(laboratory, report)
+
+
+def _measure_function(laboratory: Laboratory, report: Report, subject: Subject, count: int) -> None:
+    postgres = laboratory.postgres.pid
+    with served(subject, laboratory.variables(laboratory.scratch)) as where:
+        asked_each(where.port, repeat(subject.sample, _WARM_UP), status=subject.status)
+        before, before_in_postgres = usage(where.pid), cpu_seconds(postgres)
+        asked_each(where.port, repeat(subject.sample, count), status=subject.status)
+        after, after_in_postgres = usage(where.pid), cpu_seconds(postgres)
+    each = 1e3 / count
+    cpu = (after.cpu_seconds - before.cpu_seconds) * each
+    report.add(f"{subject.name}, function", cpu, "ms of CPU")
+    in_postgres = (after_in_postgres - before_in_postgres) * each
+    report.add(f"{subject.name}, database", in_postgres, "ms of CPU")
+    report.add(f"{subject.name}, instance", after.memory_mib, "MiB")
+
+
+def _measure_a_long_life(laboratory: Laboratory, report: Report) -> None:
+    peaks = []
+    with served(ours("movies_list"), laboratory.variables(laboratory.many)) as where:
+        for count in (100, 9_900):
+            asked_each(where.port, repeat(request("/"), count), connections=_CONNECTIONS)
+            peaks.append(usage(where.pid).peak_mib)
+    report.add("movies_list, peak after 100 requests", peaks[0], "MiB")
+    base = ("after 100", peaks[0])
+    report.add("movies_list, peak after 10,000 requests", peaks[1], "MiB", against=base)
