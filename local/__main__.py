@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="run the benchmarks")
     bench.add_argument("sections", nargs="*", metavar="SECTION", help="all, unless some are named")
     bench.add_argument("--json", action="store_true", help="for machines")
+    bench.add_argument("--flame", type=Path, metavar="FILE", help="draw movies_list under load")
     bench.set_defaults(run=_bench)
     return parser
 
@@ -87,7 +88,7 @@ def _smoke(options: argparse.Namespace) -> None:
 def _bench(options: argparse.Namespace) -> None:
     from local.bench import command  # noqa: PLC0415
 
-    command.run(options.sections, as_json=options.json)
+    command.run(options.sections, as_json=options.json, flame=options.flame)
 
 
 def _leave(number: int, _: FrameType | None) -> NoReturn:

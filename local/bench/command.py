@@ -1,10 +1,12 @@
 """`./dev bench`: measure, and print one table."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from local.bench import footprint, scale, starts, throughput, writes
+from local.bench.flame import draw
 from local.bench.laboratory import Laboratory, set_up
 from local.bench.report import Report
 from local.failure import Failure
@@ -20,13 +22,20 @@ SECTIONS: Final = MappingProxyType[str, Callable[[Laboratory, Report], None]](
 )
 
 
-def run(sections: Sequence[str], *, as_json: bool) -> None:
-    """Measure these sections, or all of them."""
+def run(sections: Sequence[str], *, as_json: bool, flame: Path | None) -> None:
+    """Measure these sections, or all of them.
+
+    Args:
+        flame: Where to draw a flame graph, instead of measuring.
+    """
     unknown = set(sections) - set(SECTIONS)
     if unknown:
         raise Failure(f"no section {min(unknown)!r}: there are {', '.join(SECTIONS)}")
     report = Report()
     with set_up() as laboratory:
+        if flame is not None:
+            draw(laboratory, flame)
+            return
         for name in sections or SECTIONS:
             SECTIONS[name](laboratory, report)
     print(report.as_json() if as_json else report.as_table())

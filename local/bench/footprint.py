@@ -7,7 +7,7 @@ from typing import Final
 from local.bench.calling import asked_each, request
 from local.bench.laboratory import Laboratory
 from local.bench.processes import cpu_seconds, usage
-from local.bench.report import Report
+from local.bench.report import Report, Value
 from local.bench.serving import Subject, ours, served
 from local.bench.usual import usual
 from local.failure import Failure
@@ -46,12 +46,16 @@ def _measure_function(laboratory: Laboratory, report: Report, subject: Subject, 
         before, before_in_postgres = usage(where.pid), cpu_seconds(postgres)
         asked_each(where.port, repeat(subject.sample, count), status=subject.status)
         after, after_in_postgres = usage(where.pid), cpu_seconds(postgres)
-    each = 1e3 / count
-    cpu = (after.cpu_seconds - before.cpu_seconds) * each
-    report.add(f"{subject.name}, function", cpu, "ms of CPU")
-    in_postgres = (after_in_postgres - before_in_postgres) * each
-    report.add(f"{subject.name}, database", in_postgres, "ms of CPU")
-    report.add(f"{subject.name}, instance", after.memory_mib, "MiB")
+    cpu = after.cpu_seconds - before.cpu_seconds
+    cpu_in_postgres = after_in_postgres - before_in_postgres
+    report.add_parts(
+        subject.name,
+        {
+            "CPU of function": Value(cpu * 1e3 / count, "ms"),
+            "of database": Value(cpu_in_postgres * 1e3 / count, "ms"),
+            "memory": Value(after.memory_mib, "MiB"),
+        },
+    )
 
 
 def _measure_a_long_life(laboratory: Laboratory, report: Report) -> None:

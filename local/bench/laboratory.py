@@ -68,6 +68,7 @@ def set_up() -> Iterator[Laboratory]:
     make_folder(folder)
     password = kept(folder / "admin-password", lambda: secrets.token_urlsafe(12))
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "ADMIN_PASSWORD": password}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # only a first start compiles
     provide_token_keys(folder, variables)
     with (
         EmbeddedPostgres(folder) as postgres,

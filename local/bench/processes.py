@@ -1,13 +1,12 @@
-"""What processes have used of the machine, as Linux tells it under /proc."""
+"""What processes have used of the machine."""
 
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
-_MIB: Final = 1024  # as /proc counts in KiB
+import psutil
+
+_MIB: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +25,12 @@ class Usage:
 
 
 def usage(pid: int) -> Usage:
-    """Tell what a process and its descendants have used up to now."""
+    """Tell what a process and its descendants have used up to now; only Linux knows it all."""
     family = _family(pid)
     return Usage(
         cpu_seconds=sum(map(_cpu_seconds, family)),
-        memory_mib=sum(_kib(family, "smaps_rollup", "Pss:")) / _MIB,
-        peak_mib=max(_kib(family, "status", "VmHWM:")) / _MIB,
+        memory_mib=sum(member.memory_full_info().pss for member in family) / _MIB,
+        peak_mib=max(map(_peak, family)) / _MIB,
     )
 
 
@@ -40,33 +39,17 @@ def cpu_seconds(pid: int) -> float:
     return sum(map(_cpu_seconds, _family(pid)))
 
 
-def _family(pid: int) -> list[int]:
-    parents = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int(_after_name(folder)[1])
-        except FileNotFoundError:
-            continue  # it has just ended
-    family = [pid]
-    for member in family:
-        family += [child for child, parent in parents.items() if parent == member]
-    return family
+def _family(pid: int) -> list[psutil.Process]:
+    first = psutil.Process(pid)
+    return [first, *first.children(recursive=True)]
 
 
-def _cpu_seconds(pid: int) -> float:
-    fields = _after_name(Path(f"/proc/{pid}"))
-    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+def _cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
-def _after_name(folder: Path) -> list[str]:
-    # The name, in parentheses, may hold anything.
-    return (folder / "stat").read_text().rpartition(")")[2].split()
-
-
-def _kib(pids: Iterable[int], file: str, name: str) -> list[int]:
-    return [
-        int(line.split()[1])
-        for pid in pids
-        for line in Path(f"/proc/{pid}/{file}").read_text().splitlines()
-        if line.startswith(name)
-    ]
+def _peak(process: psutil.Process) -> int:
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii", errors="replace")
+    [kib] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(kib) * 1024

@@ -1,25 +1,39 @@
 """What was measured, as one table for people or as JSON for machines."""
 
 import dataclasses
+import itertools
 import json
 import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+_NAME_WIDTH = 40
+_COLUMN_WIDTH = 16
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number and what it counts."""
+
+    number: float
+    unit: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One line of the table.
+    """What was measured of something.
 
     Attributes:
-        ratio: The value against that of the line which `against` names; None where it stands alone.
+        part: Which of several figures of the same thing, each in a column of its own.
+        ratio: The value against that of what `against` names; None where it stands alone.
     """
 
     section: str
     name: str
     value: float
     unit: str
+    part: str | None = None
     against: str | None = None
     ratio: float | None = None
 
@@ -50,6 +64,13 @@ class Report:
             figure = dataclasses.replace(figure, against=base, ratio=value / base_value)
         self.figures.append(figure)
 
+    def add_parts(self, name: str, parts: Mapping[str, Value]) -> None:
+        """Add a line of several figures, each under a heading of its own."""
+        self.figures += [
+            Figure(section=self._section, name=name, part=part, value=value.number, unit=value.unit)
+            for part, value in parts.items()
+        ]
+
     def as_json(self) -> str:
         """Give every figure, unrounded."""
         return json.dumps([dataclasses.asdict(figure) for figure in self.figures], indent=1)
@@ -57,14 +78,8 @@ class Report:
     def as_table(self) -> str:
         """Give the table, a heading for each section."""
         lines: list[str] = []
-        section = None
-        for figure in self.figures:
-            if figure.section != section:
-                section = figure.section
-                lines += ["", section]
-            value = f"{_rounded(figure.value):>9} {figure.unit:<10}"
-            ratio = "" if figure.ratio is None else f"{figure.ratio:>7.2f} x {figure.against}"
-            lines.append(f"  {figure.name:<38} {value} {ratio}".rstrip())
+        for section, figures in itertools.groupby(self.figures, lambda figure: figure.section):
+            lines += ["", section, *_lines(list(figures))]
         return "\n".join(lines)
 
 
@@ -79,6 +94,23 @@ def in_turn(
     return {name: statistics.median(values) for name, values in figures.items()}
 
 
+def _lines(figures: Sequence[Figure]) -> Iterable[str]:
+    headings: list[str] = []
+    for name, group in itertools.groupby(figures, lambda figure: figure.name):
+        row = list(group)
+        parts = [figure.part or "" for figure in row]
+        if any(parts) and parts != headings:
+            headings = parts
+            yield _line("", parts)
+        cells = [f"{_rounded(figure.value)} {figure.unit}" for figure in row]
+        ratio = "" if row[0].ratio is None else f"  {row[0].ratio:6.2f} x {row[0].against}"
+        yield _line(name, cells) + ratio
+
+
+def _line(name: str, cells: Iterable[str]) -> str:
+    return f"  {name:<{_NAME_WIDTH}}" + "".join(f"{cell:>{_COLUMN_WIDTH}}" for cell in cells)
+
+
 def _rounded(value: float) -> str:
-    thousands = 100
-    return f"{value:,.0f}" if abs(value) >= thousands else f"{value:.3g}"
+    hundred = 100
+    return f"{value:,.0f}" if abs(value) >= hundred else f"{value:.3g}"

@@ -12,13 +12,13 @@ from typing import Final
 
 from local.bench.calling import request
 from local.bench.laboratory import Laboratory
-from local.bench.report import Report, in_turn
+from local.bench.report import Report, Value, in_turn
 from local.bench.serving import Subject, served
 from local.bench.usual import usual
 from local.environment import ROOT
 from local.failure import Failure
 
-ROUNDS: Final = 9
+ROUNDS: Final = 15
 STEPPED_ROUNDS: Final = 5
 _HELLO_WORLD: Final = """
 import functions_framework.aio
@@ -44,22 +44,22 @@ def measure(laboratory: Laboratory, report: Report) -> None:
             *functions,
             movies_list,
         ]
-        medians = in_turn(
+        starts = in_turn(
             {
                 subject.name: lambda subject=subject: [_start(subject, variables)]  # type: ignore[misc]
                 for subject in subjects
             },
             rounds=ROUNDS,
         )
-    base = ("hello world", medians["hello world"] * 1e3)
-    for name, seconds in medians.items():
+    base = ("hello world", starts["hello world"] * 1e3)
+    for name, seconds in starts.items():
         report.add(name, seconds * 1e3, "ms", against=base)
     report.begin("Starts, step by step: no server, so that no two steps run at once")
     for subject in functions:
         runs = [_steps(subject, variables) for _ in range(STEPPED_ROUNDS)]
-        for name in runs[0]:
-            seconds = statistics.median(run[name] for run in runs)
-            report.add(f"{subject.name}, {name}", seconds * 1e3, "ms")
+        medians = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+        parts = {name: Value(seconds * 1e3, "ms") for name, seconds in medians.items()}
+        report.add_parts(subject.name, parts)
 
 
 def _start(subject: Subject, variables: Mapping[str, str]) -> float:

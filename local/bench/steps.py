@@ -30,13 +30,13 @@ def main() -> None:
     import uvicorn_worker  # noqa: F401, PLC0415
     from starlette.requests import Request  # noqa: PLC0415
 
-    step("imports of the framework")
+    step("framework")
     spec = importlib.util.spec_from_file_location(target, source)
     if spec is None or spec.loader is None:
         raise FileNotFoundError(source)
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    step("imports of ours")
+    step("imports")
     database = getattr(module, "database", None)
     if database is not None:
         database.warm()
