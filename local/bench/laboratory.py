@@ -62,9 +62,12 @@ class Laboratory:
 
 
 @contextlib.contextmanager
-def set_up() -> Iterator[Laboratory]:
-    """Set up what the measurements need, in a folder that keeps the catalogues between runs."""
-    folder = ROOT / ".local" / "bench"
+def set_up(folder: Path = ROOT / ".local" / "bench") -> Iterator[Laboratory]:
+    """Set up what the measurements need.
+
+    Args:
+        folder: Keeps the catalogues between runs.
+    """
     make_folder(folder)
     password = kept(folder / "admin-password", lambda: secrets.token_urlsafe(12))
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "ADMIN_PASSWORD": password}

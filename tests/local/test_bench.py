@@ -1,0 +1,178 @@
+"""The benchmarks: made-up films, kept catalogues, the table, and that every section measures."""
+
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from lib import movies
+from lib.db import Database
+from lib.movie import title_key
+from local.bench import catalogue, command, films, footprint, laboratory, scale, throughput, writes
+from local.bench.laboratory import Laboratory
+from local.bench.report import Report, Value, in_turn
+from local.bench.serving import ours
+from local.bench.starts import _steps
+from local.bench.usual import usual
+from local.failure import Failure
+from local.gateway import ROUTES
+
+FEW, MANY = 30, 250
+
+
+def test_films_are_the_same_each_time() -> None:
+    assert list(films.films(50)) == list(films.films(50))
+    assert list(films.films(50)) != list(films.films(50, first=50))
+
+
+def test_titles_are_as_odd_as_real_ones() -> None:
+    titles = [str(film["title"]) for film in films.films(5_000)]
+    keys = [title_key(title) for title in titles]
+
+    assert len({title for title in titles if titles.count(title) > 1}) > 100  # remakes
+    assert sum(not title.isascii() for title in titles) > 500
+    assert (
+        sum(title.startswith(("The ", "A ", "Le ", "L'", "Die ", "El ")) for title in titles) > 500
+    )
+    assert sum(title.endswith((" II", " 2", " 3D")) for title in titles) > 100
+    assert sum(before > after for before, after in itertools.pairwise(keys)) > 1_000  # no order
+
+
+def test_the_median_of_each_is_taken_over_all_rounds() -> None:
+    first, second = iter([1.0, 9.0, 2.0]), iter([4.0, 4.0, 5.0])
+
+    medians = in_turn({"a": lambda: [next(first)], "b": lambda: [next(second)]}, rounds=3)
+
+    assert medians == {"a": 2.0, "b": 4.0}
+
+
+def test_the_table_and_the_json_tell_the_same_figures() -> None:
+    report = Report()
+    report.begin("Lists")
+    report.add("first page", 0.5, "ms")
+    report.add("deep page", 12.25, "ms", against=("first", 0.5))
+    report.begin("Memory")
+    report.add_parts("login", {"now": Value(99.0, "MiB"), "CPU": Value(31.0, "ms")})
+
+    table = " ".join(report.as_table().split())
+    assert (
+        table
+        == "Lists first page 0.5 ms deep page 12.2 ms 24.50 x first Memory now CPU login 99 MiB 31 ms"
+    )
+    told = json.loads(report.as_json())
+    assert [figure["value"] for figure in told] == [0.5, 12.25, 99.0, 31.0]
+    assert told[1]["ratio"] == 24.5
+    assert told[3]["part"] == "CPU"
+
+
+def test_an_unknown_section_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(Failure, match="no section 'speed': there are throughput, scale"):
+        command.run(["speed"], as_json=False, flame=None)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    """Set up as for a run, but with few movies."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (laboratory, throughput, scale, writes, footprint):
+            for name, rows in {"FEW": FEW, "MANY": MANY}.items():
+                if hasattr(module, name):
+                    patch.setattr(module, name, rows)
+        patch.setattr(catalogue, "_SAMPLED", 10)
+        patch.setattr("local.bench.usual.FEW", FEW)
+        with laboratory.set_up(tmp_path_factory.mktemp("bench")) as set_up:
+            yield set_up
+
+
+def test_a_catalogue_is_kept_until_the_films_change(
+    small: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[None] = []
+    load = catalogue._load
+    monkeypatch.setattr(catalogue, "_load", lambda *args: loads.append(load(*args)))
+
+    catalogue.provide(small.postgres, 40, password="a password")
+    catalogue.provide(small.postgres, 40, password="a password")
+    assert len(loads) == 1
+    monkeypatch.setattr(catalogue, "_fingerprint", lambda: "another")
+    name = catalogue.provide(small.postgres, 40, password="a password")
+    assert len(loads) == 2
+
+    database = Database(small.settings(name), statements=movies.LISTING)
+    assert database.answer(movies.page_at(skipped=0, records=1)).total == 40
+    database.close()
+
+
+def test_throughput_is_told_against_the_floor(
+    small: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throughput, "ROUNDS", 1)
+    monkeypatch.setattr(throughput, "SECONDS", 0.1)
+    report = Report()
+
+    throughput.measure(small, report)
+
+    rates = {figure.name: figure for figure in report.figures if figure.unit == "/s"}
+    assert rates["movies.list, 16 connections"].against == "floor"
+    assert min(figure.value for figure in rates.values()) > 0
+    assert any("99th percentile" in figure.name for figure in report.figures)
+
+
+def test_scale_compares_the_two_catalogues_and_leaves_them_as_they_were(
+    small: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scale, "ROUNDS", 1)
+    monkeypatch.setattr(scale, "SECONDS", 0.02)
+    monkeypatch.setattr(scale, "_FILMS", scale._FILMS[:5])
+    report = Report()
+
+    scale.measure(small, report)
+
+    named = {figure.name: figure.against for figure in report.figures}
+    assert named["movies.list, cursor to the last page"] == "1,000 movies"
+    assert named["movies.list, page 90,000"] == "page 1"
+    assert {"movies.create", "movies.delete", "movies.get by title"} <= set(named)
+    assert all(figure.ratio for figure in report.figures)
+    for name, rows in ((small.few, FEW), (small.many, MANY)):
+        database = Database(small.settings(name), statements=movies.LISTING)
+        assert database.answer(movies.page_at(skipped=0, records=1)).total == rows
+        database.close()
+
+
+def test_writes_leave_the_catalogues_as_they_were(
+    small: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writes, "ROUNDS", 1)
+    monkeypatch.setattr(writes, "BATCH", 10)
+    report = Report()
+
+    writes.measure(small, report)
+
+    assert len(report.figures) == 5
+    database = Database(small.settings(small.many), statements=movies.LISTING)
+    assert database.answer(movies.page_at(skipped=0, records=1)).total == MANY
+    database.close()
+
+
+def test_every_function_is_asked_what_it_can_be_asked_again(small: Laboratory) -> None:
+    assert set(usual(small)) == set(ROUTES.values()) == set(footprint.REQUESTS)
+
+
+def test_a_start_is_taken_step_by_step(small: Laboratory) -> None:
+    taken = _steps(ours("movies_list"), small.variables(small.few))
+
+    assert list(taken) == ["interpreter", "framework", "imports", "connect", "first request"]
+    assert min(taken.values()) > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it all")
+def test_the_footprint_tells_processor_time_and_memory(small: Laboratory) -> None:
+    report = Report()
+
+    footprint._measure_function(small, report, ours("movies_list"), 200)
+
+    told = {figure.part: figure.value for figure in report.figures}
+    assert told["CPU of function"] > 0
+    assert 20 < told["memory"] < 200
