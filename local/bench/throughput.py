@@ -10,7 +10,7 @@ from local.bench.report import Report, in_turn
 from local.bench.serving import Served, Subject, ours, served
 
 CONNECTIONS: Final = 16
-MORE_CONNECTIONS: Final = (1, 64, 256)
+LOADS: Final = (1, CONNECTIONS, 64, 256)
 ROUNDS: Final = 5
 SECONDS: Final = 1.5
 
@@ -47,7 +47,8 @@ def floor(request):
 
 def measure(laboratory: Laboratory, report: Report) -> None:
     """Measure rates at 16 connections against the floor, and the list's at others against that."""
-    report.begin(f"Throughput: requests a second to one process, {MANY:,} movies")
+    about = f"{CONNECTIONS} connections, {MANY:,} movies"
+    report.begin(f"Throughput: requests a second to one process, {about}")
     variables = laboratory.variables(laboratory.many)
     floor = laboratory.scratch_folder / "floor.py"
     floor.write_text(FLOOR)
@@ -74,24 +75,23 @@ def measure(laboratory: Laboratory, report: Report) -> None:
             rounds=ROUNDS,
         )
         for name, rate in rates.items():
-            report.add(
-                f"{name}, {CONNECTIONS} connections", rate, "/s", against=("floor", rates["floor"])
-            )
-        _measure_other_loads(on_list, report, rates["movies.list"])
+            report.add(name, rate, "/s", against=("floor", rates["floor"]))
+        _measure_loads(on_list, report)
 
 
-def _measure_other_loads(on_list: Served, report: Report, rate: float) -> None:
+def _measure_loads(on_list: Served, report: Report) -> None:
     requests = [request("/movies.list")]
-    others = in_turn(
+    rates = in_turn(
         {
             str(count): lambda count=count: [_rate(on_list, requests, count)]  # type: ignore[misc]
-            for count in MORE_CONNECTIONS
+            for count in LOADS
         },
         rounds=ROUNDS,
     )
-    for count, other in others.items():
+    base = (f"{CONNECTIONS} connections", rates[str(CONNECTIONS)])
+    for count, rate in rates.items():
         name = f"movies.list, {count} connection{'s' * (count != '1')}"
-        report.add(name, other, "/s", against=(f"{CONNECTIONS} connections", rate))
+        report.add(name, rate, "/s", against=base)
     took = asked_for(on_list.port, requests, seconds=3 * SECONDS, connections=CONNECTIONS)
     cuts = statistics.quantiles(took, n=100)
     median = ("median", cuts[49] * 1e3)
