@@ -217,11 +217,11 @@ class Database:
         return self._open_pool().connect()
 
     def _open_pool(self) -> AnyPool:
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             with self._lock:
-                if self._pool is None:
-                    self._pool = self._make_pool()
-        return self._pool
+                pool = self._pool = self._pool or self._make_pool()
+        return pool
 
     def _make_pool(self) -> AnyPool:
         return Pool(
@@ -277,16 +277,16 @@ def _watched(connection: Pooled) -> Iterator[None]:
         yield
     except pg8000.dbapi.DatabaseError as error:
         if is_connection_lost(error):
-            connection.invalidate(error)
+            connection.invalidate()
             raise ConnectionLost(translated(error)) from error
         raise translated(error) from error
     except Exception as error:
         # pg8000 stopped between a request and its answer: what comes next on this wire would be
         # taken for the answer to something else.
-        connection.invalidate(error)
+        connection.invalidate()
         raise ConnectionLost(translated(error)) from error
-    except BaseException as error:
-        connection.invalidate(error)
+    except BaseException:
+        connection.invalidate()
         raise
     connection.info["used_at"] = time.monotonic()
     seconds = connection.info["used_at"] - started

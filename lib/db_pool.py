@@ -28,8 +28,8 @@ class Pooled(Protocol):
     def close(self) -> None:
         """Give it back; a second time does nothing."""
 
-    def invalidate(self, e: BaseException | None = None) -> None:
-        """Close it for good."""
+    def invalidate(self) -> None:
+        """Close it for good; once it is given back this does nothing."""
 
 
 class AnyPool(Protocol):
@@ -65,7 +65,7 @@ class Pool:
     ) -> None:
         self._connect, self._prepare, self._timeout = connect, prepare, timeout
         self._places = threading.Semaphore(size)
-        self._resting: list[_Connection] = []
+        self._resting: list[tuple[Any, Info]] = []
         self._disposed = False
 
     def connect(self) -> "_Connection":
@@ -77,69 +77,69 @@ class Pool:
         if not self._places.acquire(timeout=self._timeout):
             raise PoolExhausted(f"all connections were in use for {self._timeout} seconds")
         try:
-            connection = self._rested() or self._opened()
+            return _Connection(self, *(self._rested() or self._opened()))
         except BaseException:
             self._places.release()
             raise
-        connection.taken = True
-        return connection
 
     def dispose(self) -> None:
         """Close the connections that rest, and the others when they come back."""
         self._disposed = True
         self._close_resting()
 
-    def give_back(self, connection: "_Connection") -> None:
+    def give_back(self, connection: Any, info: Info) -> None:
         """Take a connection back."""
-        self._resting.append(connection)
+        self._resting.append((connection, info))
         self._places.release()
         if self._disposed:
             self._close_resting()
 
-    def drop(self, connection: "_Connection") -> None:
+    def drop(self, connection: Any) -> None:
         """Close a connection that is lost."""
-        let_go(connection.dbapi_connection)
+        let_go(connection)
         self._places.release()
 
-    def _rested(self) -> "_Connection | None":
+    def _rested(self) -> tuple[Any, Info] | None:
         try:
-            connection = self._resting.pop()
+            connection, info = self._resting.pop()
         except IndexError:
             return None
-        if still_answers(connection.dbapi_connection, connection.info):
-            return connection
-        let_go(connection.dbapi_connection)
+        if still_answers(connection, info):
+            return connection, info
+        let_go(connection)
         self._close_resting()  # what took this one has taken the others that rested as long
         return None
 
-    def _opened(self) -> "_Connection":
-        connection = _Connection(self, self._connect())
+    def _opened(self) -> tuple[Any, Info]:
+        connection, info = self._connect(), Info()
         try:
-            self._prepare(connection.dbapi_connection, connection.info)
+            self._prepare(connection, info)
         except BaseException:
-            let_go(connection.dbapi_connection)
+            let_go(connection)
             raise
-        return connection
+        return connection, info
 
     def _close_resting(self) -> None:
         with contextlib.suppress(IndexError):
             while True:
-                let_go(self._resting.pop().dbapi_connection)
+                let_go(self._resting.pop()[0])
 
 
 class _Connection:
-    def __init__(self, pool: Pool, dbapi_connection: Any) -> None:
+    """A connection while it is taken out, once; the next to take it gets another of these."""
+
+    def __init__(self, pool: Pool, dbapi_connection: Any, info: Info) -> None:
         self.dbapi_connection: Final = dbapi_connection
-        self.info: Final[Info] = {}
-        self.taken = False
+        self.info: Final = info
         self._pool = pool
+        self._taken = True
 
     def close(self) -> None:
-        if self.taken:
-            self.taken = False
-            self._pool.give_back(self)
+        if self._taken:
+            self._taken = False
+            self._pool.give_back(self.dbapi_connection, self.info)
 
-    def invalidate(self, e: BaseException | None = None) -> None:  # noqa: ARG002
-        if self.taken:
-            self.taken = False
-            self._pool.drop(self)
+    def invalidate(self) -> None:
+        if self._taken:
+            self._taken = False
+            self._pool.drop(self.dbapi_connection)

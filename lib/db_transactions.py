@@ -1,6 +1,6 @@
 """A database with transactions as well, through SQLAlchemy.
 
-In a module of its own, as loading SQLAlchemy takes as long as all the rest of a function's start.
+In a module of its own, as only functions with transactions should load SQLAlchemy.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from sqlalchemy.pool import QueuePool
 
 from lib import settings as limits
 from lib.db import Database
-from lib.db_connections import still_answers
+from lib.db_connections import let_go, still_answers
 from lib.db_faults import is_connection_lost, translated
 from lib.db_pool import Pooled, PoolExhausted
 
@@ -49,7 +49,7 @@ class TransactionalDatabase(Database):
                     driver.autocommit = True
                     info["used_at"] = time.monotonic()
         except exc.TimeoutError as error:
-            raise translated(PoolExhausted()) from error
+            raise translated(PoolExhausted(str(error))) from error
         except (exc.SQLAlchemyError, pg8000.dbapi.Error, OSError, UnicodeError) as error:
             raise translated(error) from error
 
@@ -73,7 +73,7 @@ class TransactionalDatabase(Database):
         event.listen(self._engine, "handle_error", _on_engine_error)
         event.listen(pool, "connect", self._prepare_new)
         event.listen(pool, "checkout", _try_rested)
-        event.listen(pool, "invalidate", _close_file)
+        event.listen(pool, "invalidate", _let_go)
         return pool
 
     def _prepare_new(self, connection: "DBAPIConnection", entry: "ConnectionPoolEntry") -> None:
@@ -88,12 +88,8 @@ def _try_rested(
         raise exc.InvalidatePoolError
 
 
-def _close_file(connection: "DBAPIConnection", _: object, __: object) -> None:
-    # What pg8000 reads a lost connection through. Its socket closes with that and not before, and
-    # the traceback of the fault may hold it for as long as somebody looks at the fault. What is
-    # left to send fails here, and not in a finalizer.
-    with contextlib.suppress(Exception):
-        connection._sock.close()  # noqa: SLF001  pg8000 gives no other way to it
+def _let_go(connection: "DBAPIConnection", _: object, __: object) -> None:
+    let_go(connection)
 
 
 def _on_engine_error(context: "ExceptionContext") -> None:

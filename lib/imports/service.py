@@ -47,7 +47,7 @@ class Importer:
     """Imports with one OMDb session, one pace and one stock of calls for the whole process.
 
     Args:
-        database: Made with `STATEMENTS` and with transactions.
+        database: Made with `STATEMENTS`.
     """
 
     database: TransactionalDatabase

@@ -48,11 +48,13 @@ def asked_for(
 async def _ask(
     port: int, requests: Iterator[bytes], connections: int, seconds: float | None, status: int
 ) -> list[float]:
-    ends = None if seconds is None else time.perf_counter() + seconds
-    clients = [_Client(requests, ends, status) for _ in range(connections)]
+    clients = [_Client(requests, status) for _ in range(connections)]
     loop = asyncio.get_running_loop()
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
+    ends = None if seconds is None else time.perf_counter() + seconds
+    for client in clients:
+        client.start(ends)
     await asyncio.gather(*(client.done for client in clients))
     return [took for client in clients for took in client.took]
 
@@ -63,8 +65,9 @@ class _Client(asyncio.Protocol):
     Written against the bytes: an HTTP library would take more of the machine than what it measures.
     """
 
-    def __init__(self, requests: Iterator[bytes], ends: float | None, status: int) -> None:
-        self._requests, self._ends = requests, ends
+    def __init__(self, requests: Iterator[bytes], status: int) -> None:
+        self._requests = requests
+        self._ends: float | None = None
         self._expected = f"HTTP/1.1 {status} ".encode()
         self._received = bytearray()
         self.took: list[float] = []
@@ -72,6 +75,10 @@ class _Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
+
+    def start(self, ends: float | None) -> None:
+        """Begin to ask, until this time; what is answered later does not count."""
+        self._ends = ends
         self._ask_next()
 
     def data_received(self, data: bytes) -> None:
@@ -86,7 +93,9 @@ class _Client(asyncio.Protocol):
             answered = f"{head.splitlines()[0].decode()} {body[:300].decode()}"
             self._end(Failure(f"a function answered {answered}"))
             return
-        self.took.append(time.perf_counter() - self._asked)
+        now = time.perf_counter()
+        if self._ends is None or now < self._ends:
+            self.took.append(now - self._asked)
         self._received.clear()
         self._ask_next()
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import pg8000.dbapi
 
-from lib import movies
+from lib import movie, movies
 from lib.db import Database
 from lib.db_transactions import TransactionalDatabase
 from lib.migrations import runner
@@ -36,7 +36,7 @@ class Sample:
 def provide(postgres: EmbeddedPostgres, rows: int, *, password: str) -> str:
     """Make sure that there is a database with so many movies; give its name.
 
-    It is kept for the next time, until the schema or the films change.
+    It is kept for the next time, until the schema, the films or the keys of titles change.
 
     Args:
         password: Of the administrator that it gets.
@@ -44,9 +44,11 @@ def provide(postgres: EmbeddedPostgres, rows: int, *, password: str) -> str:
     name = f"catalogue_{rows}"
     complete = postgres.folder / f"{name}.complete"
     fingerprint = _fingerprint()
-    if not (complete.exists() and complete.read_text(encoding="ascii") == fingerprint):
+    there = postgres.has_database(name)
+    is_complete = complete.exists() and complete.read_text(encoding="ascii") == fingerprint
+    if not (there and is_complete):
         complete.unlink(missing_ok=True)
-        if postgres.has_database(name):
+        if there:
             postgres.drop_database(name)
         postgres.create_database(name)
         settings = require(DatabaseSettings, {"DATABASE_URL": postgres.url(name)})
@@ -73,7 +75,8 @@ def sample(settings: DatabaseSettings, rows: int) -> Sample:
 
 def _fingerprint() -> str:
     versions = Path(runner.__file__).parent / "versions"
-    sources = [Path(__file__), Path(films.__file__), *sorted(versions.glob("*.py"))]
+    modules = [Path(__file__), Path(films.__file__), Path(movie.__file__)]
+    sources = [*modules, *sorted(versions.glob("*.py"))]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 

@@ -31,6 +31,8 @@ def run(sections: Sequence[str], *, as_json: bool, flame: Path | None) -> None:
     unknown = set(sections) - set(SECTIONS)
     if unknown:
         raise Failure(f"no section {min(unknown)!r}: there are {', '.join(SECTIONS)}")
+    if flame is not None and (sections or as_json):
+        raise Failure("--flame draws and measures nothing: give it alone")
     report = Report()
     with set_up() as laboratory:
         if flame is not None:

@@ -40,7 +40,7 @@ def draw(laboratory: Laboratory, path: Path) -> None:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         load.join()
     if done.returncode != 0:
-        raise Failure(f"py-spy cannot draw: {done.stderr.strip().splitlines()[-1]}")
+        raise Failure(f"py-spy cannot draw: {done.stderr.strip() or 'it does not say why'}")
     # py-spy's title is its command line, with the paths of this machine.
     title = f"movies_list, {CONNECTIONS} connections: processor time of its Python code"
     drawn = re.sub(r'(<text id="title"[^>]*>)[^<]*', rf"\g<1>{title}", path.read_text("utf-8"))

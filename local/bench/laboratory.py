@@ -82,7 +82,9 @@ def set_up(folder: Path = ROOT / ".local" / "bench") -> Iterator[Laboratory]:
         variables |= {"OMDB_DAILY_BUDGET": "1000000", "LOG_LEVEL": "WARNING"}
         few = catalogue.provide(postgres, FEW, password=password)
         many = catalogue.provide(postgres, MANY, password=password)
-        scratch = f"scratch_{os.getpid()}"
+        scratch = "scratch"
+        if postgres.has_database(scratch):  # left by a run that was killed
+            postgres.drop_database(scratch)
         postgres.create_database(scratch, few)
         try:
             yield Laboratory(

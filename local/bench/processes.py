@@ -45,7 +45,10 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:  # as Postgres ends a worker now and then
+        return 0.0
     return float(times.user + times.system)
 
 

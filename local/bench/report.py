@@ -7,9 +7,13 @@ import statistics
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-_NAME_WIDTH = 40
-_COLUMN_WIDTH = 16
+Measure = Callable[[], Sequence[float]]  # gives seconds, or whatever is compared
+
+_NAME_WIDTH: Final = 40
+_COLUMN_WIDTH: Final = 16
+_WHOLE_FROM: Final = 100  # smaller numbers are shown with three digits
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,7 @@ class Report:
         return "\n".join(lines)
 
 
-def in_turn(
-    subjects: Mapping[str, Callable[[], Sequence[float]]], *, rounds: int
-) -> dict[str, float]:
+def in_turn(subjects: Mapping[str, Measure], *, rounds: int) -> dict[str, float]:
     """Measure each subject once a round, and give the median of each."""
     figures: dict[str, list[float]] = {name: [] for name in subjects}
     for _ in range(rounds):
@@ -112,5 +114,4 @@ def _line(name: str, cells: Iterable[str]) -> str:
 
 
 def _rounded(value: float) -> str:
-    hundred = 100
-    return f"{value:,.0f}" if abs(value) >= hundred else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:.3g}"

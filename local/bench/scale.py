@@ -15,18 +15,14 @@ from lib.settings import DatabaseSettings
 from local.bench import catalogue
 from local.bench.calling import asked_each, asked_for, getting, request
 from local.bench.laboratory import FEW, MANY, Laboratory
-from local.bench.report import Report, in_turn
+from local.bench.report import Measure, Report, in_turn
 from local.bench.serving import ours, served
-from local.demo_omdb.server import read_films
+from local.bench.usual import FILMS
 
 ROUNDS: Final = 10
 SECONDS: Final = 0.15
 PAGE: Final = 10
-_FILMS: Final = [film["imdbID"] for film in read_films()][:100]
-_FILMS_A_ROUND: Final = 5
-_AGAINST_FEW: Final = f"{FEW:,} movies"
-
-Measure = Callable[[], Sequence[float]]
+FILMS_A_ROUND: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +33,11 @@ class Catalogue:
     settings: DatabaseSettings
     ports: dict[str, int]
     authorization: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        """What it is called where something is compared with it."""
+        return f"{self.rows:,} movies"
 
 
 def measure(laboratory: Laboratory, report: Report) -> None:
@@ -76,7 +77,6 @@ def _served(laboratory: Laboratory, database: str, rows: int) -> Iterator[Catalo
             ports=ports,
             authorization=laboratory.authorization(database),
         )
-    _forget_films(settings)
 
 
 def _measure_lists(few: Catalogue, many: Catalogue, report: Report) -> None:
@@ -88,12 +88,13 @@ def _measure_lists(few: Catalogue, many: Catalogue, report: Report) -> None:
     }
     for name, query_of in asks.items():
         sides = {side.rows: _listing(side, query_of(side)) for side in (few, many)}
-        _compare(report, f"movies.list, {name}", sides[MANY], sides[FEW], _AGAINST_FEW)
+        _compare(report, f"movies.list, {name}", sides[MANY], sides[FEW], few.label)
 
 
 def _measure_deep_pages(many: Catalogue, report: Report) -> None:
     first = _listing(many, "")
-    for page in (1_000, 50_000, 90_000):
+    pages = many.rows // PAGE
+    for page in (max(2, pages // 100), pages // 2, pages * 9 // 10):
         deep = _listing(many, f"?page={page}")
         _compare(report, f"movies.list, page {page:,}", deep, first, "page 1")
 
@@ -106,7 +107,7 @@ def _measure_finding(few: Catalogue, many: Catalogue, report: Report) -> None:
             some = samples[side.rows]
             values = some.titles if parameter == "title" else some.ids
             sides[side.rows] = _asking(side.ports["movies_get"], getting(parameter, values))
-        _compare(report, f"movies.get by {name}", sides[MANY], sides[FEW], _AGAINST_FEW)
+        _compare(report, f"movies.get by {name}", sides[MANY], sides[FEW], few.label)
 
 
 def _measure_the_total(many: Catalogue, report: Report) -> None:
@@ -143,8 +144,8 @@ def _measure_the_total(many: Catalogue, report: Report) -> None:
 
 def _measure_creating_and_deleting(few: Catalogue, many: Catalogue, report: Report) -> None:
     took: dict[tuple[str, int], list[float]] = {}
-    for start in range(0, len(_FILMS), _FILMS_A_ROUND):
-        chosen = _FILMS[start : start + _FILMS_A_ROUND]
+    for start in range(0, len(FILMS), FILMS_A_ROUND):
+        chosen = FILMS[start : start + FILMS_A_ROUND]
         for side in (few, many):
             create = [
                 request("/movies.create", method="POST", body={"imdb_id": some}) for some in chosen
@@ -161,7 +162,7 @@ def _measure_creating_and_deleting(few: Catalogue, many: Catalogue, report: Repo
             )
     medians = {what: statistics.median(values) * 1e3 for what, values in took.items()}
     for name in ("create", "delete"):
-        base = (_AGAINST_FEW, medians[name, FEW])
+        base = (few.label, medians[name, FEW])
         report.add(f"movies.{name}", medians[name, MANY], "ms", against=base)
 
 
@@ -197,7 +198,7 @@ def _seconds(action: Callable[[], object]) -> float:
 def _forget_films(settings: DatabaseSettings) -> None:
     """Delete what an earlier run that was broken off may have left."""
     database = Database(settings, statements=[movies.DELETE])
-    for film in _FILMS:
+    for film in FILMS:
         with contextlib.suppress(MovieNotFound):
             database.answer(movies.deletion(film, user_id=0))
     database.close()

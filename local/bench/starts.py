@@ -74,8 +74,11 @@ def _steps(subject: Subject, variables: Mapping[str, str]) -> dict[str, float]:
     done = subprocess.run(
         command, input=subject.sample, stdout=subprocess.PIPE, env=variables, cwd=ROOT, check=True
     )
-    taken: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return taken
+    told = json.loads(done.stdout.splitlines()[-1])
+    if told["status"] != subject.status:
+        raise Failure(f"{subject.name} answered {told['status']} to its first request")
+    seconds: dict[str, float] = told["seconds"]
+    return seconds
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Print the seconds of each step as JSON."""
+    """Print the answer's status and the seconds of each step as JSON."""
     started, target, source = float(sys.argv[1]), sys.argv[2], sys.argv[3]
     sent = sys.stdin.buffer.read()
     marks = [("interpreter", started, BEGUN)]
@@ -41,9 +41,10 @@ def main() -> None:
     if database is not None:
         database.warm()
     step("connect")
-    asyncio.run(getattr(module, target)(Request(*_asgi(sent))))
+    answer = asyncio.run(getattr(module, target)(Request(*_asgi(sent))))
     step("first request")
-    print(json.dumps({name: end - begin for name, begin, end in marks}))
+    seconds = {name: end - begin for name, begin, end in marks}
+    print(json.dumps({"status": answer.status_code, "seconds": seconds}))
 
 
 def _asgi(sent: bytes) -> tuple[dict[str, Any], Any]:

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pg8000.native import PreparedStatement
@@ -15,7 +15,7 @@ from lib.merging import COLUMNS
 from lib.settings import DatabaseSettings
 from local.bench import films
 from local.bench.laboratory import FEW, MANY, Laboratory
-from local.bench.report import Report, in_turn
+from local.bench.report import Measure, Report, in_turn
 
 BATCH: Final = 1_000
 ROUNDS: Final = 9
@@ -27,51 +27,64 @@ _INSERT: Final = f"""
 """  # noqa: S608  built from this project's constants
 # The same columns with the same rules, but no key, no index and no trigger.
 _BARE: Final = """
-    drop table if exists bare;
     create table bare (like movies including defaults including constraints)
 """
 _DELETE_NEW: Final = f"delete from movies where imdb_id >= '{films.imdb_id(_FIRST)}'"  # noqa: S608
 # The dates by which the import knows what is due for a refresh.
 _WITHOUT_DATES: Final = "alter table movies disable trigger movies_inserted_note"
 
-Measure = Callable[[], list[float]]
-
 
 def measure(laboratory: Laboratory, report: Report) -> None:
     """Measure inserts into a bare table and into ours, and upserts of new and known movies."""
     report.begin(f"Writes: one statement with {BATCH:,} movies")
-    new = _batches()
+    with _connected(laboratory.settings(laboratory.scratch)) as scratch:
+        _measure_inserts(scratch, report)
     with (
         _connected(laboratory.settings(laboratory.few)) as few,
         _connected(laboratory.settings(laboratory.many)) as many,
     ):
-        few.execute_simple(_BARE)
-        bare = PreparedStatement(few, _INSERT.format(table="bare"))
-        kept = PreparedStatement(few, _INSERT.format(table="movies"))
-        inserts = {
-            "insert into a bare table": _running(few, bare, new),
-            "insert with total, keys and index": _running(few, kept, new, _WITHOUT_DATES),
-            "insert with dates of refreshes, too": _running(few, kept, new),
-        }
-        medians = in_turn(inserts, rounds=ROUNDS)
-        for name, seconds in medians.items():
-            base = ("bare", medians["insert into a bare table"] * 1e3)
-            report.add(name, seconds * 1e3, "ms", against=base)
-        known = itertools.repeat(json.dumps(list(films.films(BATCH))))
-        upsert = {side: PreparedStatement(side, movies.UPSERT.sql) for side in (few, many)}
-        for name, batches in {"new": new, "known": known}.items():
-            sides = {side: _running(side, upsert[side], batches) for side in (few, many)}
-            medians = in_turn({"few": sides[few], "many": sides[many]}, rounds=ROUNDS)
-            base = (f"{FEW:,} movies", medians["few"] * 1e3)
-            report.add(f"upsert of {name} movies", medians["many"] * 1e3, "ms", against=base)
+        _measure_upserts(few, many, report)
+
+
+def _measure_inserts(scratch: Any, report: Report) -> None:
+    scratch.execute_simple(_BARE)
+    bare = PreparedStatement(scratch, _INSERT.format(table="bare"))
+    kept = PreparedStatement(scratch, _INSERT.format(table="movies"))
+    new = _batches()
+    medians = in_turn(
+        {
+            "insert into a bare table": _running(scratch, bare, new),
+            "insert with total, keys and index": _running(scratch, kept, new, _WITHOUT_DATES),
+            "insert with dates of refreshes, too": _running(scratch, kept, new),
+        },
+        rounds=ROUNDS,
+    )
+    base = ("bare", medians["insert into a bare table"] * 1e3)
+    for name, seconds in medians.items():
+        report.add(name, seconds * 1e3, "ms", against=base)
+
+
+def _measure_upserts(few: Any, many: Any, report: Report) -> None:
+    upsert = {side: PreparedStatement(side, movies.UPSERT.sql) for side in (few, many)}
+    known = itertools.repeat(json.dumps(list(films.films(BATCH))))
+    for name, batches in {"known": known, "new": _batches()}.items():
         for side in (few, many):
-            side.execute_simple(_DELETE_NEW)
-            side.execute_simple("vacuum analyze")
-        few.execute_simple("drop table bare")
+            _forget_new(side)  # which an earlier run that was broken off may have left
+        sides = {side: _running(side, upsert[side], batches) for side in (few, many)}
+        medians = in_turn({"few": sides[few], "many": sides[many]}, rounds=ROUNDS)
+        base = (f"{FEW:,} movies", medians["few"] * 1e3)
+        report.add(f"upsert of {name} movies", medians["many"] * 1e3, "ms", against=base)
+    for side in (few, many):
+        _forget_new(side)
+
+
+def _forget_new(side: Any) -> None:
+    side.execute_simple(_DELETE_NEW)
+    side.execute_simple("vacuum analyze")
 
 
 def _batches() -> Iterator[str]:
-    """Give ever new movies, as what was deleted or rolled back slows down what comes after it."""
+    """Give ever new movies, as deleted ones slow down those that come after them."""
     for first in itertools.count(_FIRST, BATCH):
         yield json.dumps(list(films.films(BATCH, first=first)))
 
@@ -80,9 +93,11 @@ def _batches() -> Iterator[str]:
 def _connected(settings: DatabaseSettings) -> Iterator[Any]:
     connection: Any = connect_directly(settings)
     connection.autocommit = True
-    connection.execute_simple("set statement_timeout = 0; set lock_timeout = 0")
-    yield connection
-    connection.close()
+    try:
+        connection.execute_simple("set statement_timeout = 0; set lock_timeout = 0")
+        yield connection
+    finally:
+        connection.close()
 
 
 def _running(

@@ -13,6 +13,7 @@ import httpx
 import pg8000.dbapi
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from lib import db, db_connections, movies
 from lib import settings as limits
@@ -30,6 +31,7 @@ from tests.support import Server, database_settings
 
 ECHO = Statement(repeatable=True, sql="select cast(:value as text)")
 SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as integer))")
+PID = Statement(repeatable=True, sql="select pg_backend_pid()")
 
 
 @pytest.fixture(params=[Database, TransactionalDatabase])
@@ -41,7 +43,7 @@ def kind(request: pytest.FixtureRequest) -> type[Database]:
 @pytest.fixture
 def plain(settings: DatabaseSettings, kind: type[Database]) -> Iterator[Database]:
     """Give a pool of the test's own."""
-    database = kind(settings, statements=[ECHO, SLEEP])
+    database = kind(settings, statements=[ECHO, SLEEP, PID])
     yield database
     database.close()
 
@@ -49,23 +51,18 @@ def plain(settings: DatabaseSettings, kind: type[Database]) -> Iterator[Database
 @pytest.fixture
 def transactional(settings: DatabaseSettings) -> Iterator[TransactionalDatabase]:
     """Give a pool of the test's own that takes transactions."""
-    database = TransactionalDatabase(settings, statements=[ECHO, SLEEP])
+    database = TransactionalDatabase(settings, statements=[ECHO, SLEEP, PID])
     yield database
     database.close()
 
 
-def connections(database: TransactionalDatabase) -> int:
-    """Count those of all pools."""
+def is_there(database: TransactionalDatabase, pid: int) -> bool:
+    """Tell whether a connection still has its backend."""
     with database.begin() as connection:
-        return int(
-            connection.execute(
-                text(
-                    "select count(*) from pg_stat_activity "
-                    "where datname = current_database() "
-                    "and application_name = 'simple-movie-database'"
-                )
-            ).scalar_one()
+        found = connection.execute(
+            text("select count(*) from pg_stat_activity where pid = :pid"), {"pid": pid}
         )
+        return bool(found.scalar_one())
 
 
 def terminate_others(database: TransactionalDatabase) -> None:
@@ -153,7 +150,7 @@ def test_an_exhausted_pool_answers_after_a_bounded_wait(
 ) -> None:
     monkeypatch.setattr(limits, "HANDLER_THREADS", 1)
     monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.1)
-    pool = kind(settings, statements=[ECHO, SLEEP])
+    pool = kind(settings, statements=[ECHO, SLEEP, PID])
     with ThreadPoolExecutor(1) as threads:
         holding = threads.submit(pool.run, SLEEP, seconds=1)
         time.sleep(0.5)
@@ -181,19 +178,19 @@ def test_an_exhausted_pool_holds_up_a_transaction_as_long_and_no_longer(
 def test_a_connection_that_is_in_use_when_the_pool_closes_is_closed_when_it_comes_back(
     settings: DatabaseSettings, database: TransactionalDatabase
 ) -> None:
-    before = connections(database)
-    pool = Database(settings, statements=[ECHO, SLEEP])
+    pool = Database(settings, statements=[ECHO, SLEEP, PID])
+    [[pid]] = pool.run(PID)
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(pool.run, SLEEP, seconds=1)
         time.sleep(0.5)
-        assert connections(database) == before + 1
         pool.close()
+        assert is_there(database, pid)
         answer.result()
 
     deadline = time.monotonic() + 5
-    while connections(database) > before and time.monotonic() < deadline:
+    while is_there(database, pid) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert connections(database) == before
+    assert not is_there(database, pid)
     assert pool.run(ECHO, value="after") == [["after"]]
     pool.close()
 
@@ -301,16 +298,13 @@ def echo(value: str) -> Query[str]:
     return Query(statement=ECHO, values={"value": value}, read=lambda rows: str(rows[0][0]))
 
 
-def test_the_loop_asks_many_questions_over_few_connections(
-    plain: Database, database: TransactionalDatabase
-) -> None:
-    before = connections(database)
+def test_the_loop_asks_many_questions_over_few_connections(plain: Database) -> None:
+    who = Query(statement=PID, read=lambda rows: int(rows[0][0]))
 
-    async def ask_all() -> list[str]:
-        return await asyncio.gather(*(plain.ask(echo(str(n))) for n in range(200)))
+    async def ask_all() -> list[int]:
+        return await asyncio.gather(*(plain.ask(who) for _ in range(200)))
 
-    assert asyncio.run(ask_all()) == [str(n) for n in range(200)]
-    assert connections(database) == before + limits.HANDLER_THREADS
+    assert 1 < len(set(asyncio.run(ask_all()))) <= limits.HANDLER_THREADS
 
 
 def test_on_the_loop_a_cut_connection_is_not_noticed_by_callers(
@@ -394,7 +388,7 @@ def test_on_the_loop_the_wait_for_a_connection_ends(
 ) -> None:
     monkeypatch.setattr(limits, "HANDLER_THREADS", 1)
     monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.1)
-    pool = Database(settings, statements=[ECHO, SLEEP])
+    pool = Database(settings, statements=[ECHO, SLEEP, PID])
 
     async def ask_both() -> str:
         busy = asyncio.create_task(
@@ -424,6 +418,31 @@ def test_a_question_that_is_given_up_does_not_leave_its_answer_to_the_next(
         return await plain.ask(echo("mine"))
 
     assert asyncio.run(give_up_and_ask()) == "mine"
+
+
+def test_a_question_that_is_given_up_while_its_connection_opens_leaves_that_to_the_next(
+    settings: DatabaseSettings, kind: type[Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HANDLER_THREADS", 1)
+    pool = kind(settings, statements=[ECHO])
+    connect = pool._connect
+
+    def connect_slowly() -> DBAPIConnection:
+        time.sleep(0.3)
+        return connect()
+
+    monkeypatch.setattr(pool, "_connect", connect_slowly)
+
+    async def give_up_and_ask() -> str:
+        given_up = asyncio.create_task(pool.ask(echo("never")))
+        await asyncio.sleep(0.1)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        return await pool.ask(echo("mine"))
+
+    assert asyncio.run(give_up_and_ask()) == "mine"
+    pool.close()
 
 
 def test_a_second_use_does_not_open_a_second_connection(
@@ -461,17 +480,22 @@ def test_a_slow_statement_is_logged_without_its_values(
 
 
 def test_warming_opens_a_connection_and_survives_a_missing_database(
-    plain: Database, database: TransactionalDatabase, caplog: pytest.LogCaptureFixture
+    plain: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = connections(database)
+    opened = []
+    connect = plain._connect
+
+    def connect_and_count() -> DBAPIConnection:
+        opened.append(1)
+        return connect()
+
+    monkeypatch.setattr(plain, "_connect", connect_and_count)
     plain._warm_in_background()
     Database(DatabaseSettings(host="127.0.0.1", port=1, user="x")).warm()
 
     assert "no database yet" in caplog.text
-    deadline = time.monotonic() + 5
-    while connections(database) == before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert connections(database) == before + 1
+    assert plain.run(ECHO, value="first") == [["first"]]
+    assert opened == [1]
 
 
 @pytest.fixture

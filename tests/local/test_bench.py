@@ -3,7 +3,8 @@
 import itertools
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from local.bench.laboratory import Laboratory
 from local.bench.report import Report, Value, in_turn
 from local.bench.serving import ours
 from local.bench.starts import _steps
-from local.bench.usual import usual
+from local.bench.usual import FILMS, usual
 from local.failure import Failure
 from local.gateway import ROUTES
 
@@ -76,6 +77,11 @@ def test_an_unknown_section_is_told_with_those_that_there_are() -> None:
         command.run(["speed"], as_json=False, flame=None)
 
 
+def test_a_flame_graph_comes_alone() -> None:
+    with pytest.raises(Failure, match="give it alone"):
+        command.run([], as_json=True, flame=Path("flame.svg"))
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     """Set up as for a run, but with few movies."""
@@ -130,35 +136,56 @@ def test_scale_compares_the_two_catalogues_and_leaves_them_as_they_were(
 ) -> None:
     monkeypatch.setattr(scale, "ROUNDS", 1)
     monkeypatch.setattr(scale, "SECONDS", 0.02)
-    monkeypatch.setattr(scale, "_FILMS", scale._FILMS[:5])
+    monkeypatch.setattr(scale, "FILMS", FILMS[:5])
     report = Report()
 
     scale.measure(small, report)
 
     named = {figure.name: figure.against for figure in report.figures}
-    assert named["movies.list, cursor to the last page"] == "1,000 movies"
-    assert named["movies.list, page 90,000"] == "page 1"
+    assert named["movies.list, cursor to the last page"] == "30 movies"
+    assert named["movies.list, page 22"] == "page 1"
     assert {"movies.create", "movies.delete", "movies.get by title"} <= set(named)
     assert all(figure.ratio for figure in report.figures)
-    for name, rows in ((small.few, FEW), (small.many, MANY)):
-        database = Database(small.settings(name), statements=movies.LISTING)
-        assert database.answer(movies.page_at(skipped=0, records=1)).total == rows
-        database.close()
+    assert totals(small) == [FEW, MANY]
 
 
-def test_writes_leave_the_catalogues_as_they_were(
+def test_writes_leave_the_catalogues_as_they_were_even_after_a_run_that_was_broken_off(
     small: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writes, "ROUNDS", 1)
     monkeypatch.setattr(writes, "BATCH", 10)
+    with monkeypatch.context() as broken:
+        broken.setattr(writes, "_forget_new", stop_the_second_time())
+        with pytest.raises(KeyboardInterrupt):
+            writes.measure(small, Report())
+    small.postgres.drop_database(small.scratch)
+    small.postgres.create_database(small.scratch, small.few)
     report = Report()
 
     writes.measure(small, report)
 
     assert len(report.figures) == 5
-    database = Database(small.settings(small.many), statements=movies.LISTING)
-    assert database.answer(movies.page_at(skipped=0, records=1)).total == MANY
-    database.close()
+    assert totals(small) == [FEW, MANY]
+
+
+def stop_the_second_time() -> Callable[[object], None]:
+    """Break a run off as Ctrl-C does, when it comes to tidy up."""
+    calls = itertools.count()
+
+    def stop(_: object) -> None:
+        if next(calls) > 3:  # both sides were tidied twice
+            raise KeyboardInterrupt
+
+    return stop
+
+
+def totals(laboratory: Laboratory) -> list[int]:
+    found = []
+    for name in (laboratory.few, laboratory.many):
+        database = Database(laboratory.settings(name), statements=movies.LISTING)
+        found.append(database.answer(movies.page_at(skipped=0, records=1)).total)
+        database.close()
+    return found
 
 
 def test_every_function_is_asked_what_it_can_be_asked_again(small: Laboratory) -> None:
