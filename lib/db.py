@@ -20,7 +20,7 @@ import pg8000.dbapi
 from pg8000.native import PreparedStatement
 
 from lib import settings as limits
-from lib.db_connections import SERVER_SETTINGS, connect_directly, has_rested
+from lib.db_connections import SERVER_SETTINGS, Losses, connect_directly, has_rested
 from lib.db_exchange import exchange
 from lib.db_faults import ConnectionLost, is_connection_lost, translated
 from lib.db_pool import AnyPool, Info, Pool, Pooled
@@ -62,7 +62,7 @@ class Query(Generic[T]):
 
 
 class Database:
-    """The pool of one function's instance, which asks either from threads or from its loop.
+    """The pool of one function's instance, which asks either from threads or from one event loop.
 
     Args:
         settings: Where the database is.
@@ -80,6 +80,7 @@ class Database:
         self._settings = settings
         self._connector_options = dict(connector_options or {})
         self._statements = tuple(statements)
+        self._losses = Losses()
         self._lock = threading.Lock()
         self._pool: AnyPool | None = None
         self._connector: Any = None
@@ -135,9 +136,6 @@ class Database:
         try:
             rows = await self._attempt_on_loop(query)
         except ConnectionLost as lost:
-            # What took this connection has most likely taken the others, too.
-            while self._resting:
-                self._resting.pop().invalidate()
             if not query.statement.repeatable:
                 raise lost.fault from lost.__cause__
             try:
@@ -178,6 +176,7 @@ class Database:
                 await self._seats.acquire()
         except TimeoutError as error:
             raise translated(error) from error
+        resting = self._resting  # `close` begins another list
         try:
             connection = await self._rested_connection()
             try:
@@ -187,7 +186,10 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-            self._resting.append(connection)
+            if resting is self._resting:
+                resting.append(connection)
+            else:
+                connection.close()
         finally:
             self._seats.release()
         return rows
@@ -234,6 +236,7 @@ class Database:
     def _prepare(self, connection: "DBAPIConnection", info: Info) -> None:
         connection.autocommit = True
         info["used_at"] = time.monotonic()
+        info["losses"] = self._losses
         for statement in self._statements:
             info[statement] = PreparedStatement(connection, statement.sql)
 
@@ -256,6 +259,9 @@ class Database:
         return connection
 
     def _warm_in_background(self) -> None:
+        # What was open before the fork is the parent's, whose answers would come to us.
+        self._lock, self._pool, self._resting = threading.Lock(), None, []
+        self._connector = None
         self._warming = threading.Thread(target=self.warm, name="database-warm-up", daemon=True)
         self._warming.start()
 
@@ -277,12 +283,14 @@ def _watched(connection: Pooled) -> Iterator[None]:
         yield
     except pg8000.dbapi.DatabaseError as error:
         if is_connection_lost(error):
+            connection.info["losses"].last_at = time.monotonic()
             connection.invalidate()
             raise ConnectionLost(translated(error)) from error
         raise translated(error) from error
     except Exception as error:
         # pg8000 stopped between a request and its answer: what comes next on this wire would be
         # taken for the answer to something else.
+        connection.info["losses"].last_at = time.monotonic()
         connection.invalidate()
         raise ConnectionLost(translated(error)) from error
     except BaseException:

@@ -27,6 +27,13 @@ SERVER_SETTINGS: Final = {
 }
 
 
+class Losses:
+    """When a pool last lost a connection, as what took that one has most likely taken others."""
+
+    def __init__(self) -> None:
+        self.last_at = 0.0
+
+
 def connect_directly(settings: DatabaseSettings) -> "DBAPIConnection":
     """Open a connection whose every wait ends.
 
@@ -85,6 +92,6 @@ def still_answers(connection: Any, info: dict[Any, Any]) -> bool:
 
 
 def has_rested(info: dict[Any, Any]) -> bool:
-    """Tell whether a connection was unused for so long that it may have been cut meanwhile."""
-    rested: float = time.monotonic() - info["used_at"]
-    return rested > _IDLE_SECONDS
+    """Tell whether a connection may be cut: it was unused for long, or since another was lost."""
+    used_at: float = info["used_at"]
+    return time.monotonic() - used_at > _IDLE_SECONDS or used_at <= info["losses"].last_at

@@ -30,7 +30,7 @@ from local.postgres import EmbeddedPostgres
 from tests.support import Server, database_settings
 
 ECHO = Statement(repeatable=True, sql="select cast(:value as text)")
-SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as integer))")
+SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as double precision))")
 PID = Statement(repeatable=True, sql="select pg_backend_pid()")
 
 
@@ -76,6 +76,13 @@ def terminate_others(database: TransactionalDatabase) -> None:
         )
 
 
+def assert_ends(database: TransactionalDatabase, pid: int) -> None:
+    deadline = time.monotonic() + 5
+    while is_there(database, pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not is_there(database, pid)
+
+
 def test_half_a_surrogate_pair_is_refused_and_the_next_statement_is_answered_right(
     plain: Database,
 ) -> None:
@@ -104,6 +111,17 @@ def test_a_connection_that_was_cut_while_it_rested_is_not_noticed_by_callers(
     terminate_others(database)
 
     assert plain.run(ECHO, value="after") == [["after"]]
+
+
+def test_when_all_were_cut_while_they_rested_no_caller_notices(
+    plain: Database, database: TransactionalDatabase
+) -> None:
+    many = range(limits.HANDLER_THREADS)
+    with ThreadPoolExecutor(limits.HANDLER_THREADS) as threads:
+        for _ in range(3):
+            list(threads.map(lambda _: plain.run(SLEEP, seconds="0.2"), many))
+            terminate_others(database)
+            assert [plain.run(ECHO, value=str(n)) for n in many] == [[[str(n)]] for n in many]
 
 
 def test_after_a_rest_a_cut_connection_is_replaced_even_for_what_may_not_be_repeated(
@@ -187,10 +205,7 @@ def test_a_connection_that_is_in_use_when_the_pool_closes_is_closed_when_it_come
         assert is_there(database, pid)
         answer.result()
 
-    deadline = time.monotonic() + 5
-    while is_there(database, pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not is_there(database, pid)
+    assert_ends(database, pid)
     assert pool.run(ECHO, value="after") == [["after"]]
     pool.close()
 
@@ -296,6 +311,23 @@ def test_faults_without_a_sqlstate_are_told_apart(
 
 def echo(value: str) -> Query[str]:
     return Query(statement=ECHO, values={"value": value}, read=lambda rows: str(rows[0][0]))
+
+
+def test_on_the_loop_a_connection_in_use_when_the_pool_closes_is_closed_after_its_answer(
+    settings: DatabaseSettings, database: TransactionalDatabase
+) -> None:
+    pool = Database(settings, statements=[PID, SLEEP])
+
+    async def close_in_use() -> int:
+        pid = await pool.ask(Query(statement=PID, read=lambda rows: int(rows[0][0])))
+        sleep = Query(statement=SLEEP, values={"seconds": "0.5"}, read=len)
+        answer = asyncio.create_task(pool.ask(sleep))
+        await asyncio.sleep(0.2)
+        pool.close()
+        await answer
+        return pid
+
+    assert_ends(database, asyncio.run(close_in_use()))
 
 
 def test_the_loop_asks_many_questions_over_few_connections(plain: Database) -> None:
@@ -496,6 +528,16 @@ def test_warming_opens_a_connection_and_survives_a_missing_database(
     assert "no database yet" in caplog.text
     assert plain.run(ECHO, value="first") == [["first"]]
     assert opened == [1]
+
+
+def test_a_fork_does_not_talk_on_its_parents_connections(plain: Database) -> None:
+    inherited = plain._open_pool()
+    plain.run(ECHO, value="before")
+    plain._warm_in_background()  # what the hook does in the child
+
+    assert plain.run(ECHO, value="after") == [["after"]]
+    assert plain._pool is not inherited
+    inherited.dispose()
 
 
 @pytest.fixture
