@@ -19,8 +19,8 @@ from local.bench.report import Measure, Report, in_turn
 from local.bench.serving import ours, served
 from local.bench.usual import FILMS
 
-ROUNDS: Final = 10
-SECONDS: Final = 0.15
+ROUNDS: Final = 20
+SECONDS: Final = 0.1
 PAGE: Final = 10
 FILMS_A_ROUND: Final = 5
 
