@@ -7,6 +7,7 @@ import pytest
 
 from lib import errors
 from lib.errors import ServiceError
+from local.bench.command import SECTIONS
 from local.gateway import ROUTES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,6 +67,12 @@ def test_every_variable_that_is_read_is_described() -> None:
     values = {"PUBLIC", "PRIVATE"}
 
     assert described - {"PORT"} == read - set_by_the_platform - severities - values
+
+
+def test_every_section_of_the_benchmarks_is_named() -> None:
+    [named] = re.findall(r"^\./dev bench \[SECTION \.\.\.\] +# ([\w, ]+);", README, re.MULTILINE)
+
+    assert named.split(", ") == list(SECTIONS)
 
 
 COMMANDS = re.findall(r"(?:^|`)\./dev (\w+)", README, re.MULTILINE)
