@@ -45,6 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[POSTGRES_FOLDER] = str(_postgres.folder)
 
 
+@pytest.hookimpl(trylast=True)  # after the tests were shuffled
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: "test_its_own_tests_pass" not in item.nodeid)
+    items.sort(key=lambda item: "terraform" not in item.path.parts)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the server with the run."""
     if hasattr(config, "workerinput"):
