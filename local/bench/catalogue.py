@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import random
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ def provide(postgres: EmbeddedPostgres, rows: int, *, password: str) -> str:
         complete.unlink(missing_ok=True)
         if there:
             postgres.drop_database(name)
+        print(f"Loading {rows:,} movies, once ...", file=sys.stderr, flush=True)
         postgres.create_database(name)
         settings = require(DatabaseSettings, {"DATABASE_URL": postgres.url(name)})
         _migrate(settings, password)

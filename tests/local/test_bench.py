@@ -92,6 +92,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
                     patch.setattr(module, name, rows)
         patch.setattr(catalogue, "_SAMPLED", 10)
         patch.setattr("local.bench.usual.FEW", FEW)
+        # A service of the caller's, which must not be touched.
+        patch.setenv("CLOUD_SQL_INSTANCE", "project:region:instance")
+        patch.setenv("OMDB_API_KEY", "0a1b2c3d")
         with laboratory.set_up(tmp_path_factory.mktemp("bench")) as set_up:
             yield set_up
 
