@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,6 +27,12 @@ from tests.support import ADMIN_PASSWORD, OMDB_KEY, Server, database_settings
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES_FOLDER = "TEST_POSTGRES_FOLDER"
 OURS = ("DATABASE_", "CLOUD_SQL_", "DB_", "OMDB_", "IMPORT_", "TOKEN_", "ADMIN_", "LOG_LEVEL")
+
+# How long an example takes says something about the machine, and fails at random on a busy one.
+hypothesis.settings.register_profile(
+    "movies", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("movies")
 
 _postgres: EmbeddedPostgres | None = None
 _folder: tempfile.TemporaryDirectory[str] | None = None
