@@ -249,6 +249,7 @@ def test_the_total_follows_writes_of_a_role_that_may_not_write_it(
     assert after == before + 1
 
 
+@pytest.mark.usefixtures("logins")  # the roles are there, whichever test comes first
 def test_an_administrator_as_cloud_sql_makes_them_can_migrate(
     postgres: EmbeddedPostgres, owned: TransactionalDatabase, worker_id: str
 ) -> None:
