@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +56,8 @@ class Terraform:
         """Run a command; a failure fails the test, unless it may fail."""
         done = subprocess.run(  # noqa: S603
             ["terraform", f"-chdir={self.root / 'terraform'}", *arguments, "-no-color"],  # noqa: S607
+            # A third less processor time: Go's collector runs at a quarter of its usual rate.
+            env={**os.environ, "GOGC": "400"},
             capture_output=True,
             text=True,
             check=False,
@@ -95,13 +98,26 @@ def terraform(tmp_path: Path) -> Iterator[Terraform]:
     shutil.rmtree(tmp_path / "terraform")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """An environment as an apply left it, and the plan that was applied; a test plans only."""
+
+    environment: str
+    terraform: Terraform
+    plan_text: str
+
+
 @pytest.fixture(scope="module")
-def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
-    """Give the dev environment as an apply leaves it; a test plans, but applies nothing."""
-    terraform = Terraform(tmp_path_factory.mktemp("applied"))
-    terraform.plan("dev")
+def applied(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Applied]:
+    environment: str = request.param
+    terraform = Terraform(tmp_path_factory.mktemp(environment))
+    planned = terraform.plan(environment)
+    assert planned.returncode == CHANGES, planned.stdout + planned.stderr
+    plan_text = json.dumps(terraform.planned())
     terraform.run("apply", "-input=false", "movies.tfplan")
-    yield terraform
+    yield Applied(environment=environment, terraform=terraform, plan_text=plan_text)
     shutil.rmtree(terraform.root / "terraform")
 
 
@@ -116,20 +132,19 @@ def test_its_own_tests_pass(terraform: Terraform) -> None:
 
 
 @pretended
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_an_environment_is_applied_once_and_then_stays(
-    terraform: Terraform, environment: str
-) -> None:
-    first = terraform.plan(environment)
-    assert first.returncode == CHANGES, first.stdout + first.stderr
-    plan_text = json.dumps(terraform.planned())
-    terraform.run("apply", "-input=false", "movies.tfplan")
+@pytest.mark.parametrize("applied", ENVIRONMENTS, indirect=True)
+def test_an_environment_is_applied_once_and_then_stays(applied: Applied) -> None:
+    again = applied.terraform.plan(applied.environment)
 
-    second = terraform.plan(environment)
-    assert second.returncode == NO_CHANGE, second.stdout + second.stderr
+    assert again.returncode == NO_CHANGE, again.stdout + again.stderr
 
-    state_text = (terraform.root / "terraform" / "terraform.tfstate").read_text(encoding="utf-8")
-    for text in (plan_text, state_text):
+
+@pretended
+@pytest.mark.parametrize("applied", ENVIRONMENTS, indirect=True)
+def test_neither_plan_nor_state_holds_a_secret(applied: Applied) -> None:
+    state = applied.terraform.root / "terraform" / "terraform.tfstate"
+    state_text = state.read_text(encoding="utf-8")
+    for text in (applied.plan_text, state_text):
         # What the stand-ins make of an ephemeral password and key.
         assert "placeholder-result" not in text
         assert "placeholder-private_key" not in text
@@ -160,33 +175,36 @@ def test_a_plan_beyond_the_connection_budget_fails_and_says_by_how_much(
 
 
 @pretended
+@pytest.mark.parametrize("applied", ["dev"], indirect=True)
 def test_a_change_deploys_just_what_ships_it_and_going_back_brings_the_very_same_zip(
-    applied: Terraform,
+    applied: Applied,
 ) -> None:
-    def objects() -> set[str]:
-        return {address for address in applied.changed() if "storage_bucket_object" in address}
+    terraform = applied.terraform
 
-    main = applied.root / "functions" / "movies_list" / "main.py"
+    def objects() -> set[str]:
+        terraform.plan("dev")
+        return {address for address in terraform.changed() if "storage_bucket_object" in address}
+
+    main = terraform.root / "functions" / "movies_list" / "main.py"
     before = main.read_text(encoding="utf-8")
     main.write_text(before + "\n# changed\n", encoding="utf-8")
-    applied.plan("dev")
     assert objects() == {'module.function["movies_list"].google_storage_bucket_object.main'}
 
     main.write_text(before, encoding="utf-8")
-    migration = applied.root / "lib" / "migrations" / "runner.py"
+    migration = terraform.root / "lib" / "migrations" / "runner.py"
     kept = migration.read_text(encoding="utf-8")
     migration.write_text(kept + "\n# changed\n", encoding="utf-8")
-    applied.plan("dev")
     assert objects() == {'module.function["migrate"].google_storage_bucket_object.main'}
 
     migration.write_text(kept, encoding="utf-8")
-    assert applied.plan("dev").returncode == NO_CHANGE
+    assert terraform.plan("dev").returncode == NO_CHANGE
 
 
 @pretended
-def test_a_rotation_replaces_no_key_that_is_in_use(applied: Terraform) -> None:
-    applied.plan("dev", "-var", "token_key_generation=2")
-    keys = {address for address in applied.changed() if "secret_version.token_" in address}
+@pytest.mark.parametrize("applied", ["dev"], indirect=True)
+def test_a_rotation_replaces_no_key_that_is_in_use(applied: Applied) -> None:
+    applied.terraform.plan("dev", "-var", "token_key_generation=2")
+    keys = {address for address in applied.terraform.changed() if "secret_version.token_" in address}
     assert keys == {
         'google_secret_manager_secret_version.token_private_key["3"]',
         'google_secret_manager_secret_version.token_public_key["3"]',
