@@ -204,7 +204,9 @@ def test_a_change_deploys_just_what_ships_it_and_going_back_brings_the_very_same
 @pytest.mark.parametrize("applied", ["dev"], indirect=True)
 def test_a_rotation_replaces_no_key_that_is_in_use(applied: Applied) -> None:
     applied.terraform.plan("dev", "-var", "token_key_generation=2")
-    keys = {address for address in applied.terraform.changed() if "secret_version.token_" in address}
+    keys = {
+        address for address in applied.terraform.changed() if "secret_version.token_" in address
+    }
     assert keys == {
         'google_secret_manager_secret_version.token_private_key["3"]',
         'google_secret_manager_secret_version.token_public_key["3"]',
