@@ -115,7 +115,10 @@ class CloudSql:
             if isinstance(error, pg8000.dbapi.DatabaseError):
                 raise
             log.error(  # noqa: TRY400  the stack is Google's, the reason is ours
-                self._reason(error), extra={"fields": {"error_class": type(error).__name__}}
+                "database unreachable",
+                extra={
+                    "fields": {"error_class": type(error).__name__, "reason": self._reason(error)}
+                },
             )
             raise _unavailable() from error
 
