@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import pg8000.dbapi
@@ -56,6 +57,21 @@ def connect_directly(settings: DatabaseSettings) -> "DBAPIConnection":
         raise
     wire.settimeout(limits.SOCKET_TIMEOUT)
     return connection
+
+
+@contextlib.contextmanager
+def unhurried(connection: Any) -> Iterator[None]:
+    """Wait for each answer as long as it takes, but no longer for a peer that has vanished.
+
+    `keep_alive` notices that within a minute. What Postgres itself ends is not changed by this.
+    """
+    wire = connection._usock  # noqa: SLF001  pg8000 gives no other way to its socket
+    wire.settimeout(None)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it may be closed by now
+            wire.settimeout(limits.SOCKET_TIMEOUT)
 
 
 def let_go(connection: Any) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from lib.accounts import ensure_first_admin
 from lib.database_roles import grant_rights
+from lib.db_connections import unhurried
 from lib.db_transactions import TransactionalDatabase
 from lib.settings import AdminSettings
 
@@ -52,7 +53,7 @@ def migrate(
         DatabaseUnavailable: The database cannot be reached, or its locks not be had in time.
         SettingsError: The administrator's password breaks the rule for new passwords.
     """
-    with database.begin() as connection:
+    with database.begin() as connection, unhurried(connection.connection.dbapi_connection):
         # The lock is waited for as long as another's migration takes; statements may take long too.
         connection.execute(text("set local lock_timeout = 0"))
         connection.execute(text("set local statement_timeout = 0"))

@@ -1,5 +1,6 @@
 """The schema, up and down, and when two try at once."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -9,8 +10,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from lib import settings as limits
 from lib.db_transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
+from lib.migrations import runner
 from lib.migrations.runner import migrate
 from lib.settings import AdminSettings, Secret
 from lib.tables import metadata
@@ -70,6 +73,22 @@ def test_runs_at_the_same_time_make_one_schema_and_one_administrator(
 
     assert sorted(run.admin_created for run in runs) == [False, False, False, True]
     assert sorted(str(run.before) for run in runs).count("None") == 1
+
+
+def test_a_run_that_waits_longer_than_a_request_may_is_not_given_up(
+    empty: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SOCKET_TIMEOUT", 0.2)
+    with ThreadPoolExecutor(1) as thread:
+        with empty.begin() as connection:
+            key = {"key": runner._ADVISORY_LOCK}
+            connection.execute(text("select pg_advisory_xact_lock(:key)"), key)
+            waiting = thread.submit(migrate, empty, NOBODY)
+            time.sleep(0.6)
+        assert waiting.result(10).before is None
+
+    with pytest.raises(DatabaseUnavailable), empty.begin() as connection:
+        connection.execute(text("select pg_sleep(1)"))
 
 
 def test_every_step_can_be_taken_back_and_taken_again(empty: TransactionalDatabase) -> None:
