@@ -20,7 +20,7 @@ import pg8000.dbapi
 from pg8000.native import PreparedStatement
 
 from lib import settings as limits
-from lib.db_connections import SERVER_SETTINGS, Losses, connect_directly, has_rested
+from lib.db_connections import SERVER_SETTINGS, Losses, connect_directly
 from lib.db_exchange import exchange
 from lib.db_faults import ConnectionLost, is_connection_lost, translated
 from lib.db_pool import AnyPool, Info, Pool, Pooled
@@ -62,7 +62,7 @@ class Query(Generic[T]):
 
 
 class Database:
-    """The pool of one function's instance, which asks either from threads or from one event loop.
+    """The pool of one function's instance, for its threads and its event loop.
 
     Args:
         settings: Where the database is.
@@ -85,8 +85,7 @@ class Database:
         self._pool: AnyPool | None = None
         self._connector: Any = None
         self._warming: threading.Thread | None = None
-        # The event loop's own connections, at most as many as the semaphore lets through.
-        self._resting: list[Pooled] = []
+        # The event loop must not block in the pool: here it waits for its turn there.
         self._seats = asyncio.Semaphore(limits.HANDLER_THREADS)
 
     def warm_after_fork(self) -> None:
@@ -149,19 +148,14 @@ class Database:
         with self._lock:
             pool, self._pool = self._pool, None
             connector, self._connector = self._connector, None
-            resting, self._resting = self._resting, []
-        for connection in resting:
-            connection.close()
         if pool is not None:
             pool.dispose()
         if connector is not None:
             connector.close()
 
     def _attempt(self, statement: Statement, values: Values) -> Rows:
-        try:
+        with _translating():
             connection = self._check_out()
-        except Exception as error:
-            raise translated(error) from error
         try:
             with _watched(connection):
                 prepared: PreparedStatement = connection.info[statement]
@@ -176,47 +170,40 @@ class Database:
                 await self._seats.acquire()
         except TimeoutError as error:
             raise translated(error) from error
-        resting = self._resting  # `close` begins another list
         try:
-            connection = await self._rested_connection()
+            connection = await self._check_out_on_loop()
             try:
                 with _watched(connection):
                     driver = connection.dbapi_connection
                     rows = await exchange(driver, connection.info[query.statement], query.values)
-            except BaseException:
-                connection.close()
-                raise
-            if resting is self._resting:
-                resting.append(connection)
-            else:
+            finally:
                 connection.close()
         finally:
             self._seats.release()
         return rows
 
-    async def _rested_connection(self) -> Pooled:
-        """Give a connection that was in use a moment ago, or one from the pool, which may block."""
-        if self._resting:
-            connection = self._resting.pop()
-            if not has_rested(connection.info):
-                return connection
-            connection.close()  # the pool tries it before it gives it out again
+    async def _check_out_on_loop(self) -> Pooled:
+        recent = self._open_pool().take_recent()
+        if recent is not None:
+            return recent
         taken = asyncio.get_running_loop().run_in_executor(None, self._check_out)
         try:
-            return await asyncio.shield(taken)
+            with _translating():
+                return await asyncio.shield(taken)
         except asyncio.CancelledError:
             taken.add_done_callback(_give_back)  # nobody waits for it any more
             raise
-        except Exception as error:
-            raise translated(error) from error
 
     def _check_out(self) -> Pooled:
+        self._await_warming()
+        return self._open_pool().connect()
+
+    def _await_warming(self) -> None:
+        """Wait for the connection that is on its way: one of our own would come later than that."""
         warming = self._warming
         if warming is not None:
-            # A connection is on its way: one of our own would come later than that.
             warming.join(limits.POOL_TIMEOUT)
             self._warming = None
-        return self._open_pool().connect()
 
     def _open_pool(self) -> AnyPool:
         pool = self._pool
@@ -260,8 +247,8 @@ class Database:
 
     def _warm_in_background(self) -> None:
         # What was open before the fork is the parent's, whose answers would come to us.
-        self._lock, self._pool, self._resting = threading.Lock(), None, []
-        self._connector = None
+        self._lock, self._pool, self._connector = threading.Lock(), None, None
+        self._seats = asyncio.Semaphore(limits.HANDLER_THREADS)
         self._warming = threading.Thread(target=self.warm, name="database-warm-up", daemon=True)
         self._warming.start()
 
@@ -269,6 +256,16 @@ class Database:
 def _give_back(taken: "asyncio.Future[Pooled]") -> None:
     if not taken.cancelled() and taken.exception() is None:
         taken.result().close()
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except ServiceError:
+        raise
+    except Exception as error:
+        raise translated(error) from error
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from lib.db_connections import let_go, still_answers
+from lib.db_connections import has_rested, let_go, still_answers
 
 Info = dict[Any, Any]
 
@@ -37,6 +37,9 @@ class AnyPool(Protocol):
 
     def connect(self) -> Pooled:
         """Take a connection out of the pool, or open one, or wait until one comes back."""
+
+    def take_recent(self) -> Pooled | None:
+        """Take a connection that was in use a moment ago, if there is one, without any wait."""
 
     def dispose(self) -> None:
         """Close the connections that rest."""
@@ -81,6 +84,18 @@ class Pool:
         except BaseException:
             self._places.release()
             raise
+
+    def take_recent(self) -> "_Connection | None":
+        """Take a connection that was in use a moment ago, if there is one, without any wait."""
+        if not self._places.acquire(blocking=False):
+            return None
+        with contextlib.suppress(IndexError):
+            connection, info = self._resting.pop()
+            if not has_rested(info):
+                return _Connection(self, connection, info)
+            self._resting.append((connection, info))
+        self._places.release()
+        return None
 
     def dispose(self) -> None:
         """Close the connections that rest, and the others when they come back."""

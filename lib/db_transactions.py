@@ -37,6 +37,7 @@ class TransactionalDatabase(Database):
             InvalidRequest: A value is none that the schema takes.
         """
         try:
+            self._await_warming()
             self._open_pool()
             with self._engine.connect() as connection:
                 driver: Any = connection.connection.dbapi_connection
@@ -59,8 +60,8 @@ class TransactionalDatabase(Database):
         except exc.TimeoutError as error:
             raise PoolExhausted(str(error)) from error
 
-    def _make_pool(self) -> QueuePool:
-        pool = QueuePool(
+    def _make_pool(self) -> "EnginePool":
+        pool = EnginePool(
             self._connect,
             pool_size=limits.HANDLER_THREADS,
             max_overflow=0,
@@ -70,14 +71,22 @@ class TransactionalDatabase(Database):
         )
         # Before the first connection, as the dialect learns what it speaks to from that one.
         self._engine = create_engine("postgresql+pg8000://", pool=pool)
+        self._engine.dialect.do_close = let_go  # type: ignore[assignment]
+        self._engine.dialect.do_terminate = let_go  # type: ignore[assignment]
         event.listen(self._engine, "handle_error", _on_engine_error)
         event.listen(pool, "connect", self._prepare_new)
         event.listen(pool, "checkout", _try_rested)
-        event.listen(pool, "invalidate", _let_go)
         return pool
 
     def _prepare_new(self, connection: "DBAPIConnection", entry: "ConnectionPoolEntry") -> None:
         self._prepare(connection, entry.info)
+
+
+class EnginePool(QueuePool):
+    """SQLAlchemy's pool, as transactions need it."""
+
+    def take_recent(self) -> None:
+        """Give nothing: it does not tell its newest connection without giving it out."""
 
 
 def _try_rested(
@@ -86,10 +95,6 @@ def _try_rested(
     if not still_answers(connection, entry.info):
         # The pool drops all that are as old, and opens a new one.
         raise exc.InvalidatePoolError
-
-
-def _let_go(connection: "DBAPIConnection", _: object, __: object) -> None:
-    let_go(connection)
 
 
 def _on_engine_error(context: "ExceptionContext") -> None:

@@ -97,8 +97,6 @@ def configure(settings: ServerSettings) -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(settings.log_level)
     logger.propagate = False
-    # It reports with a stack what `lib.db` already tells: a dead connection could not be closed.
-    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 def stack_without_values(error: BaseException) -> str:

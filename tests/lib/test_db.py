@@ -540,6 +540,66 @@ def test_a_fork_does_not_talk_on_its_parents_connections(plain: Database) -> Non
     inherited.dispose()
 
 
+def test_a_transaction_takes_the_connection_that_is_being_warmed(
+    transactional: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    connect = transactional._connect
+
+    def connect_slowly() -> DBAPIConnection:
+        opened.append(1)
+        time.sleep(0.2)
+        return connect()
+
+    monkeypatch.setattr(transactional, "_connect", connect_slowly)
+    transactional._warm_in_background()
+    with transactional.begin() as connection:
+        assert connection.exec_driver_sql("select 1").scalar_one() == 1
+
+    assert opened == [1]
+
+
+def test_a_fork_while_all_connections_are_in_use_leaves_none_of_that_to_the_child(
+    plain: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.2)
+
+    async def ask() -> str:
+        sleep = Query(statement=SLEEP, values={"seconds": 1}, read=len)
+        busy = [asyncio.create_task(plain.ask(sleep)) for _ in range(limits.HANDLER_THREADS)]
+        await asyncio.sleep(0.3)
+        inherited = plain._open_pool()
+        plain._warm_in_background()  # what the hook does in the child
+        answer = await plain.ask(echo("child"))
+        await asyncio.gather(*busy)
+        inherited.dispose()
+        return answer
+
+    assert asyncio.run(ask()) == "child"
+
+
+def test_what_the_loop_has_used_is_there_for_threads(
+    plain: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.2)
+
+    async def ask_all() -> None:
+        questions = (plain.ask(echo(str(n))) for n in range(2 * limits.HANDLER_THREADS))
+        await asyncio.gather(*questions)
+
+    asyncio.run(ask_all())
+    assert plain.run(ECHO, value="from a thread") == [["from a thread"]]
+
+
+def test_a_connection_that_is_lost_in_a_transaction_is_told_once(
+    transactional: TransactionalDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(DatabaseUnavailable), transactional.begin() as connection:
+        connection.exec_driver_sql("select pg_terminate_backend(pg_backend_pid())")
+
+    assert [record.name for record in caplog.records] == ["lib.db_faults"]
+
+
 @pytest.fixture
 def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     """Run a server that the test may stop."""
