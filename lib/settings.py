@@ -16,10 +16,12 @@ from urllib.parse import unquote, urlsplit
 # as large, so that none of them ever waits for another's connection.
 HANDLER_THREADS = 8
 
-# How the waits nest, in seconds. One OMDb call with its retries (OMDB_CALL) and one statement
-# (STATEMENT) plus the wait for a connection (POOL) stay below a function's time-out of 30.
+# How the waits of a request nest, in seconds. Its turn, the connection that is being warmed and a
+# place in the pool (POOL each), a new connection (CLOUD_SQL) and an answer on it (SOCKET) stay below
+# the time-out that a function has in ../terraform/functions.tf; movies_create also waits for OMDb
+# (OMDB_CALL) and then stores what came (SOCKET).
 CONNECT_TIMEOUT = 5.0  # opening a database connection, TLS and login included
-CLOUD_SQL_TIMEOUT = 20.0  # the same through the connector, which asks Google's API before it
+CLOUD_SQL_TIMEOUT = 10.0  # the same through the connector, which asks Google's API before it
 SOCKET_TIMEOUT = 10.0  # one read from the database: above STATEMENT, below the function's own
 POOL_TIMEOUT = 3.0  # waiting for a free connection
 STATEMENT_TIMEOUT = 5.0  # one statement, told to Postgres

@@ -53,12 +53,13 @@ locals {
       timeout_seconds = 900
     }
     movies_create = {
-      database_role = "movies_create"
-      invoker       = "public"
-      probe         = { path = "/movies.create", statuses = [405] }
-      route         = "/movies.create"
-      secrets       = ["OMDB_API_KEY"]
-      settings      = ["database", "omdb"]
+      database_role   = "movies_create"
+      invoker         = "public"
+      probe           = { path = "/movies.create", statuses = [405] }
+      route           = "/movies.create"
+      secrets         = ["OMDB_API_KEY"]
+      settings        = ["database", "omdb"]
+      timeout_seconds = 60 # it waits for the database, for OMDb, and for the database again
     }
     movies_delete = {
       database_role = "movies_delete"

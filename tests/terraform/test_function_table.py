@@ -1,6 +1,7 @@
 """The function table of Terraform and the functions themselves say the same."""
 
 import ast
+import re
 from typing import Final
 
 import pytest
@@ -89,6 +90,21 @@ def test_every_public_function_has_a_probe_on_its_own_route() -> None:
 
 def test_the_budget_counts_as_many_connections_as_the_pool_opens() -> None:
     assert f"pool_size = {settings.HANDLER_THREADS}\n" in read("functions.tf")
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS - {"migrate", "movies_import"}))
+def test_the_waits_of_a_request_end_before_the_function_is_given_up(name: str) -> None:
+    waits = 0.0
+    if "database" in strings(TABLE[name], "settings"):
+        waits += 3 * settings.POOL_TIMEOUT + settings.CLOUD_SQL_TIMEOUT + settings.SOCKET_TIMEOUT
+    if "omdb" in strings(TABLE[name], "settings"):
+        waits += settings.OMDB_CALL_TIMEOUT + settings.SOCKET_TIMEOUT
+    given = re.search(r"timeout_seconds = (\d+)", TABLE[name]) or re.search(
+        r"_function_defaults = \{.*?timeout_seconds = (\d+)", read("functions.tf"), re.DOTALL
+    )
+
+    assert given
+    assert waits < float(given[1])
 
 
 def test_every_module_of_lib_has_a_place_in_a_zip() -> None:
