@@ -20,7 +20,7 @@ _WRITE: Final = "select, insert, update"
 _ALL: Final = "select, insert, update, delete"
 
 _CATALOGUE: Final = {"movies": _READ, "movie_totals": _READ}
-_EDITORS: Final = {"users": _READ, "sessions": _READ}
+_EDITORS: Final = {"users": "select (id, role)", "sessions": _READ}
 _FETCHED: Final = {"movies": _WRITE, "movie_checks": "select, update", "omdb_budget": _WRITE}
 _REPORTS: Final = {"imports": _READ, "import_items": _READ, **_EDITORS}
 

@@ -1,6 +1,7 @@
 """What each function's database role can and cannot do."""
 
 import json
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,8 +170,8 @@ def test_a_role_has_the_rights_of_the_table_and_no_others(
     assert had == {
         f"{action} {table}"
         for table, actions in RIGHTS[role].items()
-        for action in actions.split(", ")
-        if "(" not in action
+        for action in re.sub(r"\w+ \([^)]*\)", "", actions).split(", ")  # of whole tables only
+        if action
     }
 
 
@@ -186,6 +187,8 @@ def test_a_role_has_the_rights_of_the_table_and_no_others(
         ("movies_delete", "insert into sessions (jti, user_id, expires_at) values ('x', 1, now())"),
         ("movies_delete", "update users set role = 'admin'"),
         ("movies_delete", "truncate movies"),
+        ("movies_delete", "select password_hash from users"),
+        ("imports_list", "select username from users"),
         ("movies_import", "select * from sessions"),
         ("login", "select * from movies"),
         ("login", "update users set role = 'admin'"),
