@@ -65,7 +65,8 @@ locals {
   ))
 
   # The roles that the deployer may hand out in the project: those of the functions and of their
-  # build. Its own are not among them, so that it cannot widen what it may do: a person does that.
+  # build. Its own are not among them: a person widens what the pipeline does. As administrator of
+  # accounts and secrets it could still reach what these reach, so guard who may push and build.
   granted_roles = sort(distinct([
     for member in concat(values(google_project_iam_member.build), values(google_project_iam_member.database)) : member.role
   ]))

@@ -50,7 +50,6 @@ resource "google_cloudbuild_trigger" "main" {
   substitutions = {
     _ENVIRONMENT  = var.environment
     _PLANS_BUCKET = google_storage_bucket.plans[0].name
-    _REGION       = var.region
   }
 
   depends_on = [

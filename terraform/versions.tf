@@ -8,7 +8,7 @@ terraform {
     }
     google = {
       source  = "hashicorp/google"
-      version = ">= 7.21, < 9"
+      version = "~> 8.7"
     }
     random = {
       source  = "hashicorp/random"

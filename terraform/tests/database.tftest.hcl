@@ -11,7 +11,6 @@ override_module {
 
   outputs = {
     deployed = {}
-    files    = {}
     service  = "a-function"
     url      = "https://a-function.example.com"
   }

@@ -16,11 +16,6 @@ output "deployed" {
   }
 }
 
-output "files" {
-  description = "What the zip holds: where each file is, by its path in the zip"
-  value       = module.source.files
-}
-
 output "service" {
   description = "Name of the Cloud Run service underneath"
   value       = google_cloudfunctions2_function.main.name
