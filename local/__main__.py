@@ -1,4 +1,4 @@
-"""What `./dev serve`, `migrate`, `import` and `bench` run."""
+"""What `./dev serve`, `migrate`, `import`, `smoke` and `bench` run."""
 
 import argparse
 import logging
