@@ -1,5 +1,6 @@
 """Catalogues of made-up films, kept between runs."""
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -10,12 +11,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-import pg8000.dbapi
+from typing import Any, Final
 
 from lib import movie, movies
 from lib.db import Database
+from lib.db_connections import connect_directly, unhurried
 from lib.db_transactions import TransactionalDatabase
 from lib.migrations import runner
 from lib.settings import AdminSettings, DatabaseSettings, require
@@ -60,6 +60,19 @@ def provide(postgres: EmbeddedPostgres, rows: int, *, password: str) -> str:
     return name
 
 
+@contextlib.contextmanager
+def connected(settings: DatabaseSettings) -> Iterator[Any]:
+    """Open a connection in autocommit, without the time-outs of the service."""
+    connection: Any = connect_directly(settings)
+    connection.autocommit = True
+    try:
+        connection.execute_simple("set statement_timeout = 0; set lock_timeout = 0")
+        with unhurried(connection):
+            yield connection
+    finally:
+        connection.close()
+
+
 def sample(settings: DatabaseSettings, rows: int) -> Sample:
     """Pick films of a catalogue that has so many."""
     database = Database(settings, statements=movies.FINDING)
@@ -89,21 +102,12 @@ def _migrate(settings: DatabaseSettings, password: str) -> None:
 
 
 def _load(settings: DatabaseSettings, rows: int) -> None:
-    # Without the service's time-outs: this takes a minute.
-    connection = pg8000.dbapi.connect(
-        settings.user,
-        host=settings.host,
-        port=settings.port,
-        database=settings.name,
-        password=settings.password.reveal() if settings.password else None,
-    )
-    connection.autocommit = True
-    run = connection.cursor().execute
     columns = ", ".join(next(films.films(1)))
-    run(f"copy movies ({columns}) from stdin (format csv)", stream=_csv(films.films(rows)))
-    # As autovacuum does a minute later: statistics, and the map that index-only scans rely on.
-    run("vacuum analyze")
-    connection.close()
+    with connected(settings) as connection:
+        run = connection.cursor().execute
+        run(f"copy movies ({columns}) from stdin (format csv)", stream=_csv(films.films(rows)))
+        # As autovacuum does a minute later: statistics, and the map that index-only scans rely on.
+        run("vacuum analyze")
 
 
 def _csv(made: Iterator[dict[str, object]]) -> Iterator[bytes]:

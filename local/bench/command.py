@@ -38,6 +38,8 @@ def run(sections: Sequence[str], *, as_json: bool, flame: Path | None) -> None:
         if flame is not None:
             draw(laboratory, flame)
             return
-        for name in sections or SECTIONS:
-            SECTIONS[name](laboratory, report)
-    print(report.as_json() if as_json else report.as_table())
+        try:
+            for name in sections or SECTIONS:
+                SECTIONS[name](laboratory, report)
+        finally:  # what was measured before a fault took minutes
+            print(report.as_json() if as_json else report.as_table())

@@ -12,7 +12,7 @@ from lib.db import Database, Statement
 from lib.errors import MovieNotFound
 from lib.listing import Cursor
 from lib.settings import DatabaseSettings
-from local.bench import catalogue
+from local.bench import catalogue, films
 from local.bench.calling import asked_each, asked_for, getting, request
 from local.bench.laboratory import FEW, MANY, Laboratory
 from local.bench.report import Measure, Report, in_turn
@@ -59,7 +59,7 @@ def _served(laboratory: Laboratory, database: str, rows: int) -> Iterator[Catalo
     settings = laboratory.settings(database)
     _forget_films(settings)
     variables = laboratory.variables(database)
-    get_one = getting("imdb_id", catalogue.sample(settings, rows).ids)[0]
+    [get_one] = getting("imdb_id", [films.imdb_id(0)])
     subjects = (
         ours("movies_list"),
         ours("movies_get", get_one),

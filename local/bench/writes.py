@@ -1,6 +1,5 @@
 """What a batch of a thousand movies takes to write, and what of it the catalogue's upkeep takes."""
 
-import contextlib
 import itertools
 import json
 import time
@@ -10,10 +9,9 @@ from typing import Any, Final
 from pg8000.native import PreparedStatement
 
 from lib import movies
-from lib.db_connections import connect_directly
 from lib.merging import COLUMNS
-from lib.settings import DatabaseSettings
 from local.bench import films
+from local.bench.catalogue import connected
 from local.bench.laboratory import FEW, MANY, Laboratory
 from local.bench.report import Measure, Report, in_turn
 
@@ -37,11 +35,11 @@ _WITHOUT_DATES: Final = "alter table movies disable trigger movies_inserted_note
 def measure(laboratory: Laboratory, report: Report) -> None:
     """Measure inserts into a bare table and into ours, and upserts of new and known movies."""
     report.begin(f"Writes: one statement with {BATCH:,} movies")
-    with _connected(laboratory.settings(laboratory.scratch)) as scratch:
+    with connected(laboratory.settings(laboratory.scratch)) as scratch:
         _measure_inserts(scratch, report)
     with (
-        _connected(laboratory.settings(laboratory.few)) as few,
-        _connected(laboratory.settings(laboratory.many)) as many,
+        connected(laboratory.settings(laboratory.few)) as few,
+        connected(laboratory.settings(laboratory.many)) as many,
     ):
         _measure_upserts(few, many, report)
 
@@ -62,6 +60,8 @@ def _measure_inserts(scratch: Any, report: Report) -> None:
     base = ("bare", medians["insert into a bare table"] * 1e3)
     for name, seconds in medians.items():
         report.add(name, seconds * 1e3, "ms", against=base)
+    scratch.execute_simple("drop table bare")
+    _forget_new(scratch)
 
 
 def _measure_upserts(few: Any, many: Any, report: Report) -> None:
@@ -87,17 +87,6 @@ def _batches() -> Iterator[str]:
     """Give ever new movies, as deleted ones slow down those that come after them."""
     for first in itertools.count(_FIRST, BATCH):
         yield json.dumps(list(films.films(BATCH, first=first)))
-
-
-@contextlib.contextmanager
-def _connected(settings: DatabaseSettings) -> Iterator[Any]:
-    connection: Any = connect_directly(settings)
-    connection.autocommit = True
-    try:
-        connection.execute_simple("set statement_timeout = 0; set lock_timeout = 0")
-        yield connection
-    finally:
-        connection.close()
 
 
 def _running(
