@@ -183,7 +183,8 @@ class Database:
         return rows
 
     async def _check_out_on_loop(self) -> Pooled:
-        recent = self._open_pool().take_recent()
+        pool = self._open_pool()
+        recent = pool.take_recent() if isinstance(pool, Pool) else None
         if recent is not None:
             return recent
         taken = asyncio.get_running_loop().run_in_executor(None, self._check_out)

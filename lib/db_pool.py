@@ -38,9 +38,6 @@ class AnyPool(Protocol):
     def connect(self) -> Pooled:
         """Take a connection out of the pool, or open one, or wait until one comes back."""
 
-    def take_recent(self) -> Pooled | None:
-        """Take a connection that was in use a moment ago, if there is one, without any wait."""
-
     def dispose(self) -> None:
         """Close the connections that rest."""
 

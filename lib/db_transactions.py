@@ -60,8 +60,8 @@ class TransactionalDatabase(Database):
         except exc.TimeoutError as error:
             raise PoolExhausted(str(error)) from error
 
-    def _make_pool(self) -> "EnginePool":
-        pool = EnginePool(
+    def _make_pool(self) -> QueuePool:
+        pool = QueuePool(
             self._connect,
             pool_size=limits.HANDLER_THREADS,
             max_overflow=0,
@@ -80,13 +80,6 @@ class TransactionalDatabase(Database):
 
     def _prepare_new(self, connection: "DBAPIConnection", entry: "ConnectionPoolEntry") -> None:
         self._prepare(connection, entry.info)
-
-
-class EnginePool(QueuePool):
-    """SQLAlchemy's pool, as transactions need it."""
-
-    def take_recent(self) -> None:
-        """Give nothing: it does not tell its newest connection without giving it out."""
 
 
 def _try_rested(

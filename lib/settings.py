@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 HANDLER_THREADS = 8
 
 # How the waits of a request nest, in seconds. Its turn, the connection that is being warmed and a
-# place in the pool (POOL each), a new connection (CLOUD_SQL) and an answer on it (SOCKET) stay below
-# the time-out that a function has in ../terraform/functions.tf; movies_create also waits for OMDb
-# (OMDB_CALL) and then stores what came (SOCKET).
+# place in the pool (POOL each), a new connection (CLOUD_SQL) and an answer on it (SOCKET) stay
+# below the time-out that a function has in ../terraform/functions.tf; movies_create also waits for
+# OMDb (OMDB_CALL) and then stores what came (SOCKET).
 CONNECT_TIMEOUT = 5.0  # opening a database connection, TLS and login included
 CLOUD_SQL_TIMEOUT = 10.0  # the same through the connector, which asks Google's API before it
 SOCKET_TIMEOUT = 10.0  # one read from the database: above STATEMENT, below the function's own

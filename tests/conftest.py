@@ -21,12 +21,13 @@ from lib.settings import AdminSettings, DatabaseSettings, SigningSettings, Verif
 from lib.tokens import Signer, Verifier
 from local import gateway
 from local.demo_omdb.server import DemoOmdb
+from local.environment import SETTINGS
 from local.postgres import EmbeddedPostgres
-from tests.support import ADMIN_PASSWORD, OMDB_KEY, Server, database_settings
+from local.serving import Server
+from tests.support import ADMIN_PASSWORD, OMDB_KEY, database_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES_FOLDER = "TEST_POSTGRES_FOLDER"
-OURS = ("DATABASE_", "CLOUD_SQL_", "DB_", "OMDB_", "IMPORT_", "TOKEN_", "ADMIN_", "LOG_LEVEL")
 
 # How long an example takes says something about the machine, and fails at random on a busy one.
 hypothesis.settings.register_profile(
@@ -44,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     for name in list(os.environ):
-        if name.startswith(OURS):
+        if name.startswith(SETTINGS):
             del os.environ[name]
     _folder = tempfile.TemporaryDirectory(prefix="movies-tests-")
     _postgres = EmbeddedPostgres(Path(_folder.name) / "postgres", durable=False)

@@ -20,7 +20,8 @@ from lib.db_transactions import TransactionalDatabase
 from lib.movie import Movie, Rating
 from local import gateway
 from local.demo_omdb.server import DemoOmdb
-from tests.support import ADMIN_PASSWORD, Server
+from local.serving import Server
+from tests.support import ADMIN_PASSWORD
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,10 +21,11 @@ import pytest
 from lib import movies
 from lib.db_transactions import TransactionalDatabase
 from lib.movie import Movie
+from local import serving
 from local.demo_omdb.server import DemoOmdb
+from local.environment import ROOT
+from local.serving import free_port
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-COMMAND: Final = Path(sys.executable).with_name("functions-framework")
 START_SECONDS: Final = 20.0
 MB: Final = 1024 * 1024
 
@@ -105,26 +105,11 @@ class Deployed:
 def start(
     name: str, environment: dict[str, str], log: Path, *, port: int
 ) -> subprocess.Popen[bytes]:
-    """Start a function as a deployment does."""
+    """Start one of our functions, with nothing in its environment that it is not given."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    source = ROOT / "functions" / name / "main.py"
     with log.open("wb") as output:
-        return subprocess.Popen(  # noqa: S603
-            [
-                COMMAND,
-                *("--source", f"functions/{name}/main.py", "--target", name, "--port", str(port)),
-            ],
-            cwd=ROOT,
-            env={**kept, "PYTHONPATH": ".", "HOST": "127.0.0.1", **environment},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+        return serving.start(source, name, {**kept, **environment}, port=port, output=output)
 
 
 @contextmanager

@@ -15,17 +15,13 @@ from lib.settings import DatabaseSettings, SigningSettings, require
 from lib.tokens import Signer
 from local.bench import catalogue
 from local.demo_omdb.server import DemoOmdb
-from local.environment import ROOT, kept, make_folder, provide_token_keys
+from local.environment import ROOT, SETTINGS, kept, make_folder, provide_token_keys
 from local.postgres import EmbeddedPostgres
 
 FEW: Final = 1_000
 MANY: Final = 1_000_000
-# What the caller's environment may hold for a service that is not to be measured, let alone written
-# to; and what would have every start compile our modules.
-_OTHERS: Final = (
-    "DATABASE_", "CLOUD_SQL_", "DB_", "OMDB_", "IMPORT_", "TOKEN_", "ADMIN_", "LOG_LEVEL",
-    "PYTHONDONTWRITEBYTECODE",
-)  # fmt: skip
+# With the second, every start would compile our modules.
+_LEFT_OUT: Final = (*SETTINGS, "PYTHONDONTWRITEBYTECODE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +72,9 @@ def set_up(folder: Path = ROOT / ".local" / "bench") -> Iterator[Laboratory]:
     """
     make_folder(folder)
     password = kept(folder / "admin-password", lambda: secrets.token_urlsafe(12))
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)}
+    variables = {
+        name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)
+    }
     variables |= {"PYTHONPATH": str(ROOT), "ADMIN_PASSWORD": password}
     provide_token_keys(folder, variables)
     with (

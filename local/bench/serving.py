@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from local.bench.calling import request
 from local.environment import ROOT
 from local.failure import Failure
+from local.serving import free_port, start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,27 +46,19 @@ class Served:
     started_in: float
 
 
-def ours(
-    target: str, sample: bytes = request("/"), *, name: str | None = None, status: int = 200
-) -> Subject:
+def ours(target: str, sample: bytes = request("/"), *, status: int = 200) -> Subject:
     """Give one of our functions as a subject."""
     source = ROOT / "functions" / target / "main.py"
-    return Subject(name=name or target, source=source, target=target, sample=sample, status=status)
+    return Subject(name=target, source=source, target=target, sample=sample, status=status)
 
 
 @contextlib.contextmanager
 def served(subject: Subject, variables: Mapping[str, str]) -> Iterator[Served]:
     """Serve a function by the framework's own command, from its first answer on, for the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("functions-framework")), "--host", "127.0.0.1"]
-    command += ["--source", str(subject.source), "--target", subject.target, "--port", str(port)]
+    port = free_port()
     environment = {**variables, **subject.variables}
     started = time.perf_counter()
-    process = subprocess.Popen(
-        command, env=environment, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL
-    )
+    process = start(subject.source, subject.target, environment, port=port)
     try:
         _await_answer(port, subject, process)
         yield Served(port=port, pid=process.pid, started_in=time.perf_counter() - started)

@@ -84,7 +84,7 @@ def _steps(subject: Subject, variables: Mapping[str, str]) -> dict[str, float]:
 @contextlib.contextmanager
 def _through_cloud_sql(variables: Mapping[str, str]) -> Iterator[Subject]:
     """Run the tests' stand-in for Cloud SQL, as the program that it also is."""
-    command = [sys.executable, "-m", "tests.cloud_sql.stand_in", variables["DATABASE_URL"]]
+    command = [sys.executable, "-m", "local.cloud_sql.stand_in", variables["DATABASE_URL"]]
     with subprocess.Popen(
         command, env=variables, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as stand_in:
@@ -95,7 +95,7 @@ def _through_cloud_sql(variables: Mapping[str, str]) -> Iterator[Subject]:
             raise Failure("the stand-in for Cloud SQL did not start")
         yield Subject(
             name="movies_list through Cloud SQL",
-            source=ROOT / "tests" / "cloud_sql" / "launch.py",
+            source=ROOT / "local" / "cloud_sql" / "launch.py",
             target="movies_list",
             sample=request("/"),
             variables=json.loads(told),

@@ -4,7 +4,7 @@ What the real one does with IAM: the connector asks for a certificate and hands 
 for nothing but logins; the certificate carries it, and the instance's proxy logs its holder in as
 the account's database user without asking for a password.
 
-`python -m tests.cloud_sql.stand_in DATABASE_URL` runs one until its input ends, and prints the
+`python -m local.cloud_sql.stand_in DATABASE_URL` runs one until its input ends, and prints the
 variables, as JSON, that a function is started with to use it.
 """
 
@@ -28,15 +28,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from lib.settings import DatabaseSettings
-from tests.cloud_sql.authority import Authority
-from tests.cloud_sql.proxy import LoginRefused, Proxy
-from tests.support import Server, database_settings
+from local.cloud_sql.authority import Authority
+from local.cloud_sql.proxy import LoginRefused, Proxy
+from local.serving import Server
 
 PROJECT: Final = "demo-project"
 REGION: Final = "europe-west1"
 NAME: Final = "movies"
 INSTANCE: Final = f"{PROJECT}:{REGION}:{NAME}"
 ACCOUNT_ENDING: Final = ".gserviceaccount.com"
+OK: Final = 200
 ADMIN_SCOPE: Final = "https://www.googleapis.com/auth/sqlservice.admin"
 LOGIN_SCOPE: Final = "https://www.googleapis.com/auth/sqlservice.login"
 ENDPOINT: Final = "STAND_IN_ENDPOINT"
@@ -68,14 +69,14 @@ class CloudSqlStandIn:
     """
 
     def __init__(self, url: str) -> None:
-        self._owner = database_settings(url)
+        self._owner = DatabaseSettings.from_env({"DATABASE_URL": url})
         self._authority = Authority(f"{PROJECT}:{NAME}")
         self._tokens: dict[str, Token] = {}
         self._carried: dict[int, Token | None] = {}
         self._password = secrets.token_hex(16)
         self.user = f"movies-list-{secrets.token_hex(4)}@{PROJECT}.iam"
         self.calls: list[str] = []
-        self.status = 200
+        self.status = OK
         self.hanging = False
         self.certificate_lifetime = timedelta(hours=1)
         self.refused: set[int] = set()
@@ -104,7 +105,7 @@ class CloudSqlStandIn:
 
     def recover(self) -> None:
         """Be well again."""
-        self.status, self.hanging = 200, False
+        self.status, self.hanging = OK, False
         self.certificate_lifetime = timedelta(hours=1)
         self.refused.clear()
         self.calls.clear()
@@ -209,7 +210,7 @@ class CloudSqlStandIn:
         token = self._tokens.get(request.headers.get("authorization", "").removeprefix("Bearer "))
         if token is None or ADMIN_SCOPE not in token.scopes:
             return _error(401, "Request had invalid authentication credentials.")
-        if self.status != 200:
+        if self.status != OK:
             return _error(self.status, "The stand-in was told to say so.")
         if (request.path_params["project"], request.path_params["instance"]) != (PROJECT, NAME):
             return _error(404, "The Cloud SQL instance does not exist.")
@@ -275,7 +276,7 @@ def _error(status: int, message: str) -> Response:
 def main() -> None:
     """Run until the input ends."""
     with CloudSqlStandIn(sys.argv[1]) as stand_in:
-        print(json.dumps(stand_in.environment()), flush=True)  # noqa: T201
+        print(json.dumps(stand_in.environment()), flush=True)
         sys.stdin.read()
 
 

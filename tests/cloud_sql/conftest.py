@@ -6,9 +6,9 @@ import pytest
 from google.auth.credentials import Credentials
 
 from lib.db import Database, Statement
-from tests.cloud_sql.stand_in import AccountCredentials, CloudSqlStandIn
+from local.cloud_sql.stand_in import AccountCredentials, CloudSqlStandIn
+from tests.support import ECHO
 
-ECHO: Final = Statement(repeatable=True, sql="select cast(:value as text)")
 WHO: Final = Statement(repeatable=True, sql="select current_user::text")
 SLEEP: Final = Statement(
     repeatable=True, sql="select pg_sleep(cast(:milliseconds as integer) / 1000.0)"

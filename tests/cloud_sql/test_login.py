@@ -8,8 +8,9 @@ import pytest
 from lib.cloud_sql import own_database_user
 from lib.errors import DatabaseUnavailable
 from lib.settings import DatabaseSettings, SettingsError
-from tests.cloud_sql.conftest import ECHO, WHO, Connect
-from tests.cloud_sql.stand_in import ADMIN_SCOPE, AccountCredentials, CloudSqlStandIn
+from local.cloud_sql.stand_in import ADMIN_SCOPE, AccountCredentials, CloudSqlStandIn
+from tests.cloud_sql.conftest import WHO, Connect
+from tests.support import ECHO
 
 
 def test_without_user_and_password_the_service_account_logs_in_with_its_token(

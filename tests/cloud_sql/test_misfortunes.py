@@ -1,23 +1,23 @@
 """What goes wrong on the way to Cloud SQL: every wait ends, one line says why, the next works."""
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import google.oauth2.credentials
+import psutil
 import pytest
 
 from lib import cloud_sql
 from lib import settings as limits
 from lib.db import Database, Query
 from lib.errors import DatabaseUnavailable
-from tests.cloud_sql.conftest import ECHO, SLEEP, Connect
-from tests.cloud_sql.stand_in import INSTANCE, CloudSqlStandIn
+from local.cloud_sql.stand_in import INSTANCE, CloudSqlStandIn
+from tests.cloud_sql.conftest import SLEEP, Connect
+from tests.support import ECHO, echo
 
 TYPO = INSTANCE.replace("movies", "moveis")
 ELSEWHERE = INSTANCE.replace("europe-west1", "us-east1")
@@ -25,10 +25,6 @@ FORBIDDEN = (
     "there is no such instance, or this account may not connect to it "
     "(roles/cloudsql.client), or the Cloud SQL Admin API is not enabled"
 )
-
-
-def echo(value: str) -> Query[str]:
-    return Query(statement=ECHO, values={"value": value}, read=lambda rows: str(rows[0][0]))
 
 
 def sleep(milliseconds: int) -> Query[int]:
@@ -243,11 +239,11 @@ def test_failed_attempts_leave_no_thread_and_no_socket(
         stand_in.proxy.cut()
 
     misfortunes()
-    before = threading.active_count(), open_files()
+    before = threading.active_count(), psutil.Process().num_fds()
     for _ in range(4):
         misfortunes()
 
-    assert eventually(lambda: open_files() <= before[1])
+    assert eventually(lambda: psutil.Process().num_fds() <= before[1])
     assert threading.active_count() <= before[0] + 1
 
 
@@ -333,7 +329,3 @@ def test_the_loop_asks_many_questions_at_once(connect: Connect, stand_in: CloudS
 
     assert asyncio.run(ask()) == [str(n) for n in range(100)]
     assert stand_in.logins == [stand_in.user] * limits.HANDLER_THREADS
-
-
-def open_files() -> int:
-    return len(os.listdir(Path("/proc/self/fd")))  # noqa: PTH208

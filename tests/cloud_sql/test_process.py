@@ -1,41 +1,28 @@
 """A whole function process, started as in the cloud."""
 
 import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
+import psutil
 
-from tests.cloud_sql.proxy import PORT
-from tests.cloud_sql.stand_in import CloudSqlStandIn
-
-_ESTABLISHED = "01"
-ROOT = Path(__file__).resolve().parent.parent.parent
+from local.cloud_sql import stand_in as stand_in_module
+from local.cloud_sql.proxy import PORT
+from local.cloud_sql.stand_in import CloudSqlStandIn
+from local.serving import free_port, start
 
 
 @contextmanager
 def movies_list(stand_in: CloudSqlStandIn, log: Path, **changes: str) -> Iterator[tuple[int, str]]:
     """Serve the function; give the process id of its first process, and its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("functions-framework")), "--host", "127.0.0.1"]
-    command += ["--source", "tests/cloud_sql/launch.py", "--target", "movies_list"]
-    environment = {**os.environ, **stand_in.environment(), "PYTHONPATH": str(ROOT), **changes}
+    port = free_port()
+    environment = {**os.environ, **stand_in.environment(), **changes}
+    source = Path(stand_in_module.__file__).with_name("launch.py")
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603
-            [*command, "--port", str(port)],
-            env=environment,
-            cwd=ROOT,
-            stdout=output,
-            stderr=output,
-        )
+        process = start(source, "movies_list", environment, port=port, output=output)
     try:
         yield process.pid, f"http://127.0.0.1:{port}"
     finally:
@@ -55,46 +42,27 @@ def first_answer(url: str) -> httpx.Response:
                 time.sleep(0.02)
 
 
-def children_of(process: int) -> list[int]:
-    """Give the processes that it forked."""
-    tasks = Path(f"/proc/{process}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+def connections(process: psutil.Process, host: str) -> int:
+    """Count the sockets through which a process is connected to an instance."""
+    return sum(
+        tuple(one.raddr) == (host, PORT) and one.status == psutil.CONN_ESTABLISHED
+        for one in process.net_connections("tcp")
+    )
 
 
-def sockets_of(*processes: int) -> set[str]:
-    """Give the inodes of the sockets that processes hold, as /proc names them."""
-    found = set()
-    for process in processes:
-        for file in Path(f"/proc/{process}/fd").iterdir():
-            with suppress(FileNotFoundError):
-                kind, _, number = str(file.readlink()).partition(":")
-                if kind == "socket":
-                    found.add(number.strip("[]"))
-    return found
-
-
-def connections_to(host: str) -> set[str]:
-    """Give the inodes of the sockets that are connected to an instance."""
-    peer = socket.inet_aton(host)[::-1].hex().upper() + f":{PORT:04X}"
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return {fields[9] for fields in lines if fields[2] == peer and fields[3] == _ESTABLISHED}
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_process_finds_its_account_by_the_metadata_server_and_connects_after_the_fork(
     stand_in: CloudSqlStandIn, tmp_path: Path
 ) -> None:
     with movies_list(stand_in, tmp_path / "log") as (parent, url):
         answer = first_answer(url)
-        parents, children = sockets_of(parent), sockets_of(*children_of(parent))
-        connections = connections_to(stand_in.proxy.host)
+        server = psutil.Process(parent)
+        [worker] = server.children()
+        held = connections(server, stand_in.proxy.host), connections(worker, stand_in.proxy.host)
 
     assert (answer.status_code, answer.json()["data"]) == (200, [])
     assert stand_in.logins == [stand_in.user]
     assert sorted(stand_in.calls) == ["connectSettings", "generateEphemeralCert"]
-    assert connections
-    assert connections <= children
-    assert not connections & parents
+    assert held == (0, 1)
     assert (tmp_path / "log").read_text() == ""
 
 

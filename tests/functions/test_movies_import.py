@@ -2,13 +2,10 @@
 
 import os
 import signal
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -16,10 +13,11 @@ import pytest
 
 from lib.db_transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
+from local.environment import ROOT
+from local.serving import free_port, start
 from tests.imports.support import change, film, film_ids, rows
 from tests.support import OMDB_KEY
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 IDS: Final = ("tt0111161", "tt0068646", "tt0468569")
 Authorization = Callable[[str], dict[str, str]]
 
@@ -226,18 +224,10 @@ def own_process(
     assert database
     with DemoOmdb([film(number) for number in range(300)], key=OMDB_KEY) as omdb:
         omdb.latency = 0.2
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-c", "import functions_framework._cli as c; c._cli()",
-             "--source", "functions/movies_import/main.py", "--target", "movies_import",
-             "--host", "127.0.0.1", "--port", str(port)],
-            cwd=ROOT,
-            env={**environment, "OMDB_URL": omdb.url, "PATH": os.environ["PATH"],
-                 "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        port = free_port()
+        source = ROOT / "functions" / "movies_import" / "main.py"
+        variables = {**environment, "OMDB_URL": omdb.url, "PATH": os.environ["PATH"]}
+        process = start(source, "movies_import", variables, port=port)
         yield f"http://127.0.0.1:{port}/", process, omdb
         process.kill()
         process.wait()

@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.pool import QueuePool
 
 from lib import passwords
 from lib.accounts import create_user, ensure_first_admin, fold_username, login, set_role
-from lib.db_transactions import EnginePool, TransactionalDatabase
+from lib.db_transactions import TransactionalDatabase
 from lib.errors import (
     DatabaseUnavailable,
     InvalidCredentials,
@@ -82,7 +83,7 @@ class World:
     def connections_in_use(self) -> int:
         """Give how many connections are checked out of the pool."""
         pool = self.database._pool
-        assert isinstance(pool, EnginePool)
+        assert isinstance(pool, QueuePool)
         return pool.checkedout()
 
 

@@ -22,7 +22,8 @@ from lib.settings import AdminSettings, DatabaseSettings, Secret, SettingsError
 from local.demo_omdb.server import DemoOmdb
 from local.gateway import ROUTES, Gateway
 from local.postgres import EmbeddedPostgres
-from tests.support import ADMIN_PASSWORD, Server, database_settings
+from local.serving import Server
+from tests.support import ADMIN_PASSWORD, database_settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ADMIN = AdminSettings(username="admin", password=Secret(ADMIN_PASSWORD))

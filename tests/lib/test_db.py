@@ -27,9 +27,9 @@ from lib.movie import Movie
 from lib.settings import AdminSettings, DatabaseSettings, Secret
 from local import gateway
 from local.postgres import EmbeddedPostgres
-from tests.support import Server, database_settings
+from local.serving import Server
+from tests.support import ECHO, database_settings, echo
 
-ECHO = Statement(repeatable=True, sql="select cast(:value as text)")
 SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as double precision))")
 PID = Statement(repeatable=True, sql="select pg_backend_pid()")
 
@@ -307,10 +307,6 @@ def test_faults_without_a_sqlstate_are_told_apart(
     error: Exception, fault: type[ServiceError]
 ) -> None:
     assert type(translated(error)) is fault
-
-
-def echo(value: str) -> Query[str]:
-    return Query(statement=ECHO, values={"value": value}, read=lambda rows: str(rows[0][0]))
 
 
 def test_on_the_loop_a_connection_in_use_when_the_pool_closes_is_closed_after_its_answer(

@@ -1,0 +1,1 @@
+"""Cloud SQL without Google: what the connector talks to, and how it may fail."""
