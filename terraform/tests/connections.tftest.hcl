@@ -85,6 +85,10 @@ run "one_more_instance_than_fits_cannot_be_planned" {
 run "the_reserve_leaves_room_for_postgres_itself" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     database = { reserved_connections = 5 }
   }

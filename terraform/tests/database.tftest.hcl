@@ -54,6 +54,10 @@ run "by_default_it_is_encrypted_protected_and_backed_up" {
 run "high_availability_without_backups_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     database = { high_availability = true, point_in_time_recovery = false }
   }
@@ -64,6 +68,10 @@ run "high_availability_without_backups_is_refused" {
 run "point_in_time_recovery_without_backups_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     database = { backups = false }
   }
@@ -73,6 +81,10 @@ run "point_in_time_recovery_without_backups_is_refused" {
 
 run "a_tier_of_another_edition_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     database = { edition = "ENTERPRISE_PLUS", tier = "db-custom-2-7680" }
@@ -115,6 +127,10 @@ run "seven_days_of_logs_are_the_most_that_enterprise_keeps" {
 run "an_eighth_day_of_logs_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     database = { retained_backups = 8, transaction_log_days = 8 }
   }
@@ -125,6 +141,10 @@ run "an_eighth_day_of_logs_is_refused" {
 run "memory_that_no_custom_tier_has_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     database = { tier = "db-custom-2-7681" }
   }
@@ -134,6 +154,10 @@ run "memory_that_no_custom_tier_has_is_refused" {
 
 run "prod_cannot_be_left_unprotected" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     deletion_protection = false

@@ -123,6 +123,10 @@ run "a_budget_warns_before_it_is_spent" {
 run "a_malformed_billing_account_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     budget = { amount = 50, billing_account = "billingAccounts/012345-6789AB-CDEF01" }
   }

@@ -70,6 +70,10 @@ run "a_subnet_of_64_addresses_is_large_enough" {
 run "a_subnet_of_32_addresses_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     subnet_cidr = "10.20.0.0/27"
   }
@@ -79,6 +83,10 @@ run "a_subnet_of_32_addresses_is_refused" {
 
 run "a_public_range_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     subnet_cidr = "172.32.0.0/24"

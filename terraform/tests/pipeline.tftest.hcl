@@ -65,6 +65,10 @@ run "prod_waits_for_a_person" {
 run "prod_without_approval_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     environment = "prod"
     pipeline    = { branch = "^main$", repository = "projects/p/locations/europe-west1/connections/c/repositories/r" }
@@ -75,6 +79,10 @@ run "prod_without_approval_is_refused" {
 
 run "a_repository_by_its_web_address_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     pipeline = { branch = "^main$", repository = "https://example.com/movies.git" }

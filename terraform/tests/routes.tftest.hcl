@@ -85,6 +85,10 @@ run "a_domain_routes_every_public_function_and_no_other" {
 run "a_login_limit_as_loose_as_the_rest_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     rate_limits = { api_per_minute = 20, login_per_minute = 20 }
   }
@@ -94,6 +98,10 @@ run "a_login_limit_as_loose_as_the_rest_is_refused" {
 
 run "a_domain_with_a_scheme_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     domain = "https://movies.example.com"

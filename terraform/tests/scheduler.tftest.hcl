@@ -78,6 +78,10 @@ run "one_variable_pauses_them_all" {
 run "a_schedule_of_four_fields_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     import_schedules = { hourly = { schedule = "7 * * *" } }
   }
@@ -87,6 +91,10 @@ run "a_schedule_of_four_fields_is_refused" {
 
 run "a_body_that_is_no_object_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     import_schedules = { hourly = { body = "[]", schedule = "7 * * * *" } }

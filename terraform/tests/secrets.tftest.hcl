@@ -99,6 +99,10 @@ run "a_missing_omdb_key_is_pointed_out" {
 run "a_generation_of_zero_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     token_key_generation = 0
   }

@@ -1,6 +1,7 @@
 """What goes wrong on the way to Cloud SQL: every wait ends, one line says why, the next works."""
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -225,11 +226,11 @@ def test_a_google_api_that_hangs_does_not_hold_a_caller(
 def test_failed_attempts_leave_no_thread_and_no_socket(
     connect: Connect, stand_in: CloudSqlStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "CONNECT_TIMEOUT", 0.05)
     monkeypatch.setattr(cloud_sql, "_PAUSE", 0.0)
     pool = connect()
     pool.run(ECHO, value="x")
     pool._open_pool().dispose()
+    socket.setdefaulttimeout(0.05)  # for the connector's sockets, now that one connection was made
 
     def misfortunes() -> None:
         for befall in (stand_in.proxy.cut, stand_in.proxy.be_silent, stand_in.proxy.hold):
