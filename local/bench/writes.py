@@ -16,7 +16,7 @@ from local.bench.laboratory import FEW, MANY, Laboratory
 from local.bench.report import Measure, Report, in_turn
 
 BATCH: Final = 1_000
-ROUNDS: Final = 9
+ROUNDS: Final = 25
 _FIRST: Final = 2 * MANY  # beyond those of either catalogue
 _COLUMNS: Final = ", ".join(COLUMNS)
 _INSERT: Final = f"""
