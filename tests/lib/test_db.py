@@ -558,12 +558,11 @@ def test_a_transaction_takes_the_connection_that_is_being_warmed(
 def test_a_fork_while_all_connections_are_in_use_leaves_none_of_that_to_the_child(
     plain: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.2)
-
     async def ask() -> str:
         sleep = Query(statement=SLEEP, values={"seconds": 1}, read=len)
         busy = [asyncio.create_task(plain.ask(sleep)) for _ in range(limits.HANDLER_THREADS)]
         await asyncio.sleep(0.3)
+        monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.2)
         inherited = plain._open_pool()
         plain._warm_in_background()  # what the hook does in the child
         answer = await plain.ask(echo("child"))
@@ -577,13 +576,12 @@ def test_a_fork_while_all_connections_are_in_use_leaves_none_of_that_to_the_chil
 def test_what_the_loop_has_used_is_there_for_threads(
     plain: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.2)
-
     async def ask_all() -> None:
         questions = (plain.ask(echo(str(n))) for n in range(2 * limits.HANDLER_THREADS))
         await asyncio.gather(*questions)
 
     asyncio.run(ask_all())
+    monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.2)
     assert plain.run(ECHO, value="from a thread") == [["from a thread"]]
 
 
