@@ -281,15 +281,13 @@ def _watched(connection: Pooled) -> Iterator[None]:
         yield
     except pg8000.dbapi.DatabaseError as error:
         if is_connection_lost(error):
-            connection.info["losses"].last_at = time.monotonic()
-            connection.invalidate()
+            _lose(connection)
             raise ConnectionLost(translated(error)) from error
         raise translated(error) from error
     except Exception as error:
         # pg8000 stopped between a request and its answer: what comes next on this wire would be
         # taken for the answer to something else.
-        connection.info["losses"].last_at = time.monotonic()
-        connection.invalidate()
+        _lose(connection)
         raise ConnectionLost(translated(error)) from error
     except BaseException:
         connection.invalidate()
@@ -298,3 +296,9 @@ def _watched(connection: Pooled) -> Iterator[None]:
     seconds = connection.info["used_at"] - started
     if seconds > _SLOW_SECONDS:
         log.warning("slow query", extra={"fields": {"seconds": round(seconds, 3)}})
+
+
+def _lose(connection: Pooled) -> None:
+    """Drop a connection that died, and have those that rested meanwhile tried before their use."""
+    connection.info["losses"].last_at = time.monotonic()
+    connection.invalidate()

@@ -23,7 +23,7 @@ from local import gateway
 from local.demo_omdb.server import DemoOmdb
 from local.environment import SETTINGS
 from local.postgres import EmbeddedPostgres
-from local.serving import Server
+from local.servers import Server
 from tests.support import ADMIN_PASSWORD, OMDB_KEY, database_settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,7 +20,7 @@ from lib.db_transactions import TransactionalDatabase
 from lib.movie import Movie, Rating
 from local import gateway
 from local.demo_omdb.server import DemoOmdb
-from local.serving import Server
+from local.servers import Server
 from tests.support import ADMIN_PASSWORD
 
 ROOT: Final = Path(__file__).resolve().parent.parent

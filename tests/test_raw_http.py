@@ -21,10 +21,10 @@ import pytest
 from lib import movies
 from lib.db_transactions import TransactionalDatabase
 from lib.movie import Movie
-from local import serving
+from local import servers
 from local.demo_omdb.server import DemoOmdb
 from local.environment import ROOT
-from local.serving import free_port
+from local.servers import free_port
 
 START_SECONDS: Final = 20.0
 MB: Final = 1024 * 1024
@@ -109,7 +109,7 @@ def start(
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
     source = ROOT / "functions" / name / "main.py"
     with log.open("wb") as output:
-        return serving.start(source, name, {**kept, **environment}, port=port, output=output)
+        return servers.start(source, name, {**kept, **environment}, port=port, output=output)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 from local.bench.calling import request
 from local.environment import ROOT
 from local.failure import Failure
-from local.serving import free_port, start
+from local.servers import free_port, start
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,7 +83,7 @@ def _steps(subject: Subject, variables: Mapping[str, str]) -> dict[str, float]:
 
 @contextlib.contextmanager
 def _through_cloud_sql(variables: Mapping[str, str]) -> Iterator[Subject]:
-    """Run the tests' stand-in for Cloud SQL, as the program that it also is."""
+    """Run the stand-in for Cloud SQL, as the program that it also is."""
     command = [sys.executable, "-m", "local.cloud_sql.stand_in", variables["DATABASE_URL"]]
     with subprocess.Popen(
         command, env=variables, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -30,7 +30,7 @@ from starlette.routing import Route
 from lib.settings import DatabaseSettings
 from local.cloud_sql.authority import Authority
 from local.cloud_sql.proxy import LoginRefused, Proxy
-from local.serving import Server
+from local.servers import Server
 
 PROJECT: Final = "demo-project"
 REGION: Final = "europe-west1"

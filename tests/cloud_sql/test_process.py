@@ -12,7 +12,7 @@ import psutil
 from local.cloud_sql import stand_in as stand_in_module
 from local.cloud_sql.proxy import PORT
 from local.cloud_sql.stand_in import CloudSqlStandIn
-from local.serving import free_port, start
+from local.servers import free_port, start
 
 
 @contextmanager

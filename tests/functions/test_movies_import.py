@@ -14,7 +14,7 @@ import pytest
 from lib.db_transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
 from local.environment import ROOT
-from local.serving import free_port, start
+from local.servers import free_port, start
 from tests.imports.support import change, film, film_ids, rows
 from tests.support import OMDB_KEY
 

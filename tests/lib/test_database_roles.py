@@ -22,7 +22,7 @@ from lib.settings import AdminSettings, DatabaseSettings, Secret, SettingsError
 from local.demo_omdb.server import DemoOmdb
 from local.gateway import ROUTES, Gateway
 from local.postgres import EmbeddedPostgres
-from local.serving import Server
+from local.servers import Server
 from tests.support import ADMIN_PASSWORD, database_settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -27,7 +27,7 @@ from lib.movie import Movie
 from lib.settings import AdminSettings, DatabaseSettings, Secret
 from local import gateway
 from local.postgres import EmbeddedPostgres
-from local.serving import Server
+from local.servers import Server
 from tests.support import ECHO, database_settings, echo
 
 SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as double precision))")

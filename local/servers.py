@@ -66,14 +66,15 @@ def start(
     variables: Mapping[str, str],
     *,
     port: int,
-    output: IO[bytes] | int = subprocess.DEVNULL,
+    output: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a function with the command of a deployment, on this machine's loopback only.
 
     Args:
         source: The file that the function is in; `target` is its name there.
         variables: Its whole environment, but for the path to our packages.
-        output: Where what it writes goes, of both kinds.
+        output: Where what it writes goes, of both kinds. Without one, its errors go to ours, as
+            they say why a function does not start, and the rest nowhere.
     """
     command = [str(Path(sys.executable).with_name("functions-framework")), "--host", "127.0.0.1"]
     command += ["--source", str(source), "--target", target, "--port", str(port)]
@@ -82,6 +83,6 @@ def start(
         env={**variables, "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         start_new_session=True,  # Ctrl-C is for who started it, and who then ends it
-        stdout=output,
+        stdout=subprocess.DEVNULL if output is None else output,
         stderr=output,
     )
