@@ -16,12 +16,14 @@
     ├── ImATeapot                 418 IM_A_TEAPOT
     ├── IdempotencyKeyReused      422 IDEMPOTENCY_KEY_REUSED
     ├── TooManyAttempts           429 TOO_MANY_ATTEMPTS
+    ├── TooManyRequests           429 TOO_MANY_REQUESTS
     ├── InternalError             500 INTERNAL_ERROR
     ├── OmdbUnavailable           502 OMDB_UNAVAILABLE
     │   ├── OmdbAnswerUnusable    502 OMDB_UNAVAILABLE
     │   └── OmdbKeyRefused        502 OMDB_UNAVAILABLE
     ├── DatabaseUnavailable       503 DATABASE_UNAVAILABLE
     ├── OmdbQuotaExceeded         503 OMDB_QUOTA_EXCEEDED
+    ├── Overloaded                503 OVERLOADED
     └── OmdbTimeout               504 OMDB_TIMEOUT
 
 The message is written for the caller: it says what was wrong and what is allowed, and never
@@ -154,6 +156,12 @@ class TooManyAttempts(_RetryLater):
     status, code = 429, "TOO_MANY_ATTEMPTS"
 
 
+class TooManyRequests(_RetryLater):
+    """This caller's share of OMDb's calls is used up."""
+
+    status, code = 429, "TOO_MANY_REQUESTS"
+
+
 class InternalError(ServiceError):
     """A fault of our own."""
 
@@ -184,6 +192,12 @@ class OmdbQuotaExceeded(_RetryLater):
     """OMDb's daily quota is spent."""
 
     status, code = 503, "OMDB_QUOTA_EXCEEDED"
+
+
+class Overloaded(_RetryLater):
+    """More work is waiting than can be begun in time."""
+
+    status, code = 503, "OVERLOADED"
 
 
 class OmdbTimeout(ServiceError):
