@@ -52,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("base_url", nargs="?", metavar="BASE_URL", help="where all routes are")
     where.add_argument("--urls", type=Path, metavar="FILE", help="each function's own URL, in JSON")
     smoke.set_defaults(run=_smoke)
+    functions = commands.add_parser("functions", help="print what is true of every function")
+    functions.set_defaults(run=_functions)
     bench = commands.add_parser("bench", help="run the benchmarks")
     bench.add_argument("sections", nargs="*", metavar="SECTION", help="all, unless some are named")
     bench.add_argument("--json", action="store_true", help="for machines")
@@ -83,6 +85,12 @@ def _smoke(options: argparse.Namespace) -> None:
     from local import smoke  # noqa: PLC0415
 
     smoke.run(options.base_url, options.urls)
+
+
+def _functions(_: argparse.Namespace) -> None:
+    from local import functions  # noqa: PLC0415
+
+    functions.run()
 
 
 def _bench(options: argparse.Namespace) -> None:

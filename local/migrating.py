@@ -33,7 +33,7 @@ def bring_up_to_date(environment: Environment) -> Migrated:
         Failure: The database cannot be migrated.
     """
     admin = require(AdminSettings, environment.variables)
-    grants = require(GrantSettings, environment.variables).members
+    grants = require(GrantSettings, environment.variables).grants
     database = TransactionalDatabase(require(DatabaseSettings, environment.variables))
     try:
         migrated = migrate(database, admin, grants=grants)

@@ -10,19 +10,17 @@ locals {
     for name in keys(local.database_functions) : name => trimsuffix(local.accounts[name], ".gserviceaccount.com")
   }
 
-  # The role of each function, which the migration makes, and the account that it is granted to.
+  # What the migration grants: to which account, and which rights.
   database_grants = {
     for name, function in local.database_functions :
-    function.database_role => local.database_users[name] if function.database_role != local._administrator
+    name => { rights = function.rights, user = local.database_users[name] } if function.rights != "owner"
   }
-
-  _administrator = "cloudsqlsuperuser"
 
   # The connection budget: what all instances together may open, and what is left for people, for
   # Cloud SQL itself and for the moment in which an old revision still drains.
   connections_needed = sum(concat(
     [var.database.reserved_connections],
-    [for function in local.database_functions : function.max_instances * local.pool_size],
+    [for function in local.database_functions : function.max_instances * function.connections],
   ))
   connections_over = local.connections_needed - var.database.max_connections
 }
@@ -149,14 +147,12 @@ resource "google_sql_database_instance" "main" {
     precondition {
       condition = local.connections_over <= 0
       error_message = format(
-        "The functions may open %d database connections (%s, each instance %d, and %d in reserve), but max_connections is %d: %d too many. Lower max_instances in function_sizes by %d, or raise database.max_connections as far as the tier's memory allows.",
+        "The functions may open %d database connections (%s, and %d in reserve), but max_connections is %d: %d too many. Lower max_instances or connections in function_sizes, or raise database.max_connections as far as the tier's memory allows.",
         local.connections_needed,
-        join(", ", [for name, function in local.database_functions : "${name} ${function.max_instances}"]),
-        local.pool_size,
+        join(", ", [for name, function in local.database_functions : "${name} ${function.max_instances} x ${function.connections}"]),
         var.database.reserved_connections,
         var.database.max_connections,
         local.connections_over,
-        ceil(local.connections_over / local.pool_size),
       )
     }
   }
@@ -180,7 +176,7 @@ resource "google_sql_user" "function" {
   instance = google_sql_database_instance.main.name
   type     = "CLOUD_IAM_SERVICE_ACCOUNT"
   # A new IAM user may do nothing: the migration grants to all but its own, which has to exist first.
-  database_roles = each.value.database_role == local._administrator ? [local._administrator] : null
+  database_roles = each.value.rights == "owner" ? ["cloudsqlsuperuser"] : null
 
   # A user who owns objects cannot be dropped.
   deletion_policy = "ABANDON"

@@ -1,117 +1,24 @@
-locals {
-  # The function table: one entry a folder in ../functions. Zips, accounts, permissions, routes,
-  # uptime checks, the dashboard and the connection budget all derive from it.
-  #
-  #   route          path behind the load balancer, with and without /v1 before it
-  #   invoker        "public", or the account of ours that alone may invoke it
-  #   settings       the groups of lib/settings.py that its main.py requires
-  #   secrets        the variables among them whose values are secrets
-  #   database_role  what it is in the database; null where it never connects
-  #   probe          what the uptime check asks for and may be answered; a GET that a POST endpoint
-  #                  refuses shows that it has started, at no cost
-  function_table = {
-    brew_coffee = {
-      concurrency   = 80
-      database_role = null
-      invoker       = "public"
-      probe         = { path = "/brew-coffee", statuses = [405] }
-      route         = "/brew-coffee"
-      secrets       = []
-      settings      = []
-    }
-    imports_get = {
-      database_role = "imports_get"
-      invoker       = "public" # and for editors only, as their token shows
-      probe         = { path = "/imports.get", statuses = [401] }
-      route         = "/imports.get"
-      secrets       = []
-      settings      = ["database", "verifying"]
-    }
-    imports_list = {
-      database_role = "imports_list"
-      invoker       = "public"
-      probe         = { path = "/imports.list", statuses = [401] }
-      route         = "/imports.list"
-      secrets       = []
-      settings      = ["database", "verifying"]
-    }
-    login = {
-      database_role = "login"
-      invoker       = "public"
-      probe         = { path = "/login", statuses = [405] }
-      route         = "/login"
-      secrets       = ["TOKEN_PRIVATE_KEY"]
-      settings      = ["database", "signing"]
-    }
-    migrate = {
-      concurrency     = 1
-      database_role   = "cloudsqlsuperuser"
-      invoker         = "deployer"
-      route           = "/migrate"
-      secrets         = ["ADMIN_PASSWORD"]
-      settings        = ["admin", "database", "grant"]
-      timeout_seconds = 900
-    }
-    movies_create = {
-      database_role   = "movies_create"
-      invoker         = "public"
-      probe           = { path = "/movies.create", statuses = [405] }
-      route           = "/movies.create"
-      secrets         = ["OMDB_API_KEY"]
-      settings        = ["database", "omdb"]
-      timeout_seconds = 60 # it waits for the database, for OMDb, and for the database again
-    }
-    movies_delete = {
-      database_role = "movies_delete"
-      invoker       = "public"
-      probe         = { path = "/movies.delete/tt0000000", statuses = [405] }
-      route         = "/movies.delete/*"
-      secrets       = []
-      settings      = ["database", "verifying"]
-    }
-    movies_get = {
-      cdn           = true
-      database_role = "movies_get"
-      invoker       = "public"
-      max_instances = 2
-      probe         = { path = "/movies.get?imdb_id=tt0111161", statuses = [200, 404] }
-      route         = "/movies.get"
-      secrets       = []
-      settings      = ["database"]
-    }
-    movies_import = {
-      concurrency     = 1
-      database_role   = "movies_import"
-      invoker         = "scheduler"
-      route           = "/movies.import"
-      secrets         = ["OMDB_API_KEY"]
-      settings        = ["database", "import", "omdb"]
-      timeout_seconds = 600
-    }
-    movies_list = {
-      cdn           = true
-      database_role = "movies_list"
-      invoker       = "public"
-      max_instances = 2
-      probe         = { path = "/movies.list?number_of_records=1", statuses = [200] }
-      route         = "/movies.list"
-      secrets       = []
-      settings      = ["database"]
-    }
-  }
+# Each folder in ../functions is a function, and its function.yaml says what is true of it (see
+# ../functions/function.schema.json). Zips, accounts, permissions, routes, uptime checks, the dashboard
+# and the connection budget all derive from these files.
 
-  # Threads of an instance, and so requests at once and connections (HANDLER_THREADS in
-  # lib/settings.py): a request never waits for another's connection.
-  pool_size = 8
+locals {
+  _folders = "${path.module}/../functions"
+
+  function_table = {
+    for file in fileset(local._folders, "*/function.yaml") :
+    dirname(file) => yamldecode(file("${local._folders}/${file}"))
+  }
 
   _function_defaults = {
     cdn             = false
-    concurrency     = local.pool_size
+    concurrency     = 80  # more than its connections: a burst waits in line instead of meeting Cloud Run's 429
+    connections     = 8   # places in an instance's pool
     cpu             = "1" # of less, Cloud Run gives an instance one request at a time
     max_instances   = 1
     memory          = "512Mi"
     min_instances   = 0
-    probe           = null
+    rate_limit      = "api"
     timeout_seconds = 30
   }
 
@@ -122,15 +29,35 @@ locals {
       { for key, value in try(var.function_sizes[name], {}) : key => value if value != null },
       {
         is_public = entry.invoker == "public"
-        paths     = [entry.route, "/v1${entry.route}"]
+        paths = flatten([
+          for route in flatten([entry.route]) : [for path in [replace(route, "{id}", "*")] : [path, "/v1${path}"]]
+        ])
+        probe = try({
+          path     = "${replace(flatten([entry.route])[0], "{id}", try(entry.probe.id, ""))}${try("?${entry.probe.query}", "")}"
+          statuses = entry.probe.statuses
+        }, null)
+        rights   = try(entry.database, null)
+        settings = concat(can(entry.database) ? ["database"] : [], try(entry.settings, []))
       },
     )
   }
 
   public_functions   = { for name, function in local.functions : name => function if function.is_public }
-  database_functions = { for name, function in local.functions : name => function if function.database_role != null }
+  database_functions = { for name, function in local.functions : name => function if function.rights != null }
 
-  # The plain variables of each group of settings; the secret ones are in secrets.tf.
+  # The variables whose values are secrets, by group of settings; secrets.tf has what is in them.
+  secret_settings = {
+    admin   = ["ADMIN_PASSWORD"]
+    omdb    = ["OMDB_API_KEY"]
+    signing = ["TOKEN_PRIVATE_KEY"]
+  }
+
+  function_secrets = {
+    for name, function in local.functions :
+    name => flatten([for group in function.settings : lookup(local.secret_settings, group, [])])
+  }
+
+  # The plain variables of each group.
   settings = {
     admin = {
       ADMIN_USERNAME = var.admin_username
@@ -178,7 +105,10 @@ module "function" {
       LOG_LEVEL            = var.log_level
       TRUSTED_PROXIES      = tostring(local.trusted_proxies)
     },
-    each.value.database_role == null ? {} : { DB_USER = local.database_users[each.key] },
+    each.value.rights == null ? {} : {
+      DATABASE_CONNECTIONS = tostring(each.value.connections)
+      DB_USER              = local.database_users[each.key]
+    },
     [for group in each.value.settings : local.settings[group]]...
   )
   # Behind the load balancer two proxies are trusted; who came past it could make up an address.
@@ -188,7 +118,7 @@ module "function" {
   network          = one(google_compute_subnetwork.functions[*].name)
   project_id       = var.project_id
   region           = var.region
-  secrets          = { for variable in each.value.secrets : variable => local.secrets[variable] }
+  secrets          = { for variable in local.function_secrets[each.key] : variable => local.secrets[variable] }
   size             = each.value
   source_root      = "${path.root}/.."
   ships_migrations = contains(each.value.settings, "admin")

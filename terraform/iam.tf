@@ -38,8 +38,8 @@ locals {
   }
 
   secret_readers = merge([
-    for name, function in local.functions : {
-      for variable in function.secrets : "${name} ${variable}" => { function = name, variable = variable }
+    for name, variables in local.function_secrets : {
+      for variable in variables : "${name} ${variable}" => { function = name, variable = variable }
     }
   ]...)
 

@@ -2,7 +2,7 @@
 # alone. Private ones are not behind it at all. Without a domain, each function's own URL serves.
 
 locals {
-  routed = var.domain == null ? {} : local.public_functions
+  routed = { for name, function in local.public_functions : name => function if var.domain != null }
 
   # Proxies that append to X-Forwarded-For: Cloud Run's front end, and the load balancer.
   trusted_proxies = var.domain == null ? 1 : 2
@@ -60,7 +60,7 @@ resource "google_compute_backend_service" "function" {
   enable_cdn            = each.value.cdn
   load_balancing_scheme = "EXTERNAL_MANAGED"
   protocol              = "HTTPS"
-  security_policy       = google_compute_security_policy.main[each.key == "login" ? "login" : "api"].id
+  security_policy       = google_compute_security_policy.main[each.value.rate_limit].id
 
   backend {
     group = google_compute_region_network_endpoint_group.function[each.key].id

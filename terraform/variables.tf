@@ -161,9 +161,10 @@ variable "environment" {
 }
 
 variable "function_sizes" {
-  description = "What a function has other than in the function table, by its name"
+  description = "What a function has other than its function.yaml says, by its name"
   type = map(object({
     concurrency   = optional(number)
+    connections   = optional(number)
     cpu           = optional(string)
     max_instances = optional(number)
     memory        = optional(string)

@@ -10,7 +10,7 @@ from lib.migrations.runner import migrate as bring_up_to_date
 from lib.settings import AdminSettings, DatabaseSettings, GrantSettings, require
 
 admin = require(AdminSettings)
-grants = require(GrantSettings).members
+grants = require(GrantSettings).grants
 database = TransactionalDatabase(require(DatabaseSettings))
 
 

@@ -18,7 +18,7 @@ from lib.accounts import ensure_first_admin
 from lib.database_roles import grant_rights
 from lib.db_connections import unhurried
 from lib.db_transactions import TransactionalDatabase
-from lib.settings import AdminSettings
+from lib.settings import AdminSettings, Grant
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -40,13 +40,13 @@ def migrate(
     database: TransactionalDatabase,
     admin: AdminSettings,
     *,
-    grants: Mapping[str, str] | None = None,
+    grants: Mapping[str, Grant] | None = None,
     revision: str = NEWEST,
 ) -> Migrated:
     """Bring the schema to a revision and, where there is no user yet, make the first administrator.
 
     Args:
-        grants: Function -> the database user it logs in as; None to leave roles alone.
+        grants: By function; None to leave roles alone.
         revision: "head", a revision's id, or "base" for a database without any of our tables.
 
     Raises:

@@ -9,22 +9,9 @@ from local.bench.laboratory import Laboratory
 from local.bench.processes import cpu_seconds, usage
 from local.bench.report import Report, Value
 from local.bench.serving import Subject, ours, served
-from local.bench.usual import usual
+from local.bench.usual import usual, usual_calls
 from local.failure import Failure
 
-# So many that they take longer than the ticks of the processors' clock, a hundredth of a second.
-REQUESTS: Final = {
-    "brew_coffee": 3_000,
-    "movies_list": 3_000,
-    "movies_get": 3_000,
-    "movies_create": 300,
-    "movies_delete": 1_000,
-    "movies_import": 20,
-    "imports_get": 1_000,
-    "imports_list": 1_000,
-    "login": 30,
-    "migrate": 20,
-}
 _WARM_UP: Final = 20
 _CONNECTIONS: Final = 16
 
@@ -34,8 +21,9 @@ def measure(laboratory: Laboratory, report: Report) -> None:
     if sys.platform != "linux":
         raise Failure("the footprint can only be measured on Linux: name the other sections")
     report.begin("Footprint: processor time of a request, and memory of an instance")
+    times = {name: call.times for name, call in usual_calls().items()}
     for name, subject in usual(laboratory).items():
-        _measure_function(laboratory, report, subject, REQUESTS[name])
+        _measure_function(laboratory, report, subject, times[name])
     _measure_a_long_life(laboratory, report)
 
 

@@ -1,39 +1,46 @@
-"""What each function is usually asked for."""
+"""What each function is usually asked for: its folder says so."""
 
-from typing import Final
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
 
 from local.bench import catalogue
-from local.bench.calling import getting, request
+from local.bench.calling import request
 from local.bench.laboratory import FEW, Laboratory
 from local.bench.serving import Subject, ours, served
 from local.demo_omdb.server import read_films
+from local.functions import Usual, read_functions
 
 FILMS: Final = [film["imdbID"] for film in read_films()][:100]
 
 
+def usual_calls() -> Mapping[str, Usual]:
+    """Return what each function is asked, by the function's name."""
+    calls = {name: function.usual_call for name, function in read_functions().items()}
+    return {name: call for name, call in calls.items() if call is not None}
+
+
 def usual(laboratory: Laboratory) -> dict[str, Subject]:
-    """Give every function with a request that can be repeated, on the scratch database."""
-    some = catalogue.sample(laboratory.settings(laboratory.scratch), FEW)
-    editor = laboratory.authorization(laboratory.scratch)
-    words = {"username": "admin", "password": laboratory.common["ADMIN_PASSWORD"]}
-    order = ours("movies_import", post({"imdb_ids": FILMS}))
-    with served(order, laboratory.variables(laboratory.scratch)):
-        pass  # now there is an import to report on, and a film that a create refreshes
-    subjects = (
-        ours("brew_coffee", post(), status=418),
-        ours("movies_list", request("/")),
-        ours("movies_get", getting("title", some.titles)[0]),
-        ours("movies_create", post({"imdb_id": FILMS[0]})),
-        ours("movies_delete", request("/tt0000000", method="DELETE", headers=editor), status=404),
-        ours("movies_import", post({"imdb_ids": FILMS[:10]})),
-        ours("imports_get", request("/?id=1", headers=editor)),
-        ours("imports_list", request("/", headers=editor)),
-        ours("login", post(words)),
-        ours("migrate", post()),
+    """Return every function with a request that can be repeated, on the scratch database."""
+    [title] = catalogue.sample(laboratory.settings(laboratory.scratch), FEW).titles[:1]
+    admin = laboratory.authorization(laboratory.scratch)
+    words = {"{title}": title, "{password}": laboratory.common["ADMIN_PASSWORD"]}
+    if "movies_import" in read_functions():
+        order = ours("movies_import", request("/", method="POST", body={"imdb_ids": FILMS}))
+        with served(order, laboratory.variables(laboratory.scratch)):
+            pass  # now there is an import to report on, and a film that a create refreshes
+    return {name: _subject(name, call, words, admin) for name, call in usual_calls().items()}
+
+
+def _subject(name: str, call: Usual, words: Mapping[str, str], admin: Mapping[str, str]) -> Subject:
+    query, body = call.query, json.dumps(call.body)
+    for mark, word in words.items():
+        query = query.replace(mark, quote(word))
+        body = body.replace(mark, json.dumps(word)[1:-1])
+    content: Any = json.loads(body)
+    path = f"/{call.id}?{query}" if query else f"/{call.id}"
+    sample = request(
+        path, method=call.method, body=content, headers=admin if call.as_admin else None
     )
-    return {subject.target: subject for subject in subjects}
-
-
-def post(body: object = None) -> bytes:
-    """Give a POST request."""
-    return request("/", method="POST", body=body)
+    return ours(name, sample, status=call.status)

@@ -1,4 +1,4 @@
-# Guards the connection budget. Each instance opens as many connections as it has threads; once all
+# Guards the connection budget. Each instance opens as many connections as its function.yaml says; once all
 # instances together could open more than Postgres takes, a busy hour turns into "too many clients"
 # for every function at once. The plan has to fail before that, and not a connection later or earlier.
 
@@ -32,7 +32,7 @@ run "what_the_table_asks_for_fits_the_default_database" {
   }
 
   assert {
-    condition     = local.connections_needed == 11 * 8 + 10
+    condition     = local.connections_needed == 10 + 2 * 8 + 2 * 8 + 4 + 2 + 2 + 2 + 1 + 1 + 1
     error_message = "Counted ${local.connections_needed}"
   }
 }
@@ -41,22 +41,17 @@ run "a_budget_that_just_fits_can_be_planned" {
   command = plan
 
   variables {
-    database       = { max_connections = 98 }
+    database       = { max_connections = 55 }
     function_sizes = { brew_coffee = { max_instances = 50 } }
   }
 
   assert {
-    condition     = local.connections_needed == 98
-    error_message = "brew_coffee was counted"
+    condition     = local.connections_needed == 55
+    error_message = "brew_coffee was counted, or this boundary moved: needed are ${local.connections_needed}"
   }
 
   assert {
-    condition     = local.connections_needed == 98
-    error_message = "This boundary moved: needed are ${local.connections_needed}"
-  }
-
-  assert {
-    condition     = one([for flag in google_sql_database_instance.main.settings[0].database_flags : flag.value if flag.name == "max_connections"]) == "98"
+    condition     = one([for flag in google_sql_database_instance.main.settings[0].database_flags : flag.value if flag.name == "max_connections"]) == "55"
     error_message = "The budget counts on another number than the flag says"
   }
 }
@@ -65,7 +60,7 @@ run "one_connection_over_cannot_be_planned" {
   command = plan
 
   variables {
-    database = { max_connections = 97 }
+    database = { max_connections = 54 }
   }
 
   expect_failures = [google_sql_database_instance.main]
@@ -75,8 +70,19 @@ run "one_more_instance_than_fits_cannot_be_planned" {
   command = plan
 
   variables {
-    database       = { max_connections = 98 }
+    database       = { max_connections = 55 }
     function_sizes = { movies_list = { max_instances = 3 } }
+  }
+
+  expect_failures = [google_sql_database_instance.main]
+}
+
+run "more_connections_for_each_instance_cannot_be_planned" {
+  command = plan
+
+  variables {
+    database       = { max_connections = 55 }
+    function_sizes = { login = { connections = 3 } }
   }
 
   expect_failures = [google_sql_database_instance.main]

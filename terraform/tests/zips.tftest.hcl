@@ -135,7 +135,7 @@ run "a_real_function_ships_its_main_and_lib_and_no_other" {
   }
 
   assert {
-    condition     = alltrue([for file in keys(output.files) : !startswith(file, "functions/") && !startswith(file, "lib/migrations/") && !strcontains(file, "__pycache__")])
+    condition     = alltrue([for file in keys(output.files) : !startswith(file, "functions/") && !startswith(file, "lib/migrations/") && file != "function.yaml" && !strcontains(file, "__pycache__")])
     error_message = "The zip holds what it should not: ${join(", ", keys(output.files))}"
   }
 }

@@ -7,35 +7,12 @@ from typing import Final
 
 import pytest
 
-from local.gateway import ROUTES
+from local.functions import Function, read_functions
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 # Nobody's: they come with a dependency, and each would cost a tenth of a second or more.
 NOBODY: Final = {"grpc", "sqlalchemy.orm", "google.cloud.sql", "aiohttp", "google.auth"}
 ALL: Final = {"sqlalchemy", "pg8000", "requests", "jwt", "cryptography", "argon2", "alembic"}
-DATABASE: Final = {"pg8000"}
-TRANSACTIONS: Final = {"sqlalchemy"}
-TOKENS: Final = {"jwt", "cryptography"}
-USES: Final = {
-    "brew_coffee": set[str](),
-    "movies_list": DATABASE,
-    "movies_get": DATABASE,
-    "movies_create": DATABASE | {"requests"},
-    "movies_import": DATABASE | TRANSACTIONS | {"requests"},
-    "movies_delete": DATABASE | TOKENS,
-    "imports_get": DATABASE | TOKENS,
-    "imports_list": DATABASE | TOKENS,
-    "login": DATABASE | TRANSACTIONS | TOKENS | {"argon2"},
-    "migrate": DATABASE | TRANSACTIONS | {"argon2", "alembic"},
-}
-# Beyond the framework and its server; a tenth above what they load.
-MOST_MODULES_OF_OURS: Final = {
-    "brew_coffee": 12,
-    "movies_list": 80,
-    "movies_get": 80,
-    "movies_create": 227,
-}
-
 LOADED: Final = """
 import sys
 import functions_framework.aio, gunicorn.app.base, uvicorn_worker
@@ -58,13 +35,18 @@ def loaded(function: str, environment: dict[str, str]) -> tuple[int, set[str]]:
     return int(count), set(names)
 
 
-@pytest.mark.parametrize("function", sorted(ROUTES.values()))
+@pytest.mark.parametrize(
+    "function",
+    [function for function in read_functions().values() if function.imports],
+    ids=lambda function: function.name,
+)
 def test_a_function_loads_what_it_uses_and_nothing_else(
-    function: str, environment: dict[str, str]
+    function: Function, environment: dict[str, str]
 ) -> None:
-    count, modules = loaded(function, environment)
+    assert function.imports
+    count, modules = loaded(function.name, environment)
 
-    nobodys = NOBODY - {"sqlalchemy.orm"} if function == "migrate" else NOBODY
+    nobodys = NOBODY - {"sqlalchemy.orm"} if "alembic" in function.imports.only else NOBODY
     assert modules & nobodys == set()
-    assert modules & ALL == USES[function]
-    assert count <= MOST_MODULES_OF_OURS.get(function, 1000)
+    assert modules & ALL == function.imports.only
+    assert count <= (function.imports.most_modules or 1000)

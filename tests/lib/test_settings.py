@@ -1,10 +1,13 @@
 """The environment, read once and checked."""
 
+import json
+
 import pytest
 
 from lib.settings import (
     AdminSettings,
     DatabaseSettings,
+    Grant,
     GrantSettings,
     Group,
     ImportSettings,
@@ -107,7 +110,6 @@ def test_line_ends_of_a_key_may_be_written_as_two_characters(private_key_pem: st
         (AdminSettings, "ADMIN_USERNAME", " "),
         (GrantSettings, "DATABASE_GRANTS", ""),
         (GrantSettings, "DATABASE_GRANTS", "[]"),
-        (GrantSettings, "DATABASE_GRANTS", '{"movies_list": 1}'),
         (ServerSettings, "LOG_LEVEL", "verbose"),
         (ServerSettings, "TRUSTED_PROXIES", "-1"),
     ],
@@ -164,3 +166,36 @@ def test_a_malformed_url_does_not_show_its_password() -> None:
         DatabaseSettings.from_env({"DATABASE_URL": "postgres//movies:s@cret@host/name"})
 
     assert "s@cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"movies_list": 1},
+        {"movies_list": {"user": "someone"}},
+        {"movies_list": {"user": "", "rights": {}}},
+        {"movies_list": {"user": "u" * 64, "rights": {}}},
+        {"movies_list": {"user": "u", "rights": {}, "more": 1}},
+        {"movies-list": {"user": "u", "rights": {}}},
+        {'x" superuser; --': {"user": "u", "rights": {}}},
+        {"movies_list": {"user": "u", "rights": {"movies; drop table movies": "select"}}},
+        {"movies_list": {"user": "u", "rights": {"movies": "all"}}},
+        {"movies_list": {"user": "u", "rights": {"movies": "select on users to public; --"}}},
+        {"movies_list": {"user": "u", "rights": {"movies": "select (id) "}}},
+        {"movies_list": {"user": "u", "rights": {"movies": "execute"}}},
+        {"movies_list": {"user": "u", "rights": {"movie_due_at()": "select"}}},
+        {"movies_list": {"user": "u", "rights": {"movies": 1}}},
+    ],
+)
+def test_what_is_no_right_becomes_no_sql(entry: dict[str, object]) -> None:
+    with pytest.raises(SettingsError, match=r"^DATABASE_GRANTS is wrong about '"):
+        GrantSettings.from_env({"DATABASE_GRANTS": json.dumps(entry)})
+
+
+def test_grants_are_read_as_they_are_written() -> None:
+    rights = {"users": "select (id, role), update (role)", "movie_due_at()": "execute"}
+    given = json.dumps({"movies_list": {"user": "movies-list@a.iam", "rights": rights}})
+
+    grants = GrantSettings.from_env({"DATABASE_GRANTS": given}).grants
+
+    assert grants == {"movies_list": Grant(user="movies-list@a.iam", rights=rights)}

@@ -18,7 +18,7 @@ from local.bench.serving import ours
 from local.bench.starts import _steps
 from local.bench.usual import FILMS, usual
 from local.failure import Failure
-from local.gateway import ROUTES
+from local.functions import read_functions
 
 FEW, MANY = 30, 250
 
@@ -193,7 +193,7 @@ def totals(laboratory: Laboratory) -> list[int]:
 
 
 def test_every_function_is_asked_what_it_can_be_asked_again(small: Laboratory) -> None:
-    assert set(usual(small)) == set(ROUTES.values()) == set(footprint.REQUESTS)
+    assert set(usual(small)) == set(read_functions())
 
 
 def test_a_start_is_taken_step_by_step(small: Laboratory) -> None:

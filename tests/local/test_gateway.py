@@ -1,6 +1,7 @@
 """One port for every function: which path goes where, and what becomes of the others."""
 
 import asyncio
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -9,9 +10,16 @@ from typing import Final
 import httpx
 import pytest
 
+from local.environment import ROOT
 from local.failure import Failure
-from local.gateway import ROUTES, Gateway, build, function_for
+from local.functions import FILE, ID, read_functions
+from local.gateway import Gateway, build
 
+ROUTES: Final = [
+    (route.replace(ID, "tt0111161"), function.name)
+    for function in read_functions().values()
+    for route in function.routes
+]
 FUNCTION: Final = '''
 import functions_framework.aio
 from starlette.responses import JSONResponse
@@ -35,10 +43,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def gateway(root: Path) -> Gateway:
     """Build a gateway over functions that tell their names."""
-    for name in ROUTES.values():
+    for name in read_functions():
         folder = root / "functions" / name
         folder.mkdir(parents=True)
         (folder / "main.py").write_text(FUNCTION.format(name=name))
+        shutil.copy(ROOT / "functions" / name / FILE, folder)
     return build(root)
 
 
@@ -55,7 +64,7 @@ def _call(
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])
-@pytest.mark.parametrize(("route", "name"), ROUTES.items())
+@pytest.mark.parametrize(("route", "name"), ROUTES)
 def test_a_route_leads_to_its_function_with_the_path_unchanged(
     gateway: Gateway, prefix: str, route: str, name: str
 ) -> None:
@@ -88,7 +97,7 @@ def test_the_id_behind_delete_goes_along(gateway: Gateway, path: str) -> None:
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_any_other_path_is_404_in_the_error_shape(gateway: Gateway, path: str, method: str) -> None:
-    assert function_for(path) is None
+    assert gateway.function_for(path) is None
     answer = _call(gateway, f"http://local{path}", method=method, request_id="mine-1")
     assert answer.status_code == 404
     error = answer.json()["error"]
@@ -104,7 +113,9 @@ def test_a_request_id_that_is_not_sane_is_replaced(gateway: Gateway, request_id:
 
 
 def test_the_root_lists_the_routes(gateway: Gateway) -> None:
-    assert _call(gateway, "/").json() == {"data": {"routes": sorted(ROUTES)}}
+    assert _call(gateway, "/").json() == {
+        "data": {"routes": sorted(route.replace("tt0111161", ID) for route, _ in ROUTES)}
+    }
     assert _call(gateway, "/", method="POST").status_code == 404
 
 
@@ -117,5 +128,6 @@ def test_a_function_with_wrong_settings_ends_with_its_own_line(root: Path) -> No
     folder = root / "functions" / "login"
     folder.mkdir(parents=True)
     (folder / "main.py").write_text("raise SystemExit('OMDB_API_KEY is not set')")
+    (folder / FILE).write_text("{route: /login, invoker: public}")
     with pytest.raises(SystemExit, match="OMDB_API_KEY is not set"):
         build(root)

@@ -7,8 +7,6 @@ from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 
-from local.gateway import ROUTES
-from local.smoke import CHECKS
 from tests.terraform.configuration import ROOT, read
 
 TEXT: Final = (ROOT / "cloudbuild.yaml").read_text(encoding="utf-8")
@@ -85,7 +83,3 @@ def test_every_terraform_output_that_a_step_reads_exists() -> None:
     assert named
     assert named <= outputs
     assert set(re.findall(r"output -json (\w+)", TEXT)) <= outputs
-
-
-def test_the_smoke_test_asks_every_route() -> None:
-    assert set(ROUTES.values()) <= set(CHECKS)

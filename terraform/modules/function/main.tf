@@ -28,7 +28,7 @@ data "archive_file" "main" {
   lifecycle {
     precondition {
       condition     = contains(keys(module.source.files), "main.py")
-      error_message = "functions/${var.name}/main.py is missing: the function table names a function that is not there."
+      error_message = "functions/${var.name} has a function.yaml, but no main.py."
     }
   }
 }
@@ -105,7 +105,7 @@ resource "google_cloudfunctions2_function" "main" {
 # On the Cloud Run service underneath, as the function itself takes no run.invoker
 # (hashicorp/terraform-provider-google#20320), and made anew with it, as it goes with it (#15264).
 resource "google_cloud_run_v2_service_iam_member" "invoker" {
-  #checkov:skip=CKV_GCP_102:Public endpoints are meant for everyone; which ones they are is the function table's "invoker"
+  #checkov:skip=CKV_GCP_102:Public endpoints are meant for everyone; which ones they are, each function.yaml's invoker says
   project  = var.project_id
   location = var.region
   name     = google_cloudfunctions2_function.main.name

@@ -6,7 +6,7 @@
 locals {
   _own = {
     for file in fileset("${var.root}/functions/${var.name}", "**") :
-    file => "functions/${var.name}/${file}"
+    file => "functions/${var.name}/${file}" if file != "function.yaml" # its words redeploy nothing
   }
   _shared = {
     for file in fileset(var.root, "lib/**") :
