@@ -40,7 +40,12 @@ RIGHTS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "imports_get": {**_REPORTS, "omdb_budget": _READ},
     "imports_list": _REPORTS,
-    "login": {"users": "select, update (password_hash)", "sessions": _ALL, "login_failures": _ALL},
+    "login": {
+        "users": "select, update (password_hash)",
+        "sessions": _ALL,
+        "login_failures": _ALL,
+        "login_networks": _ALL,
+    },
 }
 _CALLS_FUNCTIONS: Final = ("movies_create", "movies_import")
 

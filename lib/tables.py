@@ -132,7 +132,8 @@ sessions: Final = Table(
     Index(None, "expires_at"),
 )
 
-# Failed logins by subject: "user:<hash of the name>" or "address:<ip>".
+# Failed logins by subject: "pair:<hash of the name>:<hash of the network>", "user:<hash of the
+# name>", "network:<name>" or "site:<name>".
 login_failures: Final = Table(
     "login_failures",
     metadata,
@@ -141,6 +142,17 @@ login_failures: Final = Table(
     Column("last_failed_at", DateTime(timezone=True), nullable=False),
     Column("blocked_until", DateTime(timezone=True)),
     Index(None, "last_failed_at"),
+)
+
+# Which networks a user has logged in from, as digests, and when that last forgave what had failed.
+login_networks: Final = Table(
+    "login_networks",
+    metadata,
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("network", Text, primary_key=True),
+    _moment("last_login_at"),
+    _moment("forgiven_at"),
+    Index(None, "last_login_at"),
 )
 
 # What was asked for in bulk, and how far it is. What is still to be done is the total without the

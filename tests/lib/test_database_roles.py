@@ -145,7 +145,8 @@ def test_every_endpoint_works_with_no_more_than_its_own_role(
 
 
 EVERY_TABLE = (
-    "movies", "movie_totals", "movie_checks", "users", "sessions", "login_failures", "imports",
+    "movies", "movie_totals", "movie_checks", "users", "sessions", "login_failures",
+    "login_networks", "imports",
     "import_items", "import_keys", "omdb_budget", "alembic_version",
 )  # fmt: skip
 ACTIONS = ("select", "insert", "update", "delete", "truncate")
@@ -191,6 +192,7 @@ def test_a_role_has_the_rights_of_the_table_and_no_others(
         ("movies_delete", "select password_hash from users"),
         ("imports_list", "select username from users"),
         ("movies_import", "select * from sessions"),
+        ("movies_delete", "select * from login_networks"),
         ("login", "select * from movies"),
         ("login", "update users set role = 'admin'"),
         ("login", "insert into users (username, password_hash, role) values ('x', 'x', 'admin')"),
