@@ -176,13 +176,18 @@ def clear_failures(
     if network is not None and network.name == UNKNOWN:
         raise _invalid("address", "expected an IP address")
     with database.begin() as connection:
-        found = select(users.c.id).where(users.c.username == name).with_for_update(key_share=True)
+        found = (
+            select(users.c.id)
+            .where(users.c.username == name)
+            .with_for_update(read=True, key_share=True)
+        )
         user_id = connection.execute(found).scalar_one_or_none()
         if user_id is None:
             raise NotFound("There is no user of this name.")
+        cleared = throttle.clear_user(connection, name)  # first, as a login that succeeds does
         if network is not None:
             known_networks.remember(connection, user_id, network, forgiven=True)
-        return throttle.clear_user(connection, name)
+    return cleared
 
 
 def set_role(database: "TransactionalDatabase", *, username: object, role: str) -> None:
@@ -246,10 +251,17 @@ def _replace_hash(connection: "Connection", user: _User, rehashed: str) -> None:
 
 
 def _begin_session(connection: "Connection", user: _User, issued: "IssuedToken") -> None:
-    # Selected from the users, as this one may be gone since its password was verified.
-    row = select(
-        literal(issued.jti, Text), users.c.id, literal(issued.expires_at, DateTime(timezone=True))
-    ).where(users.c.id == user.id)
+    # Selected from the users, as this one may be gone since its password was verified, and locked,
+    # as it may be going just now.
+    row = (
+        select(
+            literal(issued.jti, Text),
+            users.c.id,
+            literal(issued.expires_at, DateTime(timezone=True)),
+        )
+        .where(users.c.id == user.id)
+        .with_for_update(read=True, key_share=True)
+    )
     begun = insert(sessions).from_select(["jti", "user_id", "expires_at"], row)
     if connection.execute(begun.returning(sessions.c.jti)).scalar_one_or_none() is None:
         raise _wrong_credentials()

@@ -6,7 +6,7 @@ Kept as digests, ten a user, for ninety days after the last login. Nothing is ke
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, case, delete, select, tuple_
+from sqlalchemy import and_, case, delete, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from lib import networks
@@ -74,7 +74,8 @@ def remember(
     newest_first = _COLUMNS.last_login_at.desc()
     too_many = select(*key).where(_COLUMNS.user_id == user_id).order_by(newest_first).offset(MOST)
     too_old = select(*key).where(_COLUMNS.last_login_at < moment - KEPT).limit(_SWEPT_AT_ONCE)
-    for rows in (too_many, too_old):
-        # What another login just refreshes is its own matter.
-        going = rows.with_for_update(skip_locked=True)
-        connection.execute(delete(login_networks).where(tuple_(*key).in_(going)))
+    going = [
+        tuple_(*key).in_(rows.with_for_update(skip_locked=True))  # locked: another login's matter
+        for rows in (too_many, too_old)
+    ]
+    connection.execute(delete(login_networks).where(or_(*going)))

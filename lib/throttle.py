@@ -133,10 +133,17 @@ def take_back(connection: "Connection", attempt: Attempt, *, forgive: bool) -> N
 def clear_user(connection: "Connection", username: str) -> int:
     """Forget what failed for a user, wherever it came from, and give how many counters that was."""
     user = user_digest(username)
-    cleared = delete(login_failures).where(
-        or_(_COLUMNS.subject == f"user:{user}", _COLUMNS.subject.startswith(f"pair:{user}:"))
+    locked = (
+        select(_COLUMNS.subject)
+        .where(
+            or_(_COLUMNS.subject == f"user:{user}", _COLUMNS.subject.startswith(f"pair:{user}:"))
+        )
+        .order_by(_COLUMNS.subject)  # as attempts do: the pairs before the user
+        .with_for_update()
     )
-    return connection.execute(cleared).rowcount
+    subjects = connection.execute(locked).scalars().all()
+    connection.execute(delete(login_failures).where(_COLUMNS.subject.in_(subjects)))
+    return len(subjects)
 
 
 def _pair(username: str, network: "Network") -> str:

@@ -1,4 +1,4 @@
-"""What `./dev serve`, `migrate`, `import`, `smoke` and `bench` run."""
+"""What `./dev serve`, `migrate`, `import`, `user`, `smoke` and `bench` run."""
 
 import argparse
 import logging
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--search", metavar="TITLE", help="what OMDb finds for a title")
     what.add_argument("--refresh", action="store_true", help="fetch again what is oldest")
     imports.set_defaults(run=_import)
+    _add_user(commands.add_parser("user", help="what concerns a user"))
     smoke = commands.add_parser("smoke", help="ask every route of a running service")
     where = smoke.add_mutually_exclusive_group(required=True)
     where.add_argument("base_url", nargs="?", metavar="BASE_URL", help="where all routes are")
@@ -58,6 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--flame", type=Path, metavar="FILE", help="draw movies_list under load")
     bench.set_defaults(run=_bench)
     return parser
+
+
+def _add_user(user: argparse.ArgumentParser) -> None:
+    verbs = user.add_subparsers(required=True, metavar="VERB")
+    clear = verbs.add_parser("clear", help="let a user in who waits for failed logins")
+    clear.add_argument("name", metavar="NAME")
+    clear.add_argument("--from", dest="address", metavar="ADDRESS", help="where they are just now")
+    clear.set_defaults(run=_clear_user)
 
 
 # Each command imports only what it uses: that is most of a start's time.
@@ -77,6 +86,12 @@ def _import(options: argparse.Namespace) -> None:
     from local import importing  # noqa: PLC0415
 
     importing.run(options.ids, options.search, refresh=options.refresh)
+
+
+def _clear_user(options: argparse.Namespace) -> None:
+    from local import users  # noqa: PLC0415
+
+    users.clear(options.name, options.address)
 
 
 def _smoke(options: argparse.Namespace) -> None:

@@ -38,7 +38,7 @@ def bring_up_to_date(environment: Environment) -> Migrated:
     try:
         migrated = migrate(database, admin, grants=grants)
     except (ServiceError, SettingsError) as error:
-        raise Failure(f"the database cannot be migrated: {error}{_cause(error)}") from error
+        raise Failure(f"the database cannot be migrated: {error}{cause(error)}") from error
     finally:
         database.close()
     if migrated.admin_created:
@@ -46,7 +46,7 @@ def bring_up_to_date(environment: Environment) -> Migrated:
     return migrated
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
     """Give the driver's own words, which a caller is not told but a developer is."""
     cause = getattr(error.__cause__, "orig", None) or error.__cause__
     if cause is None:

@@ -1,11 +1,14 @@
 """`lib.accounts`: who gets in, who does not, and what neither is told."""
 
 import logging
+import random
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
@@ -473,6 +476,57 @@ def test_only_a_user_who_exists_is_cleared_and_only_from_an_address(world: World
         clear_failures(world.database, username="nobody")
     with pytest.raises(InvalidRequest):
         clear_failures(world.database, username="ann", address="home")
+
+
+def test_logins_clearing_and_deleting_at_once_never_wait_for_each_other_in_a_circle(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "_HASHER", CHEAP)
+    names = ["ann", "bob", "cid"]
+    ends = time.monotonic() + 2
+
+    def act(seed: int) -> set[str]:
+        chance, told = random.Random(seed), set()  # noqa: S311
+        while time.monotonic() < ends:
+            name, address = chance.choice(names), f"2001:db8:1:{chance.randrange(4)}::1"
+            match chance.randrange(20):
+                case 0 | 1:
+                    with suppress(NotFound):
+                        clear_failures(world.database, username=name, address=address)
+                case 2:
+                    world.rows("delete from users where username = :name", name=name)
+                case 3 | 4 | 5:
+                    with suppress(InvalidRequest):
+                        create_user(world.database, username=name, password=PASSWORD, role="viewer")
+                case turn:
+                    told.add(world.outcome(name, PASSWORD if turn > 9 else WRONG, address=address))
+        return told
+
+    with ThreadPoolExecutor(8) as pool:
+        told = set().union(*pool.map(act, range(8)))
+
+    assert {"OK"} < told <= {"OK", "INVALID_CREDENTIALS", "TOO_MANY_ATTEMPTS"}
+
+
+def test_a_user_who_is_being_deleted_gets_no_token(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deleting = threading.Event()
+
+    def delete_slowly() -> None:
+        with world.database.begin() as connection:
+            connection.execute(text("delete from users"))
+            deleting.set()
+            time.sleep(0.5)  # while the login comes to its last transaction
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def begun() -> None:
+            pool.submit(delete_slowly)
+            deleting.wait(5)
+
+        count_verifications(monkeypatch, begun=begun)
+        assert world.outcome() == "INVALID_CREDENTIALS"
 
 
 def test_when_the_database_is_down_nobody_gets_in() -> None:

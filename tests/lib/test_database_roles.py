@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from lib import movies
+from lib import accounts, movies
 from lib.database_roles import RIGHTS
 from lib.db import Database
 from lib.db_transactions import TransactionalDatabase
@@ -150,6 +150,16 @@ EVERY_TABLE = (
     "import_items", "import_keys", "omdb_budget", "alembic_version",
 )  # fmt: skip
 ACTIONS = ("select", "insert", "update", "delete", "truncate")
+
+
+def test_a_user_is_let_in_with_the_rights_of_login(logins: dict[str, DatabaseSettings]) -> None:
+    database = TransactionalDatabase(logins["login"])
+    accounts.clear_failures(database, username="admin", address="198.51.100.7")
+    with database.begin() as connection:
+        known = connection.execute(text("select count(*) from login_networks")).scalar_one()
+    database.close()
+
+    assert known > 0
 
 
 @pytest.mark.parametrize("role", sorted(RIGHTS))
