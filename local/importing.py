@@ -25,7 +25,7 @@ from local import id_lists
 from local.environment import Environment, prepared
 from local.failure import Failure
 from local.id_lists import IdList
-from local.migrating import bring_up_to_date
+from local.migrating import bring_up_to_date, cause
 
 Action = Callable[[Importer, Limits], Sequence[Done]]
 
@@ -173,7 +173,7 @@ def _import(
             done = action(importer, limits)
         return _together([importer.answer(one) for one in done])
     except ServiceError as error:
-        raise Failure(f"the import stopped: {error}") from error
+        raise Failure(f"the import stopped: {error}{cause(error)}") from error
     finally:
         importer.close()
         database.close()

@@ -196,7 +196,7 @@ def test_a_search_that_omdb_refuses_is_one_line(variables: dict[str, str]) -> No
     )
 
 
-def test_more_ids_than_an_import_takes_become_several(
+def test_more_ids_than_an_import_takes_become_several(  # noqa: PLR0917
     variables: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, films: DemoOmdb,
     database: TransactionalDatabase, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
