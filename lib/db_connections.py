@@ -51,12 +51,22 @@ def connect_directly(settings: DatabaseSettings) -> "DBAPIConnection":
             password=settings.password.reveal() if settings.password else None,
             application_name="simple-movie-database",
             startup_params=dict(SERVER_SETTINGS),
+            ssl_context=_tls(settings),
         )
     except BaseException:
         wire.close()
         raise
-    wire.settimeout(limits.SOCKET_TIMEOUT)
+    driver: Any = connection
+    driver._usock.settimeout(limits.SOCKET_TIMEOUT)  # noqa: SLF001  with TLS it is not `wire`
     return connection
+
+
+def _tls(settings: DatabaseSettings) -> Any:
+    if settings.ssl_mode == "disable":
+        return False
+    from lib.db_tls import driver_option  # noqa: PLC0415  the cloud does without
+
+    return driver_option(settings.ssl_mode, settings.ssl_root_cert)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
-from urllib.parse import unquote, urlsplit
 
 # Requests that one instance works on at once, each in a thread of its own; the connection pool is
 # as large, so that none of them ever waits for another's connection.
@@ -95,6 +94,8 @@ class DatabaseSettings:
     password: Secret | None = None
     instance: str | None = None
     ip_type: str = "PUBLIC"
+    ssl_mode: str = "disable"
+    ssl_root_cert: str | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -127,29 +128,17 @@ class DatabaseSettings:
 
     @classmethod
     def _from_url(cls, url: str) -> Self:
-        # The value is not repeated in the message: it may hold a password.
-        wrong = SettingsError(
-            "DATABASE_URL is malformed: expected postgresql+pg8000://user:password@host:port/database"
-        )
-        try:
-            parts = urlsplit(url)
-            port = parts.port or 5432
-        except ValueError:
-            raise wrong from None
-        name = unquote(parts.path.removeprefix("/"))
-        if (
-            parts.scheme not in {"postgresql+pg8000", "postgresql"}
-            or not (parts.hostname and parts.username and name)
-            or "/" in name
-            or parts.query
-        ):
-            raise wrong
+        from lib.database_url import parse  # noqa: PLC0415  the cloud does without
+
+        parts = parse(url)
         return cls(
-            host=parts.hostname,
-            port=port,
-            name=name,
-            user=unquote(parts.username),
-            password=Secret(unquote(parts.password)) if parts.password else None,
+            host=parts.host,
+            port=parts.port,
+            name=parts.name,
+            user=parts.user,
+            password=Secret(parts.password) if parts.password else None,
+            ssl_mode=parts.ssl_mode,
+            ssl_root_cert=parts.ssl_root_cert,
         )
 
 

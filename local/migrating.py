@@ -1,5 +1,6 @@
 """`./dev migrate`: bring the database that the environment names to the newest schema."""
 
+from lib.db_faults import POOLER, is_of_pooler
 from lib.db_transactions import TransactionalDatabase
 from lib.errors import ServiceError
 from lib.migrations.runner import Migrated, migrate
@@ -51,5 +52,7 @@ def cause(error: Exception) -> str:
     cause = getattr(error.__cause__, "orig", None) or error.__cause__
     if cause is None:
         return ""
+    if is_of_pooler(cause):
+        return f" ({POOLER})"
     said = cause.args[0] if cause.args and isinstance(cause.args[0], dict) else {}
     return f" ({said.get('M', cause)})"

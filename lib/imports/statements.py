@@ -5,6 +5,7 @@ from typing import Final
 from lib.db import Statement
 from lib.merging import COLUMNS, assignments, differs
 
+LAST_PAGE: Final = 100  # of a search; OMDb documents no more
 OUTCOMES: Final = ("imported", "updated", "unchanged", "not_found", "rejected", "failed")
 _DONE: Final = " + ".join(OUTCOMES)
 
@@ -123,11 +124,14 @@ SETTLE: Final = Statement(
         from counted
     """,  # noqa: S608
 )
+# A search whose last page was read is done, even when it has a reason for what it leaves out.
 FINISH: Final = Statement(
     repeatable=True,
     sql=f"""
         update imports set
-            state = case when reason is null then 'done' else 'failed' end, finished_at = now()
+            state = case when reason is null or next_page > {LAST_PAGE} then 'done'
+                else 'failed' end,
+            finished_at = now()
         where id = :import_id::bigint and state = 'open' and not has_more and total = {_DONE}
         returning id
     """,  # noqa: S608
@@ -161,7 +165,7 @@ LIST_PAGE: Final = Statement(
         )
         update imports set
             next_page = next_page + 1, page_attempts = 0, page_try_at = now(), worked_at = now(),
-            has_more = :has_more::boolean,
+            has_more = :has_more::boolean, reason = :reason::text,
             total = total + (select count(*) from listed),
             rejected = rejected + (select count(*) from listed where state = 'rejected')
         where id in (select id from turn)
@@ -212,8 +216,10 @@ CHOOSE: Final = Statement(
     sql="""
         select
             (select movies = 0 from movie_totals) and not exists (
-                select from imports join import_items item on item.import_id = imports.id
-                where imports.state = 'open' and item.state = 'leased'),
+                select from imports
+                where state = 'open' and (kind = 'fill' or exists (
+                    select from import_items item
+                    where item.import_id = imports.id and item.state = 'leased'))),
             (select id from imports
              where state = 'open'
                 and id not in (select value::bigint from json_array_elements_text(:seen::json))
@@ -224,6 +230,10 @@ CHOOSE: Final = Statement(
              order by id limit 1),
             exists (select from movie_checks where due_at <= now())
     """,
+)
+OPEN_FILL: Final = Statement(
+    repeatable=True,
+    sql="select id from imports where state = 'open' and kind = 'fill' order by id limit 1",
 )
 OLDEST_OPEN: Final = Statement(
     repeatable=True, sql="select id from imports where state = 'open' order by id limit 1"
@@ -243,5 +253,5 @@ SWEEP: Final = Statement(
 )
 STATEMENTS: Final = (
     ORDERED, LEASE, EXTEND, NEXT_TRY, SETTLE, FINISH, LEASE_PAGE, LIST_PAGE, FAIL_PAGE, LIST_STALE,
-    CHOOSE, OLDEST_OPEN, SWEEP,
+    CHOOSE, OPEN_FILL, OLDEST_OPEN, SWEEP,
 )  # fmt: skip

@@ -15,8 +15,9 @@ from lib.settings import DatabaseSettings, SigningSettings, require
 from lib.tokens import Signer
 from local.bench import catalogue
 from local.demo_omdb.server import DemoOmdb
-from local.environment import ROOT, SETTINGS, kept, make_folder, provide_token_keys
+from local.environment import ROOT, SETTINGS, kept, provide_token_keys
 from local.postgres import EmbeddedPostgres
+from local.private import make_folder
 
 FEW: Final = 1_000
 MANY: Final = 1_000_000

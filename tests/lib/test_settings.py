@@ -1,5 +1,7 @@
 """The environment, read once and checked."""
 
+from urllib.parse import quote
+
 import pytest
 
 from lib.settings import (
@@ -164,3 +166,70 @@ def test_a_malformed_url_does_not_show_its_password() -> None:
         DatabaseSettings.from_env({"DATABASE_URL": "postgres//movies:s@cret@host/name"})
 
     assert "s@cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("password", "mark"),
+    [("se#cret", "#"), ("se@cret", "@"), ("se/cret", "/"), ("se?cret", "?"), ("se%cret", "%"),
+     ("se%2", "%"), ("se[cret", "["), ("se cret", " "), ("#1", "#"), ("p@ss/w?rd#", "?")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "rest", ["@db.example:6543/catalogue", "@db.example/catalogue", "@db/c?sslmode=require"]
+)
+def test_a_password_that_is_not_percent_encoded_is_refused_with_the_reason(
+    password: str, mark: str, rest: str
+) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        DatabaseSettings.from_env({"DATABASE_URL": f"postgresql+pg8000://movies:{password}{rest}"})
+    told = str(refusal.value)
+    assert "percent-encoded" in told
+    assert f"{mark!r} as %{ord(mark):02X}" in told
+    assert password not in told
+    encoded = quote(password, safe="")
+    url = f"postgresql+pg8000://movies:{encoded}{rest}"
+    assert DatabaseSettings.from_env({"DATABASE_URL": url}).password == Secret(password)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (
+            "postgresql://u:hush@h/n?hush=1",
+            "behind the ? may stand, each once: sslmode, sslrootcert",
+        ),
+        ("postgresql://u:hush@h/n?hush", "behind the ? may stand"),
+        ("postgresql://u:hush@h/n?", "behind the ? may stand"),
+        ("postgresql://u:hush@h/n?sslmode=", "behind the ? may stand"),
+        ("postgresql://u:hush@h/n?sslmode=require&sslmode=disable", "each once"),
+        ("postgresql://u:hush@h/n?sslmode=REQUIRE", "sslmode must be one of disable, prefer"),
+        ("postgresql://u:hush@h/n?sslmode=verify-ca", "verify-ca needs sslrootcert=FILE"),
+        ("postgresql://u:hush@h/n?sslmode=verify-ca&sslrootcert=system", "goes with"),
+        ("postgresql://u:hush@h/n?sslrootcert=/dev/null", "sslrootcert goes with"),
+        ("postgresql://u:hush@h/n?sslmode=verify-full&sslrootcert=/none", "No such file"),
+        ("postgresql://u:hush@h/n?sslmode=verify-full&sslrootcert=/dev/null", "no certificate"),
+        ("postgresql://u:hush@h:0/n", "another shape"),
+        ("postgresql://u:hush@h:65536/n", "another shape"),
+        ("postgresql://u:hush@h:5432:1/n", "another shape"),
+        ("postgresql://u:hush@h1,h2/n", "another shape"),
+        ("postgresql://u:hush@h/n/m", "another shape"),
+        ("postgresql://u:hush@h/", "another shape"),
+        ("postgresql://u:hu\nsh@h/n", "another shape"),
+        ("postgresql://u:hush%00@h/n", "NUL"),
+        ("postgresql://u:hush%ff@h/n", "no UTF-8"),
+    ],
+)
+def test_an_address_is_read_strictly_and_never_shown(url: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL is malformed: ") as refusal:
+        DatabaseSettings.from_env({"DATABASE_URL": url})
+    assert told in str(refusal.value)
+    assert "hush" not in str(refusal.value)
+
+
+def test_an_address_without_parameters_is_one_without_tls() -> None:
+    settings = DatabaseSettings.from_env({"DATABASE_URL": "postgresql://u@[::1]:6543/n\n"})
+    assert (settings.host, settings.port, settings.name) == ("::1", 6543, "n")
+    assert (settings.ssl_mode, settings.ssl_root_cert) == ("disable", None)
+    url = "postgresql://u:a:b@h/n?sslmode=verify-full"
+    settings = DatabaseSettings.from_env({"DATABASE_URL": url})
+    assert settings.password == Secret("a:b")
+    assert (settings.ssl_mode, settings.ssl_root_cert) == ("verify-full", "system")
