@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import pg8000.dbapi
 from pg8000.native import PreparedStatement
 
+from lib import callers
 from lib import settings as limits
 from lib.db_connections import SERVER_SETTINGS, Losses, connect_directly
 from lib.db_exchange import exchange
@@ -131,6 +132,9 @@ class Database:
         No thread is involved: the statement is sent, the loop goes on with other requests until
         the answer begins to arrive, and then reads it. That is worth nearly half of the time of a
         read, most of which would go into waking threads that contend for the interpreter's lock.
+
+        Raises:
+            ClientDisconnect: It had to wait for its turn, and its caller has left meanwhile.
         """
         try:
             rows = await self._attempt_on_loop(query)
@@ -165,12 +169,15 @@ class Database:
         return rows
 
     async def _attempt_on_loop(self, query: Query[Any]) -> Rows:
+        must_wait = self._seats.locked()
         try:
             async with asyncio.timeout(limits.POOL_TIMEOUT):
                 await self._seats.acquire()
         except TimeoutError as error:
             raise translated(error) from error
         try:
+            if must_wait:
+                await callers.drop_if_all_have_left([callers.current.get()])
             connection = await self._check_out_on_loop()
             try:
                 with _watched(connection):

@@ -96,9 +96,10 @@ def test_the_budget_counts_as_many_connections_as_the_pool_opens() -> None:
 def test_the_waits_of_a_request_end_before_the_function_is_given_up(name: str) -> None:
     waits = 0.0
     if "database" in strings(TABLE[name], "settings"):
-        waits += 3 * settings.POOL_TIMEOUT + settings.CLOUD_SQL_TIMEOUT + settings.SOCKET_TIMEOUT
+        waits += max(settings.TURN_TIMEOUT, settings.POOL_TIMEOUT) + 2 * settings.POOL_TIMEOUT
+        waits += settings.CLOUD_SQL_TIMEOUT + settings.SOCKET_TIMEOUT
     if "omdb" in strings(TABLE[name], "settings"):
-        waits += settings.OMDB_CALL_TIMEOUT + settings.SOCKET_TIMEOUT
+        waits += settings.OMDB_CALL_TIMEOUT + settings.TURN_TIMEOUT + settings.SOCKET_TIMEOUT
     given = re.search(r"timeout_seconds = (\d+)", TABLE[name]) or re.search(
         r"_function_defaults = \{.*?timeout_seconds = (\d+)", read("functions.tf"), re.DOTALL
     )
