@@ -21,9 +21,9 @@ from pg8000.native import PreparedStatement
 
 from lib import callers
 from lib import settings as limits
-from lib.db_connections import SERVER_SETTINGS, Losses, connect_directly
+from lib.db_connections import SERVER_SETTINGS, Losses, connect_directly, word_of
 from lib.db_exchange import exchange
-from lib.db_faults import ConnectionLost, is_connection_lost, translated
+from lib.db_faults import PassingFault, is_connection_lost, is_rolled_back, translated
 from lib.db_pool import AnyPool, Info, Pool, Pooled
 from lib.errors import ServiceError
 from lib.settings import DatabaseSettings
@@ -46,7 +46,7 @@ class Statement:
 
     Attributes:
         repeatable: Whether running it twice does what running it once does, so that it may be
-            tried again when its answer was lost.
+            tried again when its answer was lost. What was rolled back is tried again in any case.
     """
 
     sql: str
@@ -114,13 +114,12 @@ class Database:
         """
         try:
             return self._attempt(statement, values)
-        except ConnectionLost as lost:
-            if not statement.repeatable:
-                raise lost.fault from lost.__cause__
+        except PassingFault as first:
+            _demand_another_try(statement, first)
         try:
             return self._attempt(statement, values)
-        except ConnectionLost as lost:
-            raise lost.fault from lost.__cause__
+        except PassingFault as last:
+            raise last.fault from last.__cause__
 
     def answer(self, query: Query[T]) -> T:
         """Ask from a thread; raises as `run` does, and what reading the rows raises."""
@@ -138,13 +137,12 @@ class Database:
         """
         try:
             rows = await self._attempt_on_loop(query)
-        except ConnectionLost as lost:
-            if not query.statement.repeatable:
-                raise lost.fault from lost.__cause__
+        except PassingFault as first:
+            _demand_another_try(query.statement, first)
             try:
                 rows = await self._attempt_on_loop(query)
-            except ConnectionLost as lost_again:
-                raise lost_again.fault from lost_again.__cause__
+            except PassingFault as last:
+                raise last.fault from last.__cause__
         return query.read(rows)
 
     def close(self) -> None:
@@ -232,6 +230,7 @@ class Database:
         connection.autocommit = True
         info["used_at"] = time.monotonic()
         info["losses"] = self._losses
+        info["word"] = word_of(connection)
         for statement in self._statements:
             info[statement] = PreparedStatement(connection, statement.sql)
 
@@ -261,6 +260,11 @@ class Database:
         self._warming.start()
 
 
+def _demand_another_try(statement: Statement, fault: PassingFault) -> None:
+    if not (statement.repeatable or fault.undone):
+        raise fault.fault from fault.__cause__
+
+
 def _give_back(taken: "asyncio.Future[Pooled]") -> None:
     if not taken.cancelled() and taken.exception() is None:
         taken.result().close()
@@ -281,7 +285,8 @@ def _watched(connection: Pooled) -> Iterator[None]:
     """Translate what goes wrong in a statement, and drop a connection that may be out of step.
 
     Raises:
-        ConnectionLost: The connection died, or its wire may be an answer behind.
+        PassingFault: The connection died, or its wire may be an answer behind, or the statement was
+            rolled back for the sake of others.
     """
     started = time.monotonic()
     try:
@@ -289,13 +294,15 @@ def _watched(connection: Pooled) -> Iterator[None]:
     except pg8000.dbapi.DatabaseError as error:
         if is_connection_lost(error):
             _lose(connection)
-            raise ConnectionLost(translated(error)) from error
+            raise PassingFault(translated(error), undone=False) from error
+        if is_rolled_back(error):
+            raise PassingFault(translated(error), undone=True) from error
         raise translated(error) from error
     except Exception as error:
         # pg8000 stopped between a request and its answer: what comes next on this wire would be
         # taken for the answer to something else.
         _lose(connection)
-        raise ConnectionLost(translated(error)) from error
+        raise PassingFault(translated(error), undone=False) from error
     except BaseException:
         connection.invalidate()
         raise
