@@ -33,6 +33,7 @@ OMDB_READ_TIMEOUT = 4.0  # silence while an answer is on its way
 OMDB_ATTEMPT_TIMEOUT = 6.0  # one attempt, from first to last byte
 OMDB_CALL_TIMEOUT = 10.0  # all attempts and the pauses between them
 BODY_TIMEOUT = 10.0  # receiving a request's body
+MIGRATION_TIMEOUT = 60.0  # waiting for another's migration: far below the function's own
 
 
 # In characters: the least that ASVS 5.0 (6.2.1) allows; it advises 15. A throttle slows guessing.

@@ -108,6 +108,13 @@ def test_the_waits_of_a_request_end_before_the_function_is_given_up(name: str) -
     assert waits < float(given[1])
 
 
+def test_a_migration_waits_for_another_for_a_part_of_its_time_only() -> None:
+    given = re.search(r"timeout_seconds = (\d+)", TABLE["migrate"])
+
+    assert given
+    assert settings.MIGRATION_TIMEOUT * 10 < float(given[1])
+
+
 def test_every_module_of_lib_has_a_place_in_a_zip() -> None:
     # The zips take all of lib but what Python leaves behind; only who migrates takes migrations.
     assert '!startswith(file, "lib/migrations/")' in read("modules/source/main.tf")
