@@ -18,12 +18,14 @@ class Caller:
 
     Attributes:
         has_left: Asks the server; right once the request's body was read.
-        has_result: Whether something was fetched for this caller that is to be kept, whoever
-            is there to hear of it.
+        has_result: Whether something was fetched for this caller.
+        must_keep: Whether it is this caller's part to keep that, also after leaving; of several who
+            share a result it is the first one's.
     """
 
     has_left: Callable[[], Awaitable[bool]]
     has_result: bool = False
+    must_keep: bool = False
 
 
 current: Final[ContextVar[Caller | None]] = ContextVar("caller", default=None)

@@ -68,12 +68,12 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     Raises:
         Overloaded: Its turn did not come in time.
         ClientDisconnect: Its turn came when its caller had left. After `once_at_a_time` that is no
-            reason any more: what was fetched is stored.
+            reason any more for the first of those who asked: what was fetched is stored.
     """
     desk, caller = _desk(), callers.current.get()
     run = functools.partial(work, *args, **kwargs)
     if caller is not None and caller.has_result:
-        return await _in_turn(desk.storing, run, [None])
+        return await _in_turn(desk.storing, run, [None if caller.must_keep else caller])
     return await _in_turn(desk.beginning, run, [caller])
 
 
@@ -97,7 +97,7 @@ async def once_at_a_time(key: Hashable, work: Callable[[], T]) -> T:
     # One caller that goes away must not take the result from the others.
     got: T = await asyncio.shield(shared.result)
     if caller is not None:
-        caller.has_result = True
+        caller.has_result, caller.must_keep = True, caller is shared.callers[0]
     return got
 
 
