@@ -28,14 +28,21 @@ POOLER: Final = (
 )
 _REFUSED: Final = ("22", "23", "54000")  # values that the schema does not take
 _CONNECTION_LOST: Final = ("08", "57P", "25006")
+_ROLLED_BACK: Final = ("40001", "40P01")  # as others were in the way: serialization, deadlock
 
 
-class ConnectionLost(Exception):
-    """A connection died under a statement; the fault is what to tell after the last try."""
+class PassingFault(Exception):
+    """What a second try of a statement may not meet again.
 
-    def __init__(self, fault: ServiceError) -> None:
+    Attributes:
+        fault: What to tell after the last try.
+        undone: Whether the first try is known to have done nothing.
+    """
+
+    def __init__(self, fault: ServiceError, *, undone: bool) -> None:
         super().__init__(fault.code)
         self.fault = fault
+        self.undone = undone
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -103,6 +110,11 @@ def _tell_of_pooler() -> None:
 def is_connection_lost(error: BaseException) -> bool:
     """Tell whether Postgres said that this connection has come to its end."""
     return _is_one_of(sqlstate(error), _CONNECTION_LOST)
+
+
+def is_rolled_back(error: BaseException) -> bool:
+    """Tell whether Postgres undid the transaction for the sake of others."""
+    return _is_one_of(sqlstate(error), _ROLLED_BACK)
 
 
 def _is_one_of(state: str | None, prefixes: tuple[str, ...]) -> bool:

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as FrameworkRequest
 from starlette.responses import Response
 
-from lib import logs
+from lib import callers, logs
 from lib.answers import (
     Answer,
     BodyRule,
@@ -27,6 +27,7 @@ from lib.answers import (
     preflight,
     response,
 )
+from lib.callers import Caller
 from lib.errors import (
     BodyTooLarge,
     InternalError,
@@ -113,6 +114,7 @@ def endpoint(
             logs.current_request.set(context)
             try:
                 request = await _request(rules, server, framework_request, headers, context)
+                callers.current.set(Caller(framework_request.is_disconnected))
                 answer = request if isinstance(request, Answer) else await handler(request)
             except ServiceError as error:
                 answer = error_answer(error, context)

@@ -2,6 +2,14 @@
 
 Postgres makes the JSON: a page reaches the caller as the text that the database wrote, which costs
 less than turning rows into objects and objects into JSON.
+
+Whoever writes takes locks in one order, here, in `lib.imports.statements` and in the triggers, so
+that nobody waits in a circle:
+
+    movies (by imdb_id), import_items, imports, movie_checks (by imdb_id), movie_totals
+
+A check may be locked without its movie, where OMDb had nothing new; the order holds all the same,
+as whoever has the movie asks for its check later than for any movie.
 """
 
 import dataclasses
@@ -160,10 +168,15 @@ UPSERT: Final = Statement(
             fetched_at = excluded.fetched_at,
             changed_at = case when {differs("excluded")} then now() else movies.changed_at end
             returning *, xmax = 0 as created
+        ), due as materialized (
+            select imdb_id, written.year from movie_checks join written using (imdb_id)
+            where not written.created
+                and (select count(*) from written) > 0  -- all of them, before the first check
+            order by imdb_id for update of movie_checks
         ), checked as (
             update movie_checks
-            set checked_at = now(), due_at = movie_due_at(written.year, now())
-            from written where movie_checks.imdb_id = written.imdb_id and not written.created
+            set checked_at = now(), due_at = movie_due_at(due.year, now())
+            from due where movie_checks.imdb_id = due.imdb_id
         )
         select created, (select to_json(shown)::text from (select {_SHOWN}) shown) from written
     """,  # noqa: S608

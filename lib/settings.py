@@ -15,10 +15,12 @@ from typing import Protocol, Self, TypeVar
 # as large, so that none of them ever waits for another's connection.
 HANDLER_THREADS = 8
 
-# How the waits of a request nest, in seconds. Its turn, the connection that is being warmed and a
-# place in the pool (POOL each), a new connection (CLOUD_SQL) and an answer on it (SOCKET) stay
-# below the time-out that a function has in ../terraform/functions.tf; movies_create also waits for
-# OMDb (OMDB_CALL) and then stores what came (SOCKET).
+# How the waits of a request nest, in seconds. Its turn (TURN for a thread, POOL on the event loop),
+# the connection that is being warmed and a place in the pool (POOL each), a new connection
+# (CLOUD_SQL) and an answer on it (SOCKET) stay below the time-out that a function has in
+# ../terraform/functions.tf; movies_create also waits for OMDb (OMDB_CALL), and then for its turn to
+# store what came (TURN, SOCKET).
+TURN_TIMEOUT = 3.0  # waiting in line before work is begun, beyond which a caller is told to return
 CONNECT_TIMEOUT = 5.0  # opening a database connection, TLS and login included
 CLOUD_SQL_TIMEOUT = 10.0  # the same through the connector, which asks Google's API before it
 SOCKET_TIMEOUT = 10.0  # one read from the database: above STATEMENT, below the function's own
@@ -30,6 +32,7 @@ OMDB_READ_TIMEOUT = 4.0  # silence while an answer is on its way
 OMDB_ATTEMPT_TIMEOUT = 6.0  # one attempt, from first to last byte
 OMDB_CALL_TIMEOUT = 10.0  # all attempts and the pauses between them
 BODY_TIMEOUT = 10.0  # receiving a request's body
+MIGRATION_TIMEOUT = 60.0  # waiting for another's migration: far below the function's own
 
 
 # In characters: the least that ASVS 5.0 (6.2.1) allows; it advises 15. A throttle slows guessing.

@@ -56,6 +56,8 @@ NEXT_TRY: Final = Statement(
 
 # The movies and what became of their items, all or nothing. A movie that would not change is left
 # out before the insert: on conflict with nothing to do would still lock, and so write, its row.
+# Locks are taken in the order that lib/movies.py gives: of parts that do not need each other's rows
+# Postgres may run either first.
 SETTLE: Final = Statement(
     repeatable=True,  # a second time no item is leased by this run any more
     sql=f"""
@@ -96,16 +98,8 @@ SETTLE: Final = Statement(
             from results left join written on written.imdb_id = results.answered
             where item.import_id = :import_id::bigint and item.imdb_id = results.asked
                 and item.leased_by = :run
+                and (select count(*) from written) >= 0  -- all of them, before the first item
             returning item.state
-        ), checked as (
-            update movie_checks
-            set checked_at = now(), due_at = movie_due_at(asked.year::smallint, now())
-            from (
-                select imdb_id, year from given
-                union all
-                select asked, null from results where outcome in ('not_found', 'failed')
-            ) asked
-            where movie_checks.imdb_id = asked.imdb_id
         ), counted as (
             update imports set worked_at = now(),
                 {
@@ -116,6 +110,19 @@ SETTLE: Final = Statement(
     }
             where id = :import_id::bigint
             returning total, {_DONE} as done, failed + not_found as errors
+        ), due as materialized (
+            select movie_checks.imdb_id, given.year
+            from movie_checks left join given using (imdb_id)
+            where imdb_id in (
+                    select imdb_id from given
+                    union all
+                    select asked from results where outcome in ('not_found', 'failed'))
+                and exists (select from counted)  -- and with it all that is locked before these
+            order by imdb_id for update of movie_checks
+        ), checked as (
+            update movie_checks
+            set checked_at = now(), due_at = movie_due_at(due.year::smallint, now())
+            from due where movie_checks.imdb_id = due.imdb_id
         )
         select
             (select json_object_agg(state, items)::text

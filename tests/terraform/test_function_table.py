@@ -96,15 +96,23 @@ def test_the_budget_counts_as_many_connections_as_the_pool_opens() -> None:
 def test_the_waits_of_a_request_end_before_the_function_is_given_up(name: str) -> None:
     waits = 0.0
     if "database" in strings(TABLE[name], "settings"):
-        waits += 3 * settings.POOL_TIMEOUT + settings.CLOUD_SQL_TIMEOUT + settings.SOCKET_TIMEOUT
+        waits += max(settings.TURN_TIMEOUT, settings.POOL_TIMEOUT) + 2 * settings.POOL_TIMEOUT
+        waits += settings.CLOUD_SQL_TIMEOUT + settings.SOCKET_TIMEOUT
     if "omdb" in strings(TABLE[name], "settings"):
-        waits += settings.OMDB_CALL_TIMEOUT + settings.SOCKET_TIMEOUT
+        waits += settings.OMDB_CALL_TIMEOUT + settings.TURN_TIMEOUT + settings.SOCKET_TIMEOUT
     given = re.search(r"timeout_seconds = (\d+)", TABLE[name]) or re.search(
         r"_function_defaults = \{.*?timeout_seconds = (\d+)", read("functions.tf"), re.DOTALL
     )
 
     assert given
     assert waits < float(given[1])
+
+
+def test_a_migration_waits_for_another_for_a_part_of_its_time_only() -> None:
+    given = re.search(r"timeout_seconds = (\d+)", TABLE["migrate"])
+
+    assert given
+    assert float(given[1]) > settings.MIGRATION_TIMEOUT * 10
 
 
 def test_every_module_of_lib_has_a_place_in_a_zip() -> None:
