@@ -6,7 +6,7 @@ It only adds: the revision that runs meanwhile goes on counting failed logins in
 from alembic import op
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
