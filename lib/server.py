@@ -16,6 +16,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http import auto
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from lib import logs
 from lib.answers import error_answer
 from lib.errors import (
     AddressTooLong,
@@ -141,8 +142,10 @@ class BoundedProtocol(HttpToolsProtocol):
         context = request_context(
             {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers or ()}
         )
-        fields = {"code": error.code, "status": error.status, "request_id": context.request_id}
+        token = logs.current_request.set(context)
+        fields = {"code": error.code, "status": error.status}
         log.info("request refused", extra={"fields": fields})
+        logs.current_request.reset(token)
         body = error_answer(error, context).body
         lines = [
             *(name + b": " + value for name, value in self.server_state.default_headers),
