@@ -31,6 +31,7 @@ OMDB_CONNECT_TIMEOUT = 2.0  # opening a connection to OMDb
 OMDB_READ_TIMEOUT = 4.0  # silence while an answer is on its way
 OMDB_ATTEMPT_TIMEOUT = 6.0  # one attempt, from first to last byte
 OMDB_CALL_TIMEOUT = 10.0  # all attempts and the pauses between them
+HEAD_TIMEOUT = 10.0  # receiving what a request begins with, its headers
 BODY_TIMEOUT = 10.0  # receiving a request's body
 MIGRATION_TIMEOUT = 60.0  # waiting for another's migration: far below the function's own
 

@@ -154,7 +154,8 @@ def _wrong_with(session: requests.Session, url: str, check: Check) -> str | None
         return f"it answers {response.status_code}, not {expected}: {response.text[:200]!r}"
     if response.status_code in _UNREACHABLE_FROM_OUTSIDE and check.code is None:
         return None  # not our answer, but the platform's
-    if not response.headers.get("X-Request-Id"):
+    shared = "public" in response.headers.get("Cache-Control", "")
+    if not shared and not response.headers.get("X-Request-Id"):
         return "it carries no X-Request-Id"
     if check.code is not None:
         code = _json(response).get("error", {}).get("code")

@@ -175,6 +175,7 @@ module "function" {
   environment_variables = merge(
     {
       GOOGLE_CLOUD_PROJECT = var.project_id
+      LOG_EXECUTION_ID     = "true" # Google sets it in any case; what is tested is what runs
       LOG_LEVEL            = var.log_level
       TRUSTED_PROXIES      = tostring(local.trusted_proxies)
     },
