@@ -102,7 +102,8 @@ SETTLE: Final = Statement(
             from (
                 select imdb_id, year from given
                 union all
-                select asked, null from results where outcome in ('not_found', 'failed')
+                select asked, null from results
+                where outcome in ('not_found', 'failed') or answered <> asked
             ) asked
             where movie_checks.imdb_id = asked.imdb_id
         ), counted as (
