@@ -15,6 +15,7 @@ from lib.errors import OmdbMovieNotFound
 from lib.movie import Movie
 from lib.movies import Stored
 from lib.omdb import MovieSource
+from lib.omdb_budget import BudgetSpent
 from lib.omdb_callers import Caller
 from lib.omdb_memory import Memory, NoMovie
 from lib.omdb_questions import Question, question
@@ -32,6 +33,7 @@ class _Seat:
 
     paid: "asyncio.Future[Stored | NoMovie | None]"
     waiting: int = 0
+    is_paid_back: bool = False
 
 
 @dataclass(kw_only=True)
@@ -83,6 +85,9 @@ class Creator:
             ):
                 learned = await once_at_a_time(asked.key, lambda: self._learn(asked))
                 answer = learned.take()
+        except BudgetSpent:
+            await self._pay_back(seat, caller)  # OMDb was not asked
+            raise
         finally:
             seat.waiting -= 1
             if not seat.waiting:
@@ -97,6 +102,11 @@ class Creator:
         if known is None:
             await self._database.ask(omdb_callers.charge(caller))
         return known
+
+    async def _pay_back(self, seat: _Seat, caller: Caller) -> None:
+        if not seat.is_paid_back:
+            seat.is_paid_back = True
+            await self._database.ask(omdb_callers.refund(caller))
 
     def _learn(self, asked: Question) -> _Learned:
         """Ask OMDb, unless somebody else has just done so, and remember what it says."""

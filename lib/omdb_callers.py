@@ -54,7 +54,20 @@ _CHARGE: Final = Statement(
                 or caller = :site::text and calls >= :most_of_site::integer)
     """,  # noqa: S608
 )
-STATEMENTS: Final = (_CHARGE,)
+_REFUND: Final = Statement(
+    repeatable=False,
+    sql="""
+        with own as (
+            update omdb_callers set calls = greatest(0, calls - 1) where caller = :caller::text
+            returning caller
+        ), site as (
+            update omdb_callers set calls = greatest(0, calls - 1)
+            where caller = :site::text and exists (select from own)
+        )
+        select 1
+    """,
+)
+STATEMENTS: Final = (_CHARGE, _REFUND)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +119,12 @@ def charge(caller: Caller) -> Query[None]:
         "most_of_site": caller.most_of_site,
     }
     return Query(statement=_CHARGE, values=values, read=read)
+
+
+def refund(caller: Caller) -> Query[None]:
+    """Ask for a call to be taken back that was not made."""
+    values: Values = {"caller": caller.name, "site": caller.site}
+    return Query(statement=_REFUND, values=values, read=lambda _: None)
 
 
 def _refusal(caller: Caller, seconds: int) -> TooManyRequests:

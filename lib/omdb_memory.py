@@ -80,7 +80,7 @@ def _remembering(rows: str, *, days: int) -> str:
         ), outnumbered as (
             delete from omdb_answers where number in (
                 select number from omdb_answers
-                where number <= (select max(number) from omdb_answers) - {MOST_ANSWERS}
+                where number <= (select max(number) from omdb_answers) - {MOST_ANSWERS - 1}
                     and expires_at >= now() and {others}
                 order by number limit {_SWEPT_AT_ONCE} for update skip locked)
         )"""  # noqa: S608

@@ -20,7 +20,7 @@ USES: Final = {
     "brew_coffee": set[str](),
     "movies_list": DATABASE,
     "movies_get": DATABASE,
-    "movies_create": DATABASE | {"requests"},
+    "movies_create": DATABASE | TOKENS | {"requests"},
     "movies_import": DATABASE | TRANSACTIONS | {"requests"},
     "movies_delete": DATABASE | TOKENS,
     "imports_get": DATABASE | TOKENS,
