@@ -332,7 +332,7 @@ class ServerSettings:
 def _omdb_key(written: str) -> Secret:
     """Take a key out of what people copy with it: blanks, a line feed, quotes, `apikey=`."""
     key = written.strip(_AROUND_A_KEY)
-    key = re.sub(r"(?:https?://[^\s?]*)?[?&]?apikey=", "", key, count=1, flags=re.IGNORECASE)
+    key = re.sub(r"\A(?:https?://\S+)?[?&]?apikey\s*=", "", key, flags=re.IGNORECASE)
     key = key.strip(_AROUND_A_KEY)
     if not re.fullmatch(r"[A-Za-z0-9._~@-]{1,100}", key, re.ASCII):
         # The value is not repeated: most of it may be the key.

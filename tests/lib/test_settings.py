@@ -151,7 +151,7 @@ def test_omdbs_settings_are_checked(name: str, value: str) -> None:
         "\ufeff0a1b2c3d",
         "apikey=0a1b2c3d",
         "&apikey=0a1b2c3d",
-        "'APIKEY = 0a1b2c3d'".replace(" = ", "="),
+        "'APIKEY = 0a1b2c3d'",
         'apikey="0a1b2c3d"',
         "http://www.omdbapi.com/?i=tt3896198&apikey=0a1b2c3d",
     ],
