@@ -224,9 +224,11 @@ class Counting:
         self.taken = 0
 
     def take(self) -> None:
+        """Count one."""
         self.taken += 1
 
     def note(self, fault: ServiceError | None) -> ServiceError | None:
+        """Let it be told as it is."""
         return fault
 
 
@@ -250,8 +252,12 @@ def test_an_attempt_that_omdb_did_not_answer_and_the_next_cost_one_call(
     behaviours: tuple[Behaviour, ...], calls: int
 ) -> None:
     turns = iter(behaviours)
+
+    def next_turn(peer: Peer) -> None:
+        next(turns)(peer)
+
     meter = Counting()
-    with MisbehavingServer(lambda peer: next(turns)(peer)) as server:
+    with MisbehavingServer(next_turn) as server:
         settings = OmdbSettings(
             url=server.url, api_key=Secret(KEY), daily_budget=1000, concurrency=4
         )
