@@ -22,6 +22,7 @@ _ALL: Final = "select, insert, update, delete"
 _CATALOGUE: Final = {"movies": _READ, "movie_totals": _READ}
 _EDITORS: Final = {"users": "select (id, role)", "sessions": _READ}
 _FETCHED: Final = {"movies": _WRITE, "movie_checks": "select, update", "omdb_budget": _WRITE}
+_ASKED: Final = {"omdb_answers": _ALL, "omdb_callers": _ALL}
 _REPORTS: Final = {"imports": _READ, "import_items": _READ, **_EDITORS}
 
 # Function -> table -> what it may do there. Triggers keep movie_totals and movie_checks in step
@@ -29,7 +30,7 @@ _REPORTS: Final = {"imports": _READ, "import_items": _READ, **_EDITORS}
 RIGHTS: Final[Mapping[str, Mapping[str, str]]] = {
     "movies_list": _CATALOGUE,
     "movies_get": _CATALOGUE,
-    "movies_create": _FETCHED,
+    "movies_create": {**_FETCHED, **_ASKED, **_EDITORS},
     "movies_delete": {"movies": "select, delete", **_EDITORS},
     "movies_import": {
         **_FETCHED,

@@ -203,9 +203,17 @@ class DatabaseUnavailable(_RetryLater):
 
 
 class OmdbQuotaExceeded(_RetryLater):
-    """OMDb's daily quota is spent."""
+    """OMDb's daily quota is spent, or it takes no more calls for now.
+
+    Attributes:
+        is_told: Whether OMDb said how long to wait.
+    """
 
     status, code = 503, "OMDB_QUOTA_EXCEEDED"
+
+    def __init__(self, message: str, *, retry_after_seconds: int, is_told: bool = False) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.is_told = is_told
 
 
 class Overloaded(_RetryLater):

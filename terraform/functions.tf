@@ -58,7 +58,7 @@ locals {
       probe           = { path = "/movies.create", statuses = [405] }
       route           = "/movies.create"
       secrets         = ["OMDB_API_KEY"]
-      settings        = ["database", "omdb"]
+      settings        = ["database", "omdb", "verifying"]
       timeout_seconds = 60 # it waits for the database, for OMDb, and for the database again
     }
     movies_delete = {
@@ -147,7 +147,9 @@ locals {
       IMPORT_SECONDS = "480" # ends well before the function's time-out
     }
     omdb = {
-      OMDB_DAILY_BUDGET = tostring(var.omdb_daily_budget)
+      OMDB_CALLS_PER_CALLER = tostring(var.omdb_calls_per_caller)
+      OMDB_DAILY_BUDGET     = tostring(var.omdb_daily_budget)
+      OMDB_IMPORT_SHARE     = tostring(var.omdb_import_share)
     }
     signing = {}
     verifying = {

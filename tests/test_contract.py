@@ -243,9 +243,12 @@ MOVIE_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "box_office_usd": (int,),
     "total_seasons": (type(None),),
     "website": (type(None),),
+    "aliases": (list,),
     "fetched_at": (str,),
 }
-LISTS: Final = ("genres", "directors", "writers", "actors", "languages", "countries", "ratings")
+LISTS: Final = (
+    "genres", "directors", "writers", "actors", "languages", "countries", "ratings", "aliases",
+)  # fmt: skip
 
 
 @pytest.mark.usefixtures("catalogue")

@@ -233,16 +233,14 @@ class Ledger:
         return self._settle(import_id, verdicts)
 
     def _settle(self, import_id: int, verdicts: Sequence[Verdict]) -> Settled:
-        stored = {
-            verdict.movie.imdb_id: verdict.movie
-            for verdict in verdicts
-            if verdict.outcome == "stored" and verdict.movie
-        }
+        stored = [
+            verdict.movie for verdict in verdicts if verdict.outcome == "stored" and verdict.movie
+        ]
         rows = self.database.run(
             statements.SETTLE,
             import_id=import_id,
             run=self.run,
-            movies=as_records(list(stored.values())),
+            movies=as_records(stored),
             results=json.dumps([_as_result(verdict) for verdict in verdicts]),
         )
         [[states, total, done, errors]] = rows or [[None, 0, 0, 0]]

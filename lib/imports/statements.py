@@ -116,7 +116,8 @@ SETTLE: Final = Statement(
             where imdb_id in (
                     select imdb_id from given
                     union all
-                    select asked from results where outcome in ('not_found', 'failed'))
+                    select asked from results
+                    where outcome in ('not_found', 'failed') or answered <> asked)
                 and exists (select from counted)  -- and with it all that is locked before these
             order by imdb_id for update of movie_checks
         ), checked as (

@@ -11,9 +11,18 @@ from local.demo_omdb.server import read_films
 FILMS: Final = [film["imdbID"] for film in read_films()][:100]
 
 
+# A film that is fresh would be answered without a call to OMDb.
+_ALWAYS_DUE: Final = """
+    create or replace function movie_due_at(year smallint, checked_at timestamptz)
+        returns timestamptz language sql immutable as 'select checked_at'
+"""
+
+
 def usual(laboratory: Laboratory) -> dict[str, Subject]:
     """Give every function with a request that can be repeated, on the scratch database."""
     some = catalogue.sample(laboratory.settings(laboratory.scratch), FEW)
+    with catalogue.connected(laboratory.settings(laboratory.scratch)) as scratch:
+        scratch.execute_simple(_ALWAYS_DUE)
     editor = laboratory.authorization(laboratory.scratch)
     words = {"username": "admin", "password": laboratory.common["ADMIN_PASSWORD"]}
     order = ours("movies_import", post({"imdb_ids": FILMS}))

@@ -338,6 +338,37 @@ def test_an_alias_is_stored_under_the_id_that_omdb_answers(
     ) == [(film_id(7),)]
 
 
+def test_an_alias_that_an_import_learns_is_remembered(
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
+) -> None:
+    carry_out(importer, by_ids(film_id(7)))
+    for number in (0, 1):
+        films.overrides[film_id(number)] = body(**film(7))
+    content = carry_out(importer, by_ids(film_id(0), film_id(1)))
+
+    assert counts(content) == {"updated": 1, "unchanged": 1}
+    assert rows(database, "select imdb_id, aliases from movies") == [
+        (film_id(7), [film_id(0), film_id(1)])
+    ]
+    content = carry_out(importer, by_ids(film_id(1), film_id(0)))
+    assert counts(content) == {"unchanged": 2}
+
+
+def test_a_stored_id_that_omdb_has_merged_is_not_due_for_ever(
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
+) -> None:
+    carry_out(importer, by_ids(ODD))
+    films.overrides[ODD] = body(**film(7))
+    change(database, "update movie_checks set checked_at = now(), due_at = now()")
+    content = carry_out(importer, TICK)
+
+    assert counts(content) == {"imported": 1}
+    assert rows(database, "select imdb_id, due_at > now() from movie_checks order by 1") == [
+        (ODD, True),
+        (film_id(7), True),
+    ]
+
+
 def test_titles_of_a_kind_that_was_not_asked_for_are_rejected(
     importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:

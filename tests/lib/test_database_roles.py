@@ -146,8 +146,8 @@ def test_every_endpoint_works_with_no_more_than_its_own_role(
 
 EVERY_TABLE = (
     "movies", "movie_totals", "movie_checks", "users", "sessions", "login_failures",
-    "login_networks", "imports",
-    "import_items", "import_keys", "omdb_budget", "alembic_version",
+    "login_networks", "imports", "import_items", "import_keys", "omdb_budget", "omdb_answers",
+    "omdb_callers", "alembic_version",
 )  # fmt: skip
 ACTIONS = ("select", "insert", "update", "delete", "truncate")
 
@@ -196,6 +196,9 @@ def test_a_role_has_the_rights_of_the_table_and_no_others(
         ("movies_get", "update movies set title = 'x'"),
         ("movies_create", "delete from movies"),
         ("movies_create", "update movie_totals set movies = 0"),
+        ("movies_create", "select password_hash from users"),
+        ("movies_create", "delete from sessions"),
+        ("movies_import", "select * from omdb_callers"),
         ("movies_delete", "insert into sessions (jti, user_id, expires_at) values ('x', 1, now())"),
         ("movies_delete", "update users set role = 'admin'"),
         ("movies_delete", "truncate movies"),

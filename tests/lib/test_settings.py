@@ -60,6 +60,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
         1000,
         8,
     )
+    assert (omdb.calls_per_caller, omdb.import_share) == (60, 40)
     assert ImportSettings.from_env({}) == ImportSettings(seconds=480, lease_seconds=120)
     assert AdminSettings.from_env({}) == AdminSettings(username="admin", password=None)
     assert ServerSettings.from_env({}) == ServerSettings(
@@ -131,11 +132,58 @@ def test_a_missing_or_malformed_variable_is_named_in_one_line(
         ("OMDB_URL", "https://example.org/?apikey=x"),
         ("OMDB_DAILY_BUDGET", "1e3"),
         ("OMDB_CONCURRENCY", "65"),
+        ("OMDB_CALLS_PER_CALLER", "0"),
+        ("OMDB_IMPORT_SHARE", "51"),
+        ("OMDB_IMPORT_SHARE", "40%"),
     ],
 )
 def test_omdbs_settings_are_checked(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name} is "):
         OmdbSettings.from_env({"OMDB_API_KEY": "k", name: value})
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "0a1b2c3d\n",
+        " 0a1b2c3d\r\n",
+        '"0a1b2c3d"',
+        "'0a1b2c3d' ",
+        "\u201c0a1b2c3d\u201d",
+        "\ufeff0a1b2c3d",
+        "apikey=0a1b2c3d",
+        "&apikey=0a1b2c3d",
+        "'APIKEY = 0a1b2c3d'",
+        'apikey="0a1b2c3d"',
+        "http://www.omdbapi.com/?i=tt3896198&apikey=0a1b2c3d",
+    ],
+)
+def test_what_is_pasted_with_a_key_is_taken_off(pasted: str) -> None:
+    assert OmdbSettings.from_env({"OMDB_API_KEY": pasted}).api_key == Secret("0a1b2c3d")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "0a1b 2c3d",
+        "0a1b\n2c3d",
+        "0a1b\x002c3d",
+        "0a1b2c3d&i=tt0111161",
+        "key=0a1b2c3d",
+        "0a1b2c3d0a1b2c3d" * 10,
+        "<0a1b2c3d>",
+        "0a1b2c3\u0661",
+        "''",
+    ],
+)
+def test_what_can_be_no_key_is_told_at_the_start_without_showing_it(wrong: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        require(OmdbSettings, {"OMDB_API_KEY": wrong})
+
+    told = str(caught.value)
+    assert told.startswith("OMDB_API_KEY is malformed: expected ")
+    assert "\n" not in told
+    assert "0a1b" not in told
 
 
 def test_a_function_with_wrong_settings_ends_with_that_line() -> None:
