@@ -83,7 +83,7 @@ class Creator:
             while answer is None or (
                 isinstance(answer, NoMovie) and answer.spelling != asked.spelling
             ):
-                learned = await once_at_a_time(asked.key, lambda: self._learn(asked))
+                learned = await once_at_a_time((self, asked.key), lambda: self._learn(asked))
                 answer = learned.take()
         except BudgetSpent:
             await self._pay_back(seat, caller)  # OMDb was not asked
