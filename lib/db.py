@@ -38,6 +38,9 @@ Rows = list[list[Any]]
 Values = Mapping[str, str | int | None]
 
 _SLOW_SECONDS: Final = 0.5
+# Waiting in line for so long, a caller may have left; sooner than that to see costs more than it
+# spares, as a read is cheap.
+_LONG_WAIT_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -133,7 +136,7 @@ class Database:
         read, most of which would go into waking threads that contend for the interpreter's lock.
 
         Raises:
-            ClientDisconnect: It had to wait for its turn, and its caller has left meanwhile.
+            ClientDisconnect: It had to wait for its turn for long, and its caller has left.
         """
         try:
             rows = await self._attempt_on_loop(query)
@@ -167,14 +170,14 @@ class Database:
         return rows
 
     async def _attempt_on_loop(self, query: Query[Any]) -> Rows:
-        must_wait = self._seats.locked()
+        asked = time.monotonic()
         try:
             async with asyncio.timeout(limits.POOL_TIMEOUT):
                 await self._seats.acquire()
         except TimeoutError as error:
             raise translated(error) from error
         try:
-            if must_wait:
+            if time.monotonic() - asked > _LONG_WAIT_SECONDS:
                 await callers.drop_if_all_have_left([callers.current.get()])
             connection = await self._check_out_on_loop()
             try:

@@ -260,7 +260,7 @@ def test_a_question_whose_caller_left_while_it_waited_is_not_put_to_the_database
     settings: DatabaseSettings,
 ) -> None:
     database = Database(settings, statements=[ECHO, SLEEP])
-    busy = Query(statement=SLEEP, values={"seconds": "0.6"}, read=len)
+    busy = Query(statement=SLEEP, values={"seconds": "1.3"}, read=len)
     asked: list[str] = []
 
     async def serve(request: http.Request) -> http.Answer:
