@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import DateTime, Text, delete, exists, insert, literal, select, text, update
 from sqlalchemy.dialects import postgresql
 
-from lib import passwords, throttle
+from lib import known_networks, passwords, throttle
 from lib.errors import InvalidCredentials, InvalidRequest, NotFound
+from lib.networks import UNKNOWN, Network, network_of
 from lib.roles import ROLES
 from lib.settings import AdminSettings, SettingsError
-from lib.tables import sessions, users
+from lib.tables import login_networks, sessions, users
+from lib.texts import MOST_MARKS, has_long_run_of_marks
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -38,18 +40,22 @@ class _User:
     id: int
     role: str
     password_hash: str
+    is_at_known_network: bool
+    forgive: bool  # what failed here, once the password turns out to be right
 
 
 def fold_username(username: object) -> str:
     """Give the form that a username is stored and found in.
 
     Raises:
-        InvalidRequest: It is no text of 1 to 100 visible characters.
+        InvalidRequest: It is no text of 1 to 100 visible characters, or one of marks on marks.
     """
     if not isinstance(username, str):
         raise _invalid("username", "expected a string")
     if len(username) > 4 * _MAX_NAME:  # before the work of folding it
         raise _invalid("username", f"too long: expected 1 to {_MAX_NAME} characters")
+    if has_long_run_of_marks(username):
+        raise _invalid("username", f"holds more than {MOST_MARKS} combining marks in a row")
     folded = unicodedata.normalize("NFKC", username)
     # Control, format, surrogate, private, unassigned; separators of lines and paragraphs.
     if any(unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" for c in folded):
@@ -72,18 +78,28 @@ def login(
     """Begin a session for the user whose password this is.
 
     Who does not exist and who has another password are answered alike, in words, code and time.
-    Failures count for the user and for the address they came from.
+    Failures count for the user and for the network they came from, before anything is done that
+    costs more than reading the request.
+
+    Args:
+        now: What time it is, for tests; else the database's clock says so.
 
     Raises:
         InvalidRequest: Username or password break their form.
-        TooManyAttempts: The user or the address has failed too often.
+        TooManyAttempts: The user or the network has failed too often.
         InvalidCredentials: There is no such user, or the password is another.
     """
-    now = now or datetime.now(UTC)
     name, secret = fold_username(username), passwords.normalise_password(password)
+    network = network_of(address)
     with database.begin() as connection:
-        attempt = throttle.count_attempt(connection, username=name, address=address, now=now)
-        user = _find(connection, name)
+        user = _find(connection, name, network, now)
+        attempt = throttle.count_attempt(
+            connection,
+            username=name,
+            network=network,
+            known=user is not None and user.is_at_known_network,
+            now=now,
+        )
     # No transaction is open from here on, as argon2 takes its time.
     try:
         if user is None:
@@ -94,12 +110,13 @@ def login(
         log.warning("login refused", extra={"fields": fields})
         raise _wrong_credentials() from None
     rehashed = _rehash_if_needed(user, secret)
-    issued = signer.issue(user.id, user.role, now=now)
+    issued = signer.issue(user.id, user.role, now=now or datetime.now(UTC))
     with database.begin() as connection:
-        throttle.take_back(connection, attempt)
+        throttle.take_back(connection, attempt, forgive=user.forgive)
         if rehashed is not None:
             _replace_hash(connection, user, rehashed)
         _begin_session(connection, user, issued)
+        known_networks.remember(connection, user.id, network, forgiven=user.forgive, now=now)
         _sweep_sessions(connection, now)
     return issued
 
@@ -142,6 +159,37 @@ def ensure_first_admin(connection: "Connection", settings: AdminSettings) -> boo
     return True
 
 
+def clear_failures(
+    database: "TransactionalDatabase", *, username: object, address: str | None = None
+) -> int:
+    """Forget what failed for a user, and give how many counters that was; networks' own stay.
+
+    Args:
+        address: Where the user is let in from now on as if they had logged in there before, which
+            nobody elsewhere can make them wait for.
+
+    Raises:
+        InvalidRequest: The address is none.
+        NotFound: There is no such user.
+    """
+    name, network = fold_username(username), None if address is None else network_of(address)
+    if network is not None and network.name == UNKNOWN:
+        raise _invalid("address", "expected an IP address")
+    with database.begin() as connection:
+        found = (
+            select(users.c.id)
+            .where(users.c.username == name)
+            .with_for_update(read=True, key_share=True)
+        )
+        user_id = connection.execute(found).scalar_one_or_none()
+        if user_id is None:
+            raise NotFound("There is no user of this name.")
+        cleared = throttle.clear_user(connection, name)  # first, as a login that succeeds does
+        if network is not None:
+            known_networks.remember(connection, user_id, network, forgiven=True)
+    return cleared
+
+
 def set_role(database: "TransactionalDatabase", *, username: object, role: str) -> None:
     """Give a user another role, which counts from their next request on.
 
@@ -157,9 +205,19 @@ def set_role(database: "TransactionalDatabase", *, username: object, role: str) 
             raise NotFound("There is no user of this name.")
 
 
-def _find(connection: "Connection", name: str) -> _User | None:
+def _find(
+    connection: "Connection", name: str, network: Network, now: datetime | None
+) -> _User | None:
     found = connection.execute(
-        select(users.c.id, users.c.role, users.c.password_hash).where(users.c.username == name)
+        select(
+            users.c.id,
+            users.c.role,
+            users.c.password_hash,
+            login_networks.c.network.is_not(None).label("is_at_known_network"),
+            known_networks.may_forgive(now).label("forgive"),
+        )
+        .outerjoin_from(users, login_networks, known_networks.is_of_user(network, now))
+        .where(users.c.username == name)
     ).one_or_none()
     return None if found is None else _User(**found._mapping)  # noqa: SLF001  its public name
 
@@ -193,19 +251,26 @@ def _replace_hash(connection: "Connection", user: _User, rehashed: str) -> None:
 
 
 def _begin_session(connection: "Connection", user: _User, issued: "IssuedToken") -> None:
-    # Selected from the users, as this one may be gone since its password was verified.
-    row = select(
-        literal(issued.jti, Text), users.c.id, literal(issued.expires_at, DateTime(timezone=True))
-    ).where(users.c.id == user.id)
+    # Selected from the users, as this one may be gone since its password was verified, and locked,
+    # as it may be going just now.
+    row = (
+        select(
+            literal(issued.jti, Text),
+            users.c.id,
+            literal(issued.expires_at, DateTime(timezone=True)),
+        )
+        .where(users.c.id == user.id)
+        .with_for_update(read=True, key_share=True)
+    )
     begun = insert(sessions).from_select(["jti", "user_id", "expires_at"], row)
     if connection.execute(begun.returning(sessions.c.jti)).scalar_one_or_none() is None:
         raise _wrong_credentials()
 
 
-def _sweep_sessions(connection: "Connection", now: datetime) -> None:
+def _sweep_sessions(connection: "Connection", now: datetime | None) -> None:
     expired = (
         select(sessions.c.jti)
-        .where(sessions.c.expires_at < now - _GRACE)
+        .where(sessions.c.expires_at < throttle.clock(now) - _GRACE)
         .order_by(sessions.c.expires_at)
         .limit(_EXPIRED_AT_ONCE)
         .with_for_update(skip_locked=True)

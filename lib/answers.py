@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -16,23 +17,33 @@ BodyRule = Literal["ignored", "optional", "required"]
 
 # Browsers and caches ask again each time and get 304; a shared cache may answer for half a minute.
 _CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
-# What only some may read is kept by nobody but its reader, who asks again each time, too.
+# What only some may read is kept by nobody but its reader, who asks again each time, too. So is a
+# page under another address than its own, of which a shared cache would keep endless copies.
 _CACHE_PRIVATE_READS: Final = "private, no-cache"
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
 _HEADERS_OF_READS: Final = {
     **_HEADERS,
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, Link, X-Request-Id",
+    "Access-Control-Expose-Headers": "ETag, Link, Retry-After, X-Request-Id",
 }
+# RFC 9110, 8.8.3 and 5.6.1: a tag may hold commas, and a list empty members.
+_TAG: Final = r'(?:W/)?"[!#-~\x80-\xff]*"'
+_TAGS: Final = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What an endpoint answers: a JSON text, its status, and headers of its own."""
+    """What an endpoint answers: a JSON text, its status, and headers of its own.
+
+    Attributes:
+        at_its_address: Whether a shared cache may keep it, as it was asked for in the one way that
+            it has; see `parsing.is_normal`.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    at_its_address: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +105,17 @@ def response(
         sent: The request's headers, names in lower case.
     """
     body, status = answer.body, answer.status
-    headers = {"X-Request-Id": context.request_id, **rules.headers, **answer.headers}
-    if rules.is_read and status == 200:  # noqa: PLR2004
+    headers = {**rules.headers, **answer.headers}
+    is_read = rules.is_read and status == 200  # noqa: PLR2004
+    is_shared = is_read and rules.is_public_read and answer.at_its_address
+    if not is_shared:
+        # A shared cache would tell everybody the id that its first caller had.
+        headers["X-Request-Id"] = context.request_id
+    if is_read:
         # sha256, as processors have instructions for it: 12 KB take half of blake2b's time.
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers["ETag"] = tag
-        headers["Cache-Control"] = _CACHE_PRIVATE_READS if rules.private else _CACHE_READS
+        headers["Cache-Control"] = _CACHE_READS if is_shared else _CACHE_PRIVATE_READS
         if "if-none-match" in sent and _matches(sent["if-none-match"], tag):
             return Response(status_code=304, headers=headers)
     else:
@@ -123,8 +139,9 @@ def preflight(rules: Rules) -> dict[str, str]:
 
 
 def _matches(sent: str, tag: str) -> bool:
-    candidates = {part.strip().removeprefix("W/") for part in sent.split(",")}
-    return tag in candidates or "*" in candidates
+    return sent == "*" or (
+        _TAGS.fullmatch(sent) is not None and tag in re.findall(r'"[^"]*"', sent)
+    )
 
 
 def _json(value: object) -> bytes:

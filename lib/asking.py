@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from lib.errors import InvalidRequest
 from lib.movie import FIRST_YEAR, IMDB_ID, LAST_YEAR, TITLE_LENGTH
 from lib.parsing import integer_member, integer_parameter, text_member
 
-_ID_RULE: Final = "must be an IMDb id: tt and 7 to 10 digits, such as tt0111161"
+ID_RULE: Final = "must be an IMDb id: tt and 7 to 10 digits, such as tt0111161"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +45,15 @@ def imdb_id_from_path(path: str) -> str:
     return checked_id(path.rpartition("/")[2])
 
 
+def is_id(value: object) -> TypeGuard[str]:
+    """Tell whether a value is an IMDb id."""
+    return isinstance(value, str) and bool(IMDB_ID.fullmatch(value))
+
+
 def checked_id(value: object) -> str:
     """Give the id when it is one, or raise `InvalidRequest`."""
-    if not isinstance(value, str) or not IMDB_ID.fullmatch(value):
-        raise InvalidRequest(f"imdb_id {_ID_RULE}.", fields={"imdb_id": _ID_RULE})
+    if not is_id(value):
+        raise InvalidRequest(f"imdb_id {ID_RULE}.", fields={"imdb_id": ID_RULE})
     return value
 
 

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import pg8000.dbapi
 from pg8000.native import PreparedStatement
 
+from lib import callers
 from lib import settings as limits
-from lib.db_connections import SERVER_SETTINGS, Losses, connect_directly
+from lib.db_connections import SERVER_SETTINGS, Losses, connect_directly, word_of
 from lib.db_exchange import exchange
-from lib.db_faults import ConnectionLost, is_connection_lost, translated
+from lib.db_faults import PassingFault, is_connection_lost, is_rolled_back, translated
 from lib.db_pool import AnyPool, Info, Pool, Pooled
 from lib.errors import ServiceError
 from lib.settings import DatabaseSettings
@@ -37,6 +38,9 @@ Rows = list[list[Any]]
 Values = Mapping[str, str | int | None]
 
 _SLOW_SECONDS: Final = 0.5
+# Waiting in line for so long, a caller may have left; sooner than that to see costs more than it
+# spares, as a read is cheap.
+_LONG_WAIT_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,7 +49,7 @@ class Statement:
 
     Attributes:
         repeatable: Whether running it twice does what running it once does, so that it may be
-            tried again when its answer was lost.
+            tried again when its answer was lost. What was rolled back is tried again in any case.
     """
 
     sql: str
@@ -86,7 +90,7 @@ class Database:
         self._connector: Any = None
         self._warming: threading.Thread | None = None
         # The event loop must not block in the pool: here it waits for its turn there.
-        self._seats = asyncio.Semaphore(limits.HANDLER_THREADS)
+        self._seats = asyncio.Semaphore(settings.connections)
 
     def warm_after_fork(self) -> None:
         """Open the first connection while the forked worker starts.
@@ -113,13 +117,12 @@ class Database:
         """
         try:
             return self._attempt(statement, values)
-        except ConnectionLost as lost:
-            if not statement.repeatable:
-                raise lost.fault from lost.__cause__
+        except PassingFault as first:
+            _demand_another_try(statement, first)
         try:
             return self._attempt(statement, values)
-        except ConnectionLost as lost:
-            raise lost.fault from lost.__cause__
+        except PassingFault as last:
+            raise last.fault from last.__cause__
 
     def answer(self, query: Query[T]) -> T:
         """Ask from a thread; raises as `run` does, and what reading the rows raises."""
@@ -131,16 +134,18 @@ class Database:
         No thread is involved: the statement is sent, the loop goes on with other requests until
         the answer begins to arrive, and then reads it. That is worth nearly half of the time of a
         read, most of which would go into waking threads that contend for the interpreter's lock.
+
+        Raises:
+            ClientDisconnect: It had to wait for its turn for long, and its caller has left.
         """
         try:
             rows = await self._attempt_on_loop(query)
-        except ConnectionLost as lost:
-            if not query.statement.repeatable:
-                raise lost.fault from lost.__cause__
+        except PassingFault as first:
+            _demand_another_try(query.statement, first)
             try:
                 rows = await self._attempt_on_loop(query)
-            except ConnectionLost as lost_again:
-                raise lost_again.fault from lost_again.__cause__
+            except PassingFault as last:
+                raise last.fault from last.__cause__
         return query.read(rows)
 
     def close(self) -> None:
@@ -165,12 +170,15 @@ class Database:
         return rows
 
     async def _attempt_on_loop(self, query: Query[Any]) -> Rows:
+        asked = time.monotonic()
         try:
             async with asyncio.timeout(limits.POOL_TIMEOUT):
                 await self._seats.acquire()
         except TimeoutError as error:
             raise translated(error) from error
         try:
+            if time.monotonic() - asked > _LONG_WAIT_SECONDS:
+                await callers.drop_if_all_have_left([callers.current.get()])
             connection = await self._check_out_on_loop()
             try:
                 with _watched(connection):
@@ -217,7 +225,7 @@ class Database:
         return Pool(
             self._connect,
             self._prepare,
-            size=limits.HANDLER_THREADS,
+            size=self._settings.connections,
             timeout=limits.POOL_TIMEOUT,
         )
 
@@ -225,6 +233,7 @@ class Database:
         connection.autocommit = True
         info["used_at"] = time.monotonic()
         info["losses"] = self._losses
+        info["word"] = word_of(connection)
         for statement in self._statements:
             info[statement] = PreparedStatement(connection, statement.sql)
 
@@ -249,9 +258,14 @@ class Database:
     def _warm_in_background(self) -> None:
         # What was open before the fork is the parent's, whose answers would come to us.
         self._lock, self._pool, self._connector = threading.Lock(), None, None
-        self._seats = asyncio.Semaphore(limits.HANDLER_THREADS)
+        self._seats = asyncio.Semaphore(self._settings.connections)
         self._warming = threading.Thread(target=self.warm, name="database-warm-up", daemon=True)
         self._warming.start()
+
+
+def _demand_another_try(statement: Statement, fault: PassingFault) -> None:
+    if not (statement.repeatable or fault.undone):
+        raise fault.fault from fault.__cause__
 
 
 def _give_back(taken: "asyncio.Future[Pooled]") -> None:
@@ -274,7 +288,8 @@ def _watched(connection: Pooled) -> Iterator[None]:
     """Translate what goes wrong in a statement, and drop a connection that may be out of step.
 
     Raises:
-        ConnectionLost: The connection died, or its wire may be an answer behind.
+        PassingFault: The connection died, or its wire may be an answer behind, or the statement was
+            rolled back for the sake of others.
     """
     started = time.monotonic()
     try:
@@ -282,13 +297,15 @@ def _watched(connection: Pooled) -> Iterator[None]:
     except pg8000.dbapi.DatabaseError as error:
         if is_connection_lost(error):
             _lose(connection)
-            raise ConnectionLost(translated(error)) from error
+            raise PassingFault(translated(error), undone=False) from error
+        if is_rolled_back(error):
+            raise PassingFault(translated(error), undone=True) from error
         raise translated(error) from error
     except Exception as error:
         # pg8000 stopped between a request and its answer: what comes next on this wire would be
         # taken for the answer to something else.
         _lose(connection)
-        raise ConnectionLost(translated(error)) from error
+        raise PassingFault(translated(error), undone=False) from error
     except BaseException:
         connection.invalidate()
         raise

@@ -4,6 +4,8 @@ pg8000 raises one class for nearly everything, so the SQLSTATE decides and never
 """
 
 import logging
+import ssl
+from functools import cache
 from typing import Final
 
 import pg8000.dbapi
@@ -18,16 +20,29 @@ log = logging.getLogger(__name__)
 _UNAVAILABLE: Final = (
     "08", "53", "57", "58", "25006", "40001", "40P01", "55P03", "28", "3D000", "42P01", "42703",
 )  # fmt: skip
+# What only a pooler answers that gives each transaction to another of its connections.
+_POOLER: Final = ("26000", "42P05")
+POOLER: Final = (
+    "a pooler before the database keeps neither prepared statements nor our settings from one "
+    "transaction to the next: connect to Postgres itself, or let the pooler pool sessions"
+)
 _REFUSED: Final = ("22", "23", "54000")  # values that the schema does not take
 _CONNECTION_LOST: Final = ("08", "57P", "25006")
+_ROLLED_BACK: Final = ("40001", "40P01")  # as others were in the way: serialization, deadlock
 
 
-class ConnectionLost(Exception):
-    """A connection died under a statement; the fault is what to tell after the last try."""
+class PassingFault(Exception):
+    """What a second try of a statement may not meet again.
 
-    def __init__(self, fault: ServiceError) -> None:
+    Attributes:
+        fault: What to tell after the last try.
+        undone: Whether the first try is known to have done nothing.
+    """
+
+    def __init__(self, fault: ServiceError, *, undone: bool) -> None:
         super().__init__(fault.code)
         self.fault = fault
+        self.undone = undone
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -45,7 +60,10 @@ def translated(error: BaseException) -> ServiceError:
     state = sqlstate(error)
     if state is None:
         return _translated_without_state(error)
-    if _is_one_of(state, _UNAVAILABLE):
+    pooled = is_of_pooler(error)
+    if pooled:
+        _tell_of_pooler()
+    if pooled or _is_one_of(state, _UNAVAILABLE):
         log.error("database unavailable", extra={"fields": {"sqlstate": state}})
         return DatabaseUnavailable(
             "The database cannot serve just now. Try again in a moment.", retry_after_seconds=5
@@ -65,9 +83,10 @@ def _translated_without_state(error: BaseException) -> ServiceError:
     if isinstance(original, (OSError, pg8000.dbapi.Error, EOFError)) or getattr(
         error, "connection_invalidated", False
     ):
-        log.error(
-            "database unreachable", extra={"fields": {"error_class": type(original).__name__}}
-        )
+        fields = {"error_class": type(original).__name__}
+        if isinstance(original, ssl.SSLError):
+            fields["reason"] = getattr(original, "verify_message", original.reason) or ""
+        log.error("database unreachable", extra={"fields": fields})
         return DatabaseUnavailable(
             "The database cannot be reached. Try again in a moment.", retry_after_seconds=5
         )
@@ -75,9 +94,27 @@ def _translated_without_state(error: BaseException) -> ServiceError:
     return InternalError("The catalogue failed to answer this; the fault is in our log.")
 
 
+def is_of_pooler(error: BaseException) -> bool:
+    """Tell whether a pooler before the database, and not the database, refuses what we do."""
+    original = getattr(error, "orig", None) or error
+    said = original.args[0].get("M", "") if sqlstate(error) == "08P01" else ""
+    return _is_one_of(sqlstate(error), _POOLER) or "startup parameter" in said
+
+
+@cache
+def _tell_of_pooler() -> None:
+    """Say it once: each request would say the same."""
+    log.critical("a transaction pooler cannot be used: %s", POOLER)
+
+
 def is_connection_lost(error: BaseException) -> bool:
     """Tell whether Postgres said that this connection has come to its end."""
     return _is_one_of(sqlstate(error), _CONNECTION_LOST)
+
+
+def is_rolled_back(error: BaseException) -> bool:
+    """Tell whether Postgres undid the transaction for the sake of others."""
+    return _is_one_of(sqlstate(error), _ROLLED_BACK)
 
 
 def _is_one_of(state: str | None, prefixes: tuple[str, ...]) -> bool:

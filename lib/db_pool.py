@@ -9,7 +9,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
 
-from lib.db_connections import has_rested, let_go, still_answers
+from lib.db_connections import is_in_doubt, let_go, still_answers
 
 Info = dict[Any, Any]
 
@@ -90,7 +90,7 @@ class Pool:
             raise
 
     def take_recent(self) -> "_Connection | None":
-        """Take a connection that was in use a moment ago, if there is one, without any wait."""
+        """Take a connection that was in use a moment ago and is there, without any wait."""
         try:
             self._places.get_nowait()
         except Empty:
@@ -100,7 +100,7 @@ class Pool:
         except IndexError:
             self._places.put(None)
             return None
-        if has_rested(info):
+        if is_in_doubt(info):
             self.give_back(connection, info)
             return None
         return _Connection(self, connection, info)

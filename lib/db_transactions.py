@@ -63,7 +63,7 @@ class TransactionalDatabase(Database):
     def _make_pool(self) -> QueuePool:
         pool = QueuePool(
             self._connect,
-            pool_size=limits.HANDLER_THREADS,
+            pool_size=self._settings.connections,
             max_overflow=0,
             timeout=limits.POOL_TIMEOUT,
             reset_on_return=None,

@@ -12,11 +12,13 @@
     ├── MethodNotAllowed          405 METHOD_NOT_ALLOWED
     ├── RequestTimeout            408 REQUEST_TIMEOUT
     ├── BodyTooLarge              413 BODY_TOO_LARGE
+    ├── AddressTooLong            414 ADDRESS_TOO_LONG
     ├── UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
     ├── ImATeapot                 418 IM_A_TEAPOT
     ├── IdempotencyKeyReused      422 IDEMPOTENCY_KEY_REUSED
     ├── TooManyAttempts           429 TOO_MANY_ATTEMPTS
     ├── TooManyRequests           429 TOO_MANY_REQUESTS
+    ├── HeadersTooLarge           431 HEADERS_TOO_LARGE
     ├── InternalError             500 INTERNAL_ERROR
     ├── OmdbUnavailable           502 OMDB_UNAVAILABLE
     │   ├── OmdbAnswerUnusable    502 OMDB_UNAVAILABLE
@@ -113,7 +115,7 @@ class MethodNotAllowed(ServiceError):
 
 
 class RequestTimeout(ServiceError):
-    """The body did not arrive in time."""
+    """The request did not arrive in time."""
 
     status, code = 408, "REQUEST_TIMEOUT"
 
@@ -122,6 +124,12 @@ class BodyTooLarge(ServiceError):
     """The body is larger than this endpoint reads."""
 
     status, code = 413, "BODY_TOO_LARGE"
+
+
+class AddressTooLong(ServiceError):
+    """The address that was asked for is longer than is read of one."""
+
+    status, code = 414, "ADDRESS_TOO_LONG"
 
 
 class UnsupportedMediaType(ServiceError):
@@ -162,6 +170,12 @@ class TooManyRequests(_RetryLater):
     status, code = 429, "TOO_MANY_REQUESTS"
 
 
+class HeadersTooLarge(ServiceError):
+    """The request has more header fields, or larger ones, than are read."""
+
+    status, code = 431, "HEADERS_TOO_LARGE"
+
+
 class InternalError(ServiceError):
     """A fault of our own."""
 
@@ -189,9 +203,17 @@ class DatabaseUnavailable(_RetryLater):
 
 
 class OmdbQuotaExceeded(_RetryLater):
-    """OMDb's daily quota is spent."""
+    """OMDb's daily quota is spent, or it takes no more calls for now.
+
+    Attributes:
+        is_told: Whether OMDb said how long to wait.
+    """
 
     status, code = 503, "OMDB_QUOTA_EXCEEDED"
+
+    def __init__(self, message: str, *, retry_after_seconds: int, is_told: bool = False) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.is_told = is_told
 
 
 class Overloaded(_RetryLater):

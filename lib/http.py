@@ -9,14 +9,14 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as FrameworkRequest
 from starlette.responses import Response
 
-from lib import logs
+from lib import callers, logs, server
 from lib.answers import (
     Answer,
     BodyRule,
@@ -27,6 +27,7 @@ from lib.answers import (
     preflight,
     response,
 )
+from lib.callers import Caller
 from lib.errors import (
     BodyTooLarge,
     InternalError,
@@ -34,10 +35,15 @@ from lib.errors import (
     MethodNotAllowed,
     RequestTimeout,
     ServiceError,
-    UnsupportedMediaType,
 )
 from lib.logs import RequestContext
-from lib.parsing import check_json_content_type, parse_json_object, parse_query
+from lib.parsing import (
+    check_content_encoding,
+    check_json_content_type,
+    is_normal,
+    parse_json_object,
+    parse_query,
+)
 from lib.settings import BODY_TIMEOUT, ServerSettings, require
 from lib.threads import in_thread, once_at_a_time
 from lib.tracing import request_context
@@ -46,7 +52,7 @@ __all__ = ["Answer", "Request", "data", "endpoint", "in_thread", "once_at_a_time
 
 log = logging.getLogger(__name__)
 
-SMALL_BODY: Final = 64 * 1024
+SMALL_BODY: Final = 8 * 1024
 IMPORT_BODY: Final = 4 * 1024 * 1024
 
 
@@ -58,6 +64,7 @@ class Request:
         path: As it was sent, still percent-encoded.
         query: Decoded parameters; each is allowed and stands there once.
         body: The JSON object's members; each is allowed. Empty where no body is read.
+        at_its_address: Whether path and query are written in the one way that caches know.
         headers: Names in lower case; a repeated header's values joined by ", ".
         client_address: The caller's IP address, as far as the proxies in front can be trusted.
     """
@@ -65,6 +72,7 @@ class Request:
     method: str
     path: str
     query: Mapping[str, str]
+    at_its_address: bool
     body: Mapping[str, Any]
     headers: Mapping[str, str]
     client_address: str
@@ -103,8 +111,9 @@ def endpoint(
     )
 
     def decorate(handler: Handler) -> FrameworkHandler:
-        server = require(ServerSettings)
-        logs.configure(server)
+        settings = require(ServerSettings)
+        logs.configure(settings)
+        server.install()
 
         @functools.wraps(handler)
         async def serve(framework_request: FrameworkRequest) -> Response:
@@ -112,9 +121,13 @@ def endpoint(
             context = request_context(headers)
             logs.current_request.set(context)
             try:
-                request = await _request(rules, server, framework_request, headers, context)
-                answer = request if isinstance(request, Answer) else await handler(request)
+                request = await _request(rules, settings, framework_request, headers, context)
+                callers.current.set(Caller(framework_request.is_disconnected))
+                answer = (
+                    request if isinstance(request, Answer) else await _handled(handler, request)
+                )
             except ServiceError as error:
+                _log(error, framework_request.method)
                 answer = error_answer(error, context)
             except ClientDisconnect:
                 # Nobody listens any more; the framework wants an answer all the same.
@@ -134,28 +147,36 @@ def endpoint(
     return decorate
 
 
+async def _handled(handler: Handler, request: Request) -> Answer:
+    answer = await handler(request)
+    return answer if request.at_its_address else replace(answer, at_its_address=False)
+
+
 async def _request(
     rules: Rules,
-    server: ServerSettings,
+    settings: ServerSettings,
     framework_request: FrameworkRequest,
     headers: Mapping[str, str],
     context: RequestContext,
 ) -> Request | Answer:
     scope = framework_request.scope
-    method = scope["method"]
+    method, sent = scope["method"], scope["query_string"]
     if method == "OPTIONS":
         return Answer(status=204, headers={"Allow": rules.allow, **preflight(rules)})
     if method != rules.method and not (method == "HEAD" and rules.is_read):
         raise MethodNotAllowed(
             f"{method} is not allowed here; allowed: {rules.allow}.", headers={"Allow": rules.allow}
         )
+    path = scope.get("raw_path", scope["path"].encode()).partition(b"?")[0].decode("latin-1")
+    query = parse_query(sent, rules.parameters)
     return Request(
         method=method,
-        path=scope.get("raw_path", scope["path"].encode()).partition(b"?")[0].decode("latin-1"),
-        query=parse_query(scope["query_string"], rules.parameters),
+        path=path,
+        query=query,
+        at_its_address="%" not in path and is_normal(sent, query, rules.parameters),
         body=await _body(rules, framework_request, headers) if rules.body != "ignored" else {},
         headers=headers,
-        client_address=_client_address(framework_request, headers, server.proxies),
+        client_address=_client_address(framework_request, headers, settings.proxies),
         request_id=context.request_id,
     )
 
@@ -169,8 +190,7 @@ async def _body(
     if not sent.strip():
         raise InvalidRequest("The body is empty; expected a JSON object.")
     check_json_content_type(headers.get("content-type", ""))
-    if headers.get("content-encoding", "identity") != "identity":
-        raise UnsupportedMediaType("The body must come without a Content-Encoding.")
+    check_content_encoding(headers.get("content-encoding", ""))
     return parse_json_object(sent, rules.members)
 
 
@@ -197,6 +217,7 @@ async def _read(request: FrameworkRequest, declared: str, largest: int) -> bytes
 
 
 def _client_address(request: FrameworkRequest, headers: Mapping[str, str], proxies: int) -> str:
+    # With fewer hops than proxies it came another way than it should, and its peer is what we know.
     if proxies:
         hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",")]
         if len(hops) >= proxies and hops[-proxies]:
@@ -205,8 +226,18 @@ def _client_address(request: FrameworkRequest, headers: Mapping[str, str], proxi
 
 
 def _headers(request: FrameworkRequest) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in request.scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
+    values: dict[str, list[str]] = {}
+    for name, value in request.scope["headers"]:
+        # The blanks around a value are none of it (RFC 9110, 5.5), but servers may leave them.
+        values.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1").strip(" \t"))
+    return {name: ", ".join(lines) for name, lines in values.items()}
+
+
+def _log(error: ServiceError, method: str) -> None:
+    # A line each, and in it nothing that the caller sent. What caused a fault is told where it was
+    # met; this says what became of the request.
+    fields = {"code": error.code, "status": error.status, "method": method}
+    if error.status < 500:  # noqa: PLR2004
+        log.info("request refused", extra={"fields": fields})
+    else:
+        log.warning("request failed", extra={"fields": fields})

@@ -15,7 +15,7 @@ from lib.movies import Page, Position, page_after, page_at, page_before
 DEFAULT_RECORDS: Final = 10
 MOST_RECORDS: Final = 100
 LAST_PAGE: Final = 1_000_000
-PARAMETERS: Final = ("page", "number_of_records", "cursor")
+PARAMETERS: Final = ("page", "cursor", "number_of_records")  # in the order of our own links
 
 # int() would take "٣", " 3", "1_000" and "+3" as well.
 _NUMBER: Final = re.compile(r"[1-9][0-9]*", re.ASCII)
@@ -23,6 +23,9 @@ _CURSOR_LENGTH: Final = 4096
 
 Direction = Literal["after", "before"]
 _DIRECTIONS: Final[dict[str, Direction]] = {"a": "after", "b": "before"}
+# The first and the last id of any sort key.
+_FIRST_ID: Final = "tt0000000"
+_LAST_ID: Final = "tt9999999999"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +73,14 @@ class Cursor:
 
 @dataclass(frozen=True, kw_only=True)
 class ListQuery:
-    """Which part of the list is wanted: a page by its number, or what a cursor points to."""
+    """Which part of the list is wanted: a page by its number, or what a cursor points to.
+
+    Attributes:
+        as_asked: Whether it is as large as was asked for, so that no other query means the same.
+    """
 
     records: int
+    as_asked: bool = True
     page: int | None
     cursor: Cursor | None
 
@@ -92,10 +100,15 @@ def parse_list_query(query: Mapping[str, str]) -> ListQuery:
             "Give either page or cursor, not both.",
             fields={"cursor": "must not stand together with page"},
         )
-    records = _records(query.get("number_of_records"))
+    asked = query.get("number_of_records")
+    records = _records(asked)
+    as_asked = asked in {None, str(records)}
+    cursor = page = None
     if "cursor" in query:
-        return ListQuery(records=records, page=None, cursor=Cursor.decode(query["cursor"]))
-    return ListQuery(records=records, page=_page_number(query.get("page")), cursor=None)
+        cursor = Cursor.decode(query["cursor"])
+    else:
+        page = _page_number(query.get("page"))
+    return ListQuery(records=records, as_asked=as_asked, page=page, cursor=cursor)
 
 
 def page_query(query: ListQuery) -> Query[Page]:
@@ -113,9 +126,7 @@ def listed(page: Page, query: ListQuery, *, path: str) -> Listed:
     Args:
         path: The path that was asked for, to which the links lead.
     """
-    following = None
-    if page.last is not None and page.more_after:
-        following = Cursor(direction="after", position=page.last).encode()
+    following = _following(page, query.cursor)
     # Written by hand: only whole numbers and a cursor's letters, and json.dumps costs more than all
     # the rest of this function.
     next_cursor = f'"{following}"' if following else "null"
@@ -136,8 +147,8 @@ def _links(page: Page, query: ListQuery, following: str | None, path: str) -> st
         if following is not None and query.page < LAST_PAGE:
             links["next"] = f"page={query.page + 1}"
     else:
-        if page.first is not None and page.more_before:
-            links["prev"] = f"cursor={Cursor(direction='before', position=page.first).encode()}"
+        if preceding := _preceding(page, query.cursor):
+            links["prev"] = f"cursor={preceding}"
         if following is not None:
             links["next"] = f"cursor={following}"
     # One slash: `//` would lead to another host.
@@ -146,6 +157,22 @@ def _links(page: Page, query: ListQuery, following: str | None, path: str) -> st
         f'<{target}?{where}&number_of_records={query.records}>; rel="{relation}"'
         for relation, where in links.items()
     )
+
+
+def _following(page: Page, cursor: Cursor | None) -> str | None:
+    position = page.last if page.more_after else None
+    if page.first is None and page.total and cursor and cursor.direction == "before":
+        # Nothing stands before the cursor: the list begins with what is at it.
+        position = Position(sort_key=cursor.position.sort_key, imdb_id=_FIRST_ID)
+    return Cursor(direction="after", position=position).encode() if position else None
+
+
+def _preceding(page: Page, cursor: Cursor | None) -> str | None:
+    position = page.first if page.more_before else None
+    if page.first is None and page.total and cursor and cursor.direction == "after":
+        # Nothing stands behind the cursor: the list ends with what is at it.
+        position = Position(sort_key=cursor.position.sort_key, imdb_id=_LAST_ID)
+    return Cursor(direction="before", position=position).encode() if position else None
 
 
 def _page_number(text: str | None) -> int:

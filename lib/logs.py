@@ -10,6 +10,7 @@ https://cloud.google.com/error-reporting/docs/formatting-error-messages
 
 import json
 import logging
+import logging.config
 import sys
 import traceback
 from contextvars import ContextVar
@@ -60,10 +61,10 @@ class CloudFormatter(logging.Formatter):
         request = current_request.get()
         if request is not None:
             entry["request_id"] = request.request_id
-            if request.trace and self._project:
-                entry["logging.googleapis.com/trace"] = (
-                    f"projects/{self._project}/traces/{request.trace}"
-                )
+            if request.trace:
+                # Cloud Logging joins by the long name; without a project the bare id must do.
+                where = f"projects/{self._project}/traces/" if self._project else ""
+                entry["logging.googleapis.com/trace"] = where + request.trace
             if request.span:
                 entry["logging.googleapis.com/spanId"] = request.span
         if record.exc_info and record.exc_info[1] is not None:
@@ -88,13 +89,34 @@ class TerminalFormatter(logging.Formatter):
         return line
 
 
+class SparingConfigurator(logging.config.DictConfigurator):
+    """Configures logging as it is told to, but silences no logger that is there already.
+
+    With `LOG_EXECUTION_ID`, which Google sets, functions-framework calls `dictConfig` once it has
+    imported a function, and what that does by default is to disable all loggers that exist.
+    """
+
+    def configure(self) -> None:
+        """Take the configuration over."""
+        self.config["disable_existing_loggers"] = False
+        super().configure()
+
+
+# Where `dictConfig` looks for what does its work: the hook that the standard library documents.
+logging.config.dictConfigClass = SparingConfigurator
+
+
 def configure(settings: ServerSettings) -> None:
     """Send the records of `lib` and the functions to stdout, in the form its reader needs."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("lib."):
+            logging.getLogger(name).disabled = False  # whoever silenced it was here before us
     handler = logging.StreamHandler(sys.stdout)
     terminal = not settings.in_cloud and sys.stdout.isatty()
     handler.setFormatter(TerminalFormatter() if terminal else CloudFormatter(settings.project))
     logger = logging.getLogger("lib")
     logger.handlers[:] = [handler]
+    logger.disabled = False
     logger.setLevel(settings.log_level)
     logger.propagate = False
 

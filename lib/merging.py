@@ -14,7 +14,7 @@ _SCALARS: Final = (
 )  # fmt: skip
 _LISTS: Final = ("genres", "directors", "writers", "actors", "languages", "countries")
 COLUMNS: Final = (
-    "imdb_id", "title", "sort_key", "type", "year_end", "ratings", *_SCALARS, *_LISTS,
+    "imdb_id", "title", "sort_key", "type", "year_end", "ratings", "aliases", *_SCALARS, *_LISTS,
 )  # fmt: skip
 
 
@@ -43,6 +43,8 @@ def _merged(new: str) -> dict[str, str]:
         # Both years come from one text: a series that is said to go on has no last one any more.
         "year_end": f"case when {new}.year is null then movies.year_end else {new}.year_end end",
         "ratings": _merged_ratings(new),
+        "aliases": f"case when {new}.aliases <@ movies.aliases then movies.aliases else "
+        f"array(select unnest(movies.aliases) union select unnest({new}.aliases) order by 1) end",
     }
 
 

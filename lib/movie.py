@@ -43,6 +43,7 @@ class Movie:
         imdb_rating: From 0 to 10 with one decimal.
         box_office_usd: Gross in the United States, in whole dollars.
         season: Of an episode, like `episode` and `series_id` (its series' imdb_id).
+        aliases: Other ids that the source answers with this movie.
     """
 
     imdb_id: str
@@ -74,6 +75,7 @@ class Movie:
     season: int | None = None
     episode: int | None = None
     series_id: str | None = None
+    aliases: tuple[str, ...] = ()
 
 
 def title_key(title: str) -> str:

@@ -2,6 +2,14 @@
 
 Postgres makes the JSON: a page reaches the caller as the text that the database wrote, which costs
 less than turning rows into objects and objects into JSON.
+
+Whoever writes takes locks in one order, here, in `lib.imports.statements` and in the triggers, so
+that nobody waits in a circle:
+
+    movies (by imdb_id), import_items, imports, movie_checks (by imdb_id), movie_totals
+
+A check may be locked without its movie, where OMDb had nothing new; the order holds all the same,
+as whoever has the movie asks for its check later than for any movie.
 """
 
 import dataclasses
@@ -21,10 +29,10 @@ log = logging.getLogger(__name__)
 ALTERNATIVES_LIMIT: Final = 50
 
 # What callers see of a movie, in this order (the rest is kept, but not shown).
-_SHOWN: Final = """
+SHOWN: Final = """
     imdb_id, title, type, year, year_end, rated, released, runtime_minutes, genres, directors,
     writers, actors, plot, languages, countries, awards, poster_url, ratings, metascore,
-    imdb_rating, imdb_votes, box_office_usd, total_seasons, website,
+    imdb_rating, imdb_votes, box_office_usd, total_seasons, website, aliases,
     to_char(fetched_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as fetched_at
 """
 
@@ -66,7 +74,7 @@ def _page_statement(rows: str, *, before: str) -> Statement:
                     (array_agg(imdb_id))[count(*)] as last_id
                 from (
                     select sort_key, imdb_id,
-                        (select to_json(shown)::text from (select {_SHOWN}) shown) as shown
+                        (select to_json(shown)::text from (select {SHOWN}) shown) as shown
                     from ({rows}) wanted
                 ) shown
             ) page
@@ -115,11 +123,32 @@ PAGE_BEFORE: Final = _page_statement(
 )
 LISTING: Final = (PAGE_AT, PAGE_AFTER, PAGE_BEFORE)
 
+
+def merged_into(imdb_id: str) -> str:
+    """Give the SQL of a table with the id of the movie that an id was merged into, if there is one.
+
+    Args:
+        imdb_id: SQL, a text.
+    """
+    # Its ids are all read before one is chosen (offset 0): an order would lead Postgres to walk
+    # through the whole table in that order.
+    return f"""(
+        select imdb_id from (
+            select imdb_id from movies
+            where aliases <> '{{}}' and aliases @> array[{imdb_id}::text] offset 0
+        ) found order by imdb_id limit 1)"""  # noqa: S608  built from constants
+
+
+# A movie of that very id goes first.
 BY_ID: Final = Statement(
     repeatable=True,
     sql=f"""
         select to_json(shown)::text
-        from (select {_SHOWN} from movies where imdb_id = :imdb_id) shown
+        from (
+            select {SHOWN} from movies where imdb_id = coalesce(
+                (select imdb_id from movies where imdb_id = :imdb_id::text),
+                {merged_into(":imdb_id")})
+        ) shown
     """,  # noqa: S608
 )
 # The year belongs to what identifies a film, so it narrows; what is left is ordered by votes.
@@ -134,7 +163,7 @@ BY_TITLE: Final = Statement(
             order by place limit {ALTERNATIVES_LIMIT + 1}
         )
         select
-            (select to_json(shown)::text from (select {_SHOWN} from movies
+            (select to_json(shown)::text from (select {SHOWN} from movies
              where imdb_id = (select imdb_id from named where place = 1)) shown),
             (select json_agg(json_build_object('imdb_id', imdb_id, 'title', title, 'year', year)
                              order by place)::text from named where place > 1)
@@ -147,10 +176,16 @@ DELETE: Final = Statement(
     repeatable=False, sql="delete from movies where imdb_id = :imdb_id returning imdb_id"
 )
 
-# One parameter carries any number of movies, so that a batch costs one round trip as well.
-UPSERT: Final = Statement(
-    repeatable=True,
-    sql=f"""
+
+def upserting(also: str = "") -> str:
+    """Give the SQL that inserts or refreshes movies, and tells each and whether it is new.
+
+    One parameter carries any number of movies, so that a batch costs one round trip as well.
+
+    Args:
+        also: Further clauses of the statement, beginning with a comma; they may read `written`.
+    """
+    return f"""
         with written as (
             insert into movies ({", ".join(COLUMNS)})
             select {", ".join(COLUMNS)} from json_populate_recordset(null::movies, :movies::json)
@@ -160,14 +195,21 @@ UPSERT: Final = Statement(
             fetched_at = excluded.fetched_at,
             changed_at = case when {differs("excluded")} then now() else movies.changed_at end
             returning *, xmax = 0 as created
+        ), due as materialized (
+            select imdb_id, written.year from movie_checks join written using (imdb_id)
+            where not written.created
+                and (select count(*) from written) > 0  -- all of them, before the first check
+            order by imdb_id for update of movie_checks
         ), checked as (
             update movie_checks
-            set checked_at = now(), due_at = movie_due_at(written.year, now())
-            from written where movie_checks.imdb_id = written.imdb_id and not written.created
-        )
-        select created, (select to_json(shown)::text from (select {_SHOWN}) shown) from written
-    """,  # noqa: S608
-)
+            set checked_at = now(), due_at = movie_due_at(due.year, now())
+            from due where movie_checks.imdb_id = due.imdb_id
+        ){also}
+        select created, (select to_json(shown)::text from (select {SHOWN}) shown) from written
+    """  # noqa: S608
+
+
+UPSERT: Final = Statement(repeatable=True, sql=upserting())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,7 +305,12 @@ def by_title(title: str, *, year: int | None) -> Query[Found]:
 
 def store(database: Database, movie: Movie) -> Stored:
     """Insert a movie or refresh it: what is known is never replaced by nothing."""
-    [[created, movie_json]] = database.run(UPSERT, movies=as_records([movie]))
+    return stored(movie, database.run(UPSERT, movies=as_records([movie])))
+
+
+def stored(movie: Movie, rows: Rows) -> Stored:
+    """Read what a statement of `upserting` answers for one movie."""
+    [[created, movie_json]] = rows
     fields = {"imdb_id": movie.imdb_id, "created": created}
     log.info("movie stored", extra={"fields": fields})
     return Stored(movie_json=movie_json, created=created)
@@ -315,8 +362,17 @@ def _position(sort_key: str | None, imdb_id: str | None) -> Position | None:
 
 
 def as_records(movies: Sequence[Movie]) -> str:
-    """Give movies as the JSON array that a statement makes rows of."""
-    return json.dumps([_as_record(movie) for movie in movies], ensure_ascii=False, default=str)
+    """Give movies as the JSON array that a statement makes rows of.
+
+    Several of one id, as when a movie was asked for under several ids, become one: the last.
+    """
+    rows: dict[str, dict[str, object]] = {}
+    aliases: dict[str, dict[str, None]] = {}
+    for movie in movies:
+        rows[movie.imdb_id] = _as_record(movie)
+        aliases.setdefault(movie.imdb_id, {}).update(dict.fromkeys(movie.aliases))
+    records = [{**row, "aliases": list(aliases[imdb_id])} for imdb_id, row in rows.items()]
+    return json.dumps(records, ensure_ascii=False, default=str)
 
 
 def _as_record(movie: Movie) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Which network a caller comes from: what one person has at their disposal, as limits count it."""
 
+import hashlib
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ class Network:
 
     name: str
     wider: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """What stands for the network where its name need not be kept."""
+        return hashlib.sha256(self.name.encode()).hexdigest()
 
 
 def network_of(address: str) -> Network:

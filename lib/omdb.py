@@ -12,7 +12,7 @@ import random
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final, Protocol, TypeVar
 
@@ -29,7 +29,14 @@ from lib.errors import (
     ServiceError,
 )
 from lib.movie import IMDB_ID, Movie
-from lib.omdb_answers import OmdbIdMalformed, SearchPage, movie_from_answer, search_from_answer
+from lib.omdb_answers import (
+    OmdbIdMalformed,
+    SearchPage,
+    movie_from_answer,
+    search_from_answer,
+    too_many_calls,
+)
+from lib.omdb_questions import plain
 from lib.settings import OmdbSettings
 
 USER_AGENT: Final = "simple-movie-database/1.0"  # none or a browser's gets blocked: OMDb-API#22
@@ -43,11 +50,11 @@ class MovieSource(Protocol):
     """Whatever knows movies; each method raises faults of `lib.errors` and no others."""
 
     def by_id(self, imdb_id: str) -> Movie:
-        """Give the movie of an id; its own id differs where the asked one is an alias."""
+        """Give the movie of an id; where that is an alias, the movie names it as one of its own."""
         ...
 
     def by_title(self, title: str, *, year: int | None = None) -> Movie:
-        """Give the film that the source takes for the best match."""
+        """Give the film that the source takes for the best match, of no other year than this."""
         ...
 
     def search(
@@ -69,8 +76,8 @@ class Meter(Protocol):
         """Allow the call that is about to be made, or raise `OmdbQuotaExceeded`."""
         ...
 
-    def note(self, fault: ServiceError | None) -> None:
-        """Learn what came of it: a fault, or None."""
+    def note(self, fault: ServiceError | None) -> ServiceError | None:
+        """Learn what came of it, a fault or None, and give what is to be told of it."""
         ...
 
 
@@ -80,8 +87,9 @@ class Unmetered:
     def take(self) -> None:
         """Allow the call."""
 
-    def note(self, fault: ServiceError | None) -> None:
-        """Forget what came of it."""
+    def note(self, fault: ServiceError | None) -> ServiceError | None:
+        """Let it be told as it is."""
+        return fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +117,8 @@ class OmdbClient:
     """The movies that OMDb knows. Threads may share a client; it connects when first used.
 
     Args:
-        meter: Is asked before each attempt, and told what came of it.
+        meter: Is asked before each call, and told what came of it. An attempt that got no answer
+            and the one that follows it are one call.
     """
 
     def __init__(
@@ -128,19 +137,24 @@ class OmdbClient:
         )
 
     def by_id(self, imdb_id: str) -> Movie:
-        """Give the movie of an id; its own id differs where the asked one is an alias."""
+        """Give the movie of an id; where that is an alias, the movie names it as one of its own."""
         imdb_id = imdb_id.lower()  # in upper case it is "Incorrect IMDb ID." to OMDb
         if not IMDB_ID.fullmatch(imdb_id):
             raise OmdbIdMalformed("No movie can have this imdb_id: expected tt and 7 to 10 digits")
-        return self._ask({"i": imdb_id}, movie_from_answer)
+        movie = self._ask({"i": imdb_id}, movie_from_answer)
+        return movie if movie.imdb_id == imdb_id else replace(movie, aliases=(imdb_id,))
 
     def by_title(self, title: str, *, year: int | None = None) -> Movie:
-        """Give the film that OMDb takes for the best match.
+        """Give the film that OMDb takes for the best match, of no other year than this.
 
-        Only films: without a type, OMDb answers "Star Wars" with an arcade game.
+        Only films: without a type, OMDb answers "Star Wars" with an arcade game. With a year it may
+        answer a film of another one, which nobody has asked for (OMDb-API#215).
         """
         query = {"t": _askable(title), "type": "movie", "y": _digits(year)}
-        return self._ask(query, movie_from_answer)
+        movie = self._ask(query, movie_from_answer)
+        if year is not None and movie.year not in {None, year}:
+            raise OmdbMovieNotFound(f"OMDb knows no movie of this title and the year {year}")
+        return movie
 
     def search(
         self,
@@ -162,20 +176,23 @@ class OmdbClient:
         """Ask until there is an answer, a fault that stays, or no attempt or time is left."""
         ends = time.monotonic() + self._limits.call_timeout
         attempt = 1
+        is_paid = False
         while True:
-            self._meter.take()
+            if not is_paid:
+                self._meter.take()
             result = self._attempt(query, read, ends)
             if not isinstance(result, _Failure):
                 self._meter.note(None)
                 return result
-            self._meter.note(result.fault)
+            fault = self._meter.note(result.fault) or result.fault
+            is_paid = result.status is None  # what OMDb did not answer, it has hardly counted
             result.log(attempt)
             # Full jitter: clients that failed together do not come back together.
             pause = random.uniform(0, self._limits.backoff * 2 ** (attempt - 1))  # noqa: S311
             last = attempt >= self._limits.attempts or time.monotonic() + pause >= ends
             if last or not result.passing:
                 # Without the frames it came through: their variables hold OMDb's words.
-                raise result.fault.with_traceback(None)
+                raise fault.with_traceback(None)
             time.sleep(pause)
             attempt += 1
 
@@ -184,7 +201,9 @@ class OmdbClient:
     ) -> "T | _Failure":
         status: int | None = None
         try:
-            status, body = self._fetch(query, ends)
+            status, retry_after, body = self._fetch(query, ends)
+            if status == HTTPStatus.TOO_MANY_REQUESTS:
+                raise too_many_calls(retry_after)
             return read(status, body)
         except ServiceError as fault:
             return _Failure.of_answer(fault, status)
@@ -195,7 +214,7 @@ class OmdbClient:
         except _FOREIGN as error:
             return _Failure.of_call(error)
 
-    def _fetch(self, query: dict[str, str | None], ends: float) -> tuple[int, bytes]:
+    def _fetch(self, query: dict[str, str | None], ends: float) -> tuple[int, str | None, bytes]:
         now = time.monotonic()
         left = max(ends - now, 0.001)
         with (
@@ -209,8 +228,11 @@ class OmdbClient:
                 allow_redirects=False,
             ) as response,
         ):
+            status, retry_after = response.status_code, response.headers.get("Retry-After")
+            if status == HTTPStatus.TOO_MANY_REQUESTS:
+                return status, retry_after, b""  # whatever its body says
             body = omdb_transport.read_body(response, limit=self._limits.body_bytes)
-            return response.status_code, body
+            return status, retry_after, body
 
 
 # What `requests` raises, and what slips through it: of urllib3, of http.client, of the encoding of
@@ -280,7 +302,7 @@ def _digits(year: int | None) -> str | None:
 
 def _askable(title: str) -> str:
     """Spare a title what OMDb's server takes for an attack and answers with 500 (OMDb-API#262)."""
-    askable = re.sub("<|&(?=#)", " ", title).strip()
+    askable = re.sub("<|&(?=#)", " ", plain(title)).strip()
     if not askable:
         raise OmdbMovieNotFound("OMDb knows no movie by a title without letters")
     return askable

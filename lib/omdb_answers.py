@@ -11,7 +11,7 @@ cannot be read is mended once. What came out is a value or one of these:
     InvalidRequest
     └── OmdbSearchRefused   it cannot search for this text
         └── OmdbTooManyResults   the text is too short or too broad
-    OmdbQuotaExceeded       the key's calls of the day are spent
+    OmdbQuotaExceeded       the key's calls of the day are spent, or too many for now: 429
     OmdbUnavailable         no answer of OMDb's own: 5xx, a page of HTML, nothing
     ├── OmdbAnswerUnusable  an answer, but it cannot be read or trusted
     │   └── OmdbAnswerUnreadable   its JSON is broken beyond mending; asking again won't help
@@ -21,6 +21,8 @@ cannot be read is mended once. What came out is a value or one of these:
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -39,6 +41,7 @@ from lib.omdb_json import UNREADABLE, read_json
 
 # The hour at which the quota is renewed is undocumented and not midnight UTC: ask again hourly.
 QUOTA_PROBE_SECONDS: Final = 3600
+_LONGEST_WAIT_SECONDS: Final = 24 * 3600  # no quota of OMDb's lasts longer
 
 _KEY_REFUSED: Final = "OMDb refuses this service's API key"
 _ID_MALFORMED: Final = "OMDb knows no title by this imdb_id, or takes it for malformed"
@@ -85,6 +88,22 @@ class SearchPage:
 
     hits: tuple[SearchHit, ...]
     total: int | None
+
+
+def too_many_calls(retry_after: str | None) -> OmdbQuotaExceeded:
+    """Make what an answer of 429 means, from OMDb or from what stands before it.
+
+    Args:
+        retry_after: The header of this name: seconds, or a date (RFC 9110, section 10.2.3).
+    """
+    seconds = _seconds(retry_after or "")
+    return OmdbQuotaExceeded(
+        "OMDb takes no more calls for now: try again later",
+        retry_after_seconds=QUOTA_PROBE_SECONDS
+        if seconds is None
+        else min(max(1, seconds), _LONGEST_WAIT_SECONDS),
+        is_told=seconds is not None,
+    )
 
 
 def movie_from_answer(status: int, body: bytes) -> Movie:
@@ -165,6 +184,8 @@ def _hits(found: list[object]) -> Iterator[SearchHit]:
 
 def _members(status: int, body: bytes) -> Mapping[str, object]:
     """Give the members of a successful answer, or raise what the answer means instead."""
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise too_many_calls(None)
     # Bytes that are no UTF-8 cost only the field they are in: see `_plain`.
     text = body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
     document = read_json(text)
@@ -237,6 +258,18 @@ def _refused(status: int, error: str) -> ServiceError:
     if status == HTTPStatus.UNAUTHORIZED:
         return OmdbKeyRefused(_KEY_REFUSED)
     return _unavailable()
+
+
+def _seconds(retry_after: str) -> int | None:
+    text = retry_after.strip()
+    if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        return int(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    date = date.replace(tzinfo=date.tzinfo or UTC)
+    return round((date - datetime.now(UTC)).total_seconds())
 
 
 def _says(document: Mapping[str, object], response: str) -> bool:

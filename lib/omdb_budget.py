@@ -7,6 +7,12 @@ call at a time, made by whoever gets the row's lock first, finds out whether it 
 seconds, ten, twenty and so on up to a quarter of an hour. The first probe that gets an answer opens
 the budget again and is the new beginning of the window.
 
+The import and those who create single movies each have a share of the day that the other cannot
+take; the rest is whoever's comes first.
+
+Where OMDb only asks for patience (429), all instances wait for as long as it says, and the day goes
+on. Every caller is told the same wait, that of the row.
+
 A refused key is no quota: it is told at once by every call, and a call that works takes it back.
 """
 
@@ -26,7 +32,6 @@ log = logging.getLogger(__name__)
 _FIRST_PROBE_SECONDS: Final = 5
 _LONGEST_PROBE_SECONDS: Final = 900
 _REFUSAL_SECONDS: Final = 1.0  # for which one refusal of ours answers all threads
-_MOST_KEPT_BACK: Final = 100
 
 State = Literal["open", "spent", "refused"]
 
@@ -34,13 +39,16 @@ State = Literal["open", "spent", "refused"]
 _RESERVE: Final = Statement(
     repeatable=False,
     sql=f"""
-        insert into omdb_budget as budget (key_digest, daily, used, granted)
-        values (:key, :daily::integer, least(:wanted::integer, :most::integer),
-                least(:wanted::integer, :most::integer))
+        insert into omdb_budget as budget (
+            key_digest, daily, share, used, used_by_imports, granted
+        )
+        select :key, :daily::integer, :share::integer, calls, calls * :imports::integer, calls
+        from (select least(:wanted::integer, :daily::integer - :share::integer) as calls) decision
         on conflict (key_digest) do update set (
-            daily, window_started_at, used, granted, probe_at, probes
+            daily, share, window_started_at, used, used_by_imports, granted, probe_at, probes
         ) = (
-            select :daily::integer, began, before + calls, calls,
+            select :daily::integer, :share::integer, began,
+                before + calls, before_by_imports + calls * :imports::integer, calls,
                 case when probing then now() + interval '1 second'
                     * least({_LONGEST_PROBE_SECONDS}, {_FIRST_PROBE_SECONDS} * 2 ^ (probes + 1))
                 else budget.probe_at end,
@@ -48,13 +56,21 @@ _RESERVE: Final = Statement(
             from (select budget.probes as probes) now_known,
             lateral (select budget.window_started_at + interval '1 day' * floor(
                 extract(epoch from now() - budget.window_started_at) / 86400) as began) day,
-            lateral (select case when began > budget.window_started_at then 0
-                else budget.used end as before) used_up,
+            lateral (select
+                case when began > budget.window_started_at then 0 else budget.used end as before,
+                case when began > budget.window_started_at then 0
+                    else least(budget.used_by_imports, budget.used) end as before_by_imports
+            ) used_up,
+            lateral (select case when :imports::integer = 1 then before_by_imports
+                else before - before_by_imports end as before_by_own) own,
             lateral (select budget.state = 'spent' and budget.probe_at <= now() as probing) probe,
             lateral (select case
                 when probing then 1
                 when budget.state = 'spent' then 0
-                else greatest(0, least(:wanted::integer, :most::integer - before))
+                else greatest(0, least(
+                    :wanted::integer,
+                    :daily::integer - before,
+                    :daily::integer - :share::integer - before_by_own))
             end as calls) decision
         )
         returning granted, state, ceil(extract(epoch from case
@@ -65,7 +81,10 @@ _RESERVE: Final = Statement(
 _GIVE_BACK: Final = Statement(
     repeatable=False,
     sql="""
-        update omdb_budget set used = greatest(0, used - :calls::integer) where key_digest = :key
+        update omdb_budget set
+            used = greatest(0, used - :calls::integer),
+            used_by_imports = greatest(0, used_by_imports - :calls::integer * :imports::integer)
+        where key_digest = :key
     """,
 )
 _LOOK: Final = Statement(
@@ -75,25 +94,40 @@ _LOOK: Final = Statement(
         from omdb_budget where key_digest = :key
     """,
 )
-# Only the first to be told changes the row, and knows by it that it was the first.
+# Only the first to be told changes the state, and knows by the moment of change that it was the
+# first. What OMDb tells others later may prolong the wait; a spent quota stays one.
 _CLOSE: Final = Statement(
     repeatable=True,
     sql=f"""
-        insert into omdb_budget as budget (key_digest, daily, state, probe_at)
-        values (:key, :daily::integer, :state, now() + interval '{_FIRST_PROBE_SECONDS} seconds')
-        on conflict (key_digest) do update
-            set state = excluded.state, probe_at = excluded.probe_at, probes = 0, changed_at = now()
-            where budget.state <> excluded.state
-        returning key_digest
+        insert into omdb_budget as budget (key_digest, daily, state, probe_at, slowed_down)
+        values (:key, :daily::integer, :state,
+            now() + interval '1 second' * coalesce(:seconds::integer, {_FIRST_PROBE_SECONDS}),
+            :seconds::integer is not null)
+        on conflict (key_digest) do update set (
+            state, probe_at, probes, changed_at, slowed_down
+        ) = (
+            select excluded.state,
+                case when is_new then excluded.probe_at
+                    when :seconds::integer is null then budget.probe_at
+                    else greatest(budget.probe_at, excluded.probe_at) end,
+                case when is_new then 0 else budget.probes end,
+                case when is_new then now() else budget.changed_at end,
+                excluded.slowed_down and (is_new or budget.slowed_down)
+            from (select budget.state <> excluded.state as is_new) change
+        )
+        returning changed_at = now(), ceil(extract(epoch from probe_at - now()))::integer
     """,  # noqa: S608
 )
 _OPEN: Final = Statement(
     repeatable=True,
     sql="""
         update omdb_budget set
-            state = 'open', probe_at = null, probes = 0, changed_at = now(),
-            used = case when state = 'spent' then 1 else used end,
-            window_started_at = case when state = 'spent' then now() else window_started_at end
+            state = 'open', probe_at = null, probes = 0, changed_at = now(), slowed_down = false,
+            used = case when is_new_day then 1 else used end,
+            used_by_imports = case when is_new_day then :imports::integer else used_by_imports end,
+            window_started_at = case when is_new_day then now() else window_started_at end
+        from (select state = 'spent' and not slowed_down as is_new_day
+              from omdb_budget where key_digest = :key) known
         where key_digest = :key and state <> 'open'
         returning key_digest
     """,
@@ -122,7 +156,7 @@ class Budget:
 
     Args:
         block: The calls to reserve at once.
-        for_import: Whether to leave the last calls of a day to those who add a single movie.
+        for_import: Whether the calls are an import's, or those of who add a single movie.
     """
 
     def __init__(
@@ -136,7 +170,8 @@ class Budget:
         self._database = database
         self._key = key_digest(settings)
         self._daily = settings.daily_budget
-        self._most = self._daily - kept_back(self._daily) * for_import
+        self._share = settings.daily_budget * settings.import_share // 100
+        self._imports = int(for_import)
         self._block = block
         self._lock = threading.Lock()
         self._stock = 0
@@ -154,14 +189,20 @@ class Budget:
                 self._stock = self._reserve()
             self._stock -= 1
 
-    def note(self, fault: ServiceError | None) -> None:
-        """Learn from what OMDb answered to a call; None for what was asked for."""
+    def note(self, fault: ServiceError | None) -> ServiceError | None:
+        """Learn from what OMDb answered to a call; None for what was asked for.
+
+        Returns:
+            What to tell: of a spent quota the wait that all instances tell.
+        """
         if isinstance(fault, OmdbQuotaExceeded):
-            self._close("spent")
-        elif isinstance(fault, OmdbKeyRefused):
-            self._close("refused")
+            seconds = self._close("spent", fault.retry_after_seconds if fault.is_told else None)
+            return OmdbQuotaExceeded(fault.message, retry_after_seconds=max(1, seconds))
+        if isinstance(fault, OmdbKeyRefused):
+            self._close("refused", None)
         elif self._in_doubt and (fault is None or fault.status == _NOT_FOUND):
             self._reopen()
+        return fault
 
     def look(self) -> BudgetState:
         """Ask how things stand without reserving anything."""
@@ -178,13 +219,18 @@ class Budget:
         with self._lock:
             unused, self._stock = self._stock, 0
         if unused:
-            self._database.run(_GIVE_BACK, key=self._key, calls=unused)
+            self._database.run(_GIVE_BACK, key=self._key, calls=unused, imports=self._imports)
 
     def _reserve(self) -> int:
         if self._refusal and time.monotonic() < self._refusal[0]:
             raise self._refusal[1]
         [[granted, state, seconds]] = self._database.run(
-            _RESERVE, key=self._key, daily=self._daily, wanted=self._block, most=self._most
+            _RESERVE,
+            key=self._key,
+            daily=self._daily,
+            share=self._share,
+            wanted=self._block,
+            imports=self._imports,
         )
         self._in_doubt = state != "open"
         if granted:
@@ -198,20 +244,24 @@ class Budget:
         self._refusal = (time.monotonic() + _REFUSAL_SECONDS, refusal)
         raise refusal
 
-    def _close(self, state: State) -> None:
+    def _close(self, state: State, told: int | None) -> int:
+        """Let all instances know, and give the seconds until OMDb may be asked again."""
         with self._lock:
             # Answers to calls that were under way say nothing new about the quota.
             self._stock, self._in_doubt = 0, state == "refused"
-        first = self._database.run(_CLOSE, key=self._key, daily=self._daily, state=state)
-        if first and state == "spent":
-            log.warning("OMDb quota spent")
-        elif first:
+        [[is_first, seconds]] = self._database.run(
+            _CLOSE, key=self._key, daily=self._daily, state=state, seconds=told
+        )
+        if is_first and state == "refused":
             log.critical("OMDb refuses the API key")
+        elif is_first:
+            log.warning("OMDb takes no more calls for now" if told else "OMDb quota spent")
+        return int(seconds)
 
     def _reopen(self) -> None:
         with self._lock:
             self._in_doubt, self._refusal = False, None
-        if self._database.run(_OPEN, key=self._key):
+        if self._database.run(_OPEN, key=self._key, imports=self._imports):
             log.info("OMDb answers again")
 
 
@@ -221,8 +271,3 @@ _NOT_FOUND: Final = 404
 def key_digest(settings: OmdbSettings) -> str:
     """Tell keys apart without keeping them: too short to find the key by, long enough to differ."""
     return hashlib.sha256(settings.api_key.reveal().encode()).hexdigest()[:4]
-
-
-def kept_back(daily: int) -> int:
-    """Give the calls of a day that imports leave to those who add a single movie."""
-    return min(_MOST_KEPT_BACK, daily // 20)

@@ -90,6 +90,8 @@ class Fields:
     def title(self) -> str | None:
         """Give the title unless it is too long to be one, or part of a page."""
         title = self._line("Title")
+        if title is None and self.members.get("Title") == "N/A" and self._line("Year"):
+            return "N/A"  # a film's title; what has none has no year either
         if title is None or len(title) > TITLE_LENGTH or _SCRAPED.search(title):
             return None
         return title

@@ -9,18 +9,32 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from lib.errors import InvalidRequest, UnsupportedMediaType
+from lib.texts import MOST_MARKS, has_long_run_of_marks
 
 _QUERY_LENGTH: Final = 8192
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_WORD: Final = r"[a-z0-9!#$%&'*+.^_`|~-]+"
 _JSON_TYPE: Final = re.compile(
-    r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json *(?:; *charset *= *\"?utf-?8\"? *)?",
+    rf"application/(?:{_WORD}\+)?json(?=[ \t]*(?:;|\Z))", re.ASCII | re.IGNORECASE
+)
+# RFC 9110, 5.6.6: a parameter may be missing, and its value stand in quotes. (Blanks around the
+# equals sign are against the rules, and common.)
+_PARAMETER: Final = re.compile(
+    rf"[ \t]*;[ \t]*(?:({_WORD})[ \t]*=[ \t]*(?:({_WORD})|\"((?:[^\"\\]|\\.)*)\"))?[ \t]*",
     re.ASCII | re.IGNORECASE,
 )
+
+# RFC 3986, 2.3 and 6.2.2: letters, digits and -._~ as they are, hexadecimal digits in capitals.
+_NORMAL_VALUE: Final = re.compile(
+    rb"(?:[A-Za-z0-9\-._~!$'()*+,;:@/?=]"
+    rb"|%(?!3[0-9]|4[1-9A-F]|5[0-9A]|6[1-9A-F]|7[0-9A]|2D|2E|5F|7E)[0-9A-F]{2})*"
+)
+_ENCODED: Final = re.compile(rb"%[0-9A-F]{2}")
 
 
 def parse_query(raw: bytes, allowed: Collection[str]) -> dict[str, str]:
@@ -32,7 +46,9 @@ def parse_query(raw: bytes, allowed: Collection[str]) -> dict[str, str]:
     if len(raw) > _QUERY_LENGTH:
         raise InvalidRequest(f"The query is longer than {_QUERY_LENGTH} characters.")
     values: dict[str, str] = {}
-    for pair in filter(None, raw.split(b"&")):
+    for pair in raw.split(b"&") if raw else ():
+        if not pair:
+            raise InvalidRequest("The query holds an '&' with no parameter before or after it.")
         name, _, value = (_decoded(part) for part in pair.partition(b"="))
         reject_unknown([name], allowed, what="parameter")
         if name in values:
@@ -47,7 +63,38 @@ def parse_query(raw: bytes, allowed: Collection[str]) -> dict[str, str]:
                 f"The parameter {name} holds a control character.",
                 fields={name: "must not hold control characters"},
             )
+        refuse_long_runs_of_marks(value, name)
     return values
+
+
+def is_normal(raw: bytes, values: Mapping[str, str], allowed: Sequence[str]) -> bool:
+    """Tell whether a query that is right is written as caches know it: one page has one address.
+
+    That is: names as they are and in the order in which they are allowed, nothing encoded that
+    need not be, no character in two ways (blanks all `+`, or all `%20`), no blank that counts for
+    nothing.
+
+    Args:
+        raw: The query as it was sent, of which `parse_query` made the values.
+    """
+    if not raw:
+        return True
+    pairs = [pair.partition(b"=") for pair in raw.split(b"&")]
+    order = [name.encode() for name in allowed if name in values]
+    return (
+        [name for name, _, _ in pairs] == order
+        and all(_is_normal_value(value) for _, _, value in pairs)
+        and all(" ".join(value.split()) == value for value in values.values())
+    )
+
+
+def _is_normal_value(value: bytes) -> bool:
+    if not _NORMAL_VALUE.fullmatch(value):
+        return False
+    if b"%" not in value:
+        return True
+    plain = _ENCODED.sub(b"", value).replace(b"+", b" ")
+    return not any(unquote_to_bytes(code) in plain for code in set(_ENCODED.findall(value)))
 
 
 def parse_json_object(body: bytes, allowed: Collection[str]) -> dict[str, Any]:
@@ -63,7 +110,8 @@ def parse_json_object(body: bytes, allowed: Collection[str]) -> dict[str, Any]:
             parse_constant=_reject_constant,
             parse_float=_finite,
         )
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        text = json.dumps(value, ensure_ascii=False)
+        text.encode("utf-8")
     except InvalidRequest:
         raise
     except UnicodeEncodeError:
@@ -79,14 +127,43 @@ def parse_json_object(body: bytes, allowed: Collection[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest("The body is not a JSON object; expected one such as {}.")
     reject_unknown(value, allowed, what="member")
+    if has_long_run_of_marks(text):
+        for name, member in value.items():
+            refuse_long_runs_of_marks(json.dumps(member, ensure_ascii=False), name)
     return value
 
 
 def check_json_content_type(value: str) -> None:
     """Accept `application/json` or `+json` in UTF-8, or raise `UnsupportedMediaType`."""
-    if not _JSON_TYPE.fullmatch(value.strip()):
+    value = value.strip(" \t")
+    found = _JSON_TYPE.match(value)
+    while found and found.end() < len(value):
+        found = _PARAMETER.match(value, found.end())
+        if found and (found[1] or "").lower() == "charset":
+            charset = found[2] or re.sub(r"\\(.)", r"\1", found[3] or "")
+            found = found if charset.lower() in {"utf-8", "utf8"} else None
+    if not found:
         raise UnsupportedMediaType(
             "The body must come as Content-Type: application/json, in UTF-8."
+        )
+
+
+def check_content_encoding(value: str) -> None:
+    """Accept a body as it is, or raise `UnsupportedMediaType` for one that is compressed."""
+    if any(coding.strip(" \t").lower() not in {"", "identity"} for coding in value.split(",")):
+        raise UnsupportedMediaType("The body must come without a Content-Encoding.")
+
+
+def refuse_long_runs_of_marks(text: str, name: str) -> None:
+    """Raise `InvalidRequest` for more combining marks in a row than any writing has.
+
+    Args:
+        name: The parameter or member that the text is in.
+    """
+    if has_long_run_of_marks(text):
+        raise InvalidRequest(
+            f"{name} holds more than {MOST_MARKS} combining marks in a row.",
+            fields={name: f"must not hold more than {MOST_MARKS} combining marks in a row"},
         )
 
 

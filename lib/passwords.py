@@ -16,13 +16,13 @@ from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
 from lib.errors import InvalidRequest
 from lib.settings import PASSWORD_LENGTH
+from lib.texts import MOST_MARKS, has_long_run_of_marks
 
 log = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 1024
 
-# Ordering the marks of a text takes time with the square of their number, so that a text is cut
-# off before its normal form is known. NFD has at most four characters for one of NFC.
+# Before its normal form is known, as NFD has at most four characters for one of NFC.
 _MAX_RAW_CHARACTERS: Final = 4 * MAX_BYTES
 
 # The least that the OWASP Password Storage Cheat Sheet asks of argon2id: 19 MiB, two passes, one
@@ -59,12 +59,14 @@ def normalise_password(password: object) -> str:
     """Give the form of a password that is hashed.
 
     Raises:
-        InvalidRequest: It is no text of 1 to 1024 bytes.
+        InvalidRequest: It is no text of 1 to 1024 bytes, or one of marks on marks.
     """
     if not isinstance(password, str):
         raise _invalid("expected a string")
     if len(password) > _MAX_RAW_CHARACTERS:
         raise _invalid(f"too long: expected at most {MAX_BYTES} bytes in UTF-8")
+    if has_long_run_of_marks(password):  # before the work of ordering them
+        raise _invalid(f"holds more than {MOST_MARKS} combining marks in a row")
     normal = unicodedata.normalize("NFC", password)
     try:
         size = len(normal.encode())

@@ -8,18 +8,19 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol, Self, TypeVar
-from urllib.parse import unquote, urlsplit
 
-# Requests that one instance works on at once, each in a thread of its own; the connection pool is
-# as large, so that none of them ever waits for another's connection.
+# Pieces of work that one instance has under way at once, each in a thread of its own: most of them
+# wait, for OMDb or for Postgres, and hold a connection for a part of their time only.
 HANDLER_THREADS = 8
 
-# How the waits of a request nest, in seconds. Its turn, the connection that is being warmed and a
-# place in the pool (POOL each), a new connection (CLOUD_SQL) and an answer on it (SOCKET) stay
-# below the time-out that a function has in ../terraform/functions.tf; movies_create also waits for
-# OMDb (OMDB_CALL) and then stores what came (SOCKET).
+# How the waits of a request nest, in seconds. Its turn (TURN for a thread, POOL on the event loop),
+# the connection that is being warmed and a place in the pool (POOL each), a new connection
+# (CLOUD_SQL) and an answer on it (SOCKET) stay below the time-out that a function has in
+# ../terraform/functions.tf; movies_create also waits for OMDb (OMDB_CALL), and then for its turn to
+# store what came (TURN, SOCKET).
+TURN_TIMEOUT = 3.0  # waiting in line before work is begun, beyond which a caller is told to return
 CONNECT_TIMEOUT = 5.0  # opening a database connection, TLS and login included
 CLOUD_SQL_TIMEOUT = 10.0  # the same through the connector, which asks Google's API before it
 SOCKET_TIMEOUT = 10.0  # one read from the database: above STATEMENT, below the function's own
@@ -30,12 +31,16 @@ OMDB_CONNECT_TIMEOUT = 2.0  # opening a connection to OMDb
 OMDB_READ_TIMEOUT = 4.0  # silence while an answer is on its way
 OMDB_ATTEMPT_TIMEOUT = 6.0  # one attempt, from first to last byte
 OMDB_CALL_TIMEOUT = 10.0  # all attempts and the pauses between them
+HEAD_TIMEOUT = 10.0  # receiving what a request begins with, its headers
 BODY_TIMEOUT = 10.0  # receiving a request's body
+MIGRATION_TIMEOUT = 60.0  # waiting for another's migration: far below the function's own
 
 
 # In characters: the least that ASVS 5.0 (6.2.1) allows; it advises 15. A throttle slows guessing.
 PASSWORD_LENGTH = 8
 _IDENTIFIER_BYTES = 63  # what Postgres keeps of a name
+# What is pasted with a key, and never part of it: blanks, line ends, quotes.
+_AROUND_A_KEY = " \t\r\n\f\v\ufeff\u00a0\"'`\u2018\u2019\u201c\u201d"
 
 
 class SettingsError(ValueError):
@@ -86,7 +91,11 @@ def require(group: type[G], env: Mapping[str, str] | None = None) -> G:
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
-    """Where the database is: a URL, or a Cloud SQL instance reached through its connector."""
+    """Where the database is: a URL, or a Cloud SQL instance reached through its connector.
+
+    Attributes:
+        connections: Places in the pool of one instance.
+    """
 
     host: str = "localhost"
     port: int = 5432
@@ -95,10 +104,18 @@ class DatabaseSettings:
     password: Secret | None = None
     instance: str | None = None
     ip_type: str = "PUBLIC"
+    ssl_mode: str = "disable"
+    ssl_root_cert: str | None = None
+    connections: int = 8
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """Prefer `CLOUD_SQL_INSTANCE` to `DATABASE_URL`, as one of them is the deployment's."""
+        connections = _integer(env, "DATABASE_CONNECTIONS", 8, low=1, high=64)
+        return replace(cls._from_place(env), connections=connections)
+
+    @classmethod
+    def _from_place(cls, env: Mapping[str, str]) -> Self:
         instance = env.get("CLOUD_SQL_INSTANCE")
         if instance is not None:
             return cls._from_cloud_sql(instance, env)
@@ -127,40 +144,37 @@ class DatabaseSettings:
 
     @classmethod
     def _from_url(cls, url: str) -> Self:
-        # The value is not repeated in the message: it may hold a password.
-        wrong = SettingsError(
-            "DATABASE_URL is malformed: expected postgresql+pg8000://user:password@host:port/database"
-        )
-        try:
-            parts = urlsplit(url)
-            port = parts.port or 5432
-        except ValueError:
-            raise wrong from None
-        name = unquote(parts.path.removeprefix("/"))
-        if (
-            parts.scheme not in {"postgresql+pg8000", "postgresql"}
-            or not (parts.hostname and parts.username and name)
-            or "/" in name
-            or parts.query
-        ):
-            raise wrong
+        from lib.database_url import parse  # noqa: PLC0415  the cloud does without
+
+        parts = parse(url)
         return cls(
-            host=parts.hostname,
-            port=port,
-            name=name,
-            user=unquote(parts.username),
-            password=Secret(unquote(parts.password)) if parts.password else None,
+            host=parts.host,
+            port=parts.port,
+            name=parts.name,
+            user=parts.user,
+            password=Secret(parts.password) if parts.password else None,
+            ssl_mode=parts.ssl_mode,
+            ssl_root_cert=parts.ssl_root_cert,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class OmdbSettings:
-    """How to reach OMDb, and how much of it we may use."""
+    """How to reach OMDb, and how much of it we may use.
+
+    Attributes:
+        daily_budget: Calls a day that all instances together may make.
+        concurrency: Calls at once in an import.
+        calls_per_caller: Calls an hour for those who ask from one network.
+        import_share: Per cent of the budget that are the import's alone, and as much the creates'.
+    """
 
     url: str
     api_key: Secret
     daily_budget: int
     concurrency: int
+    calls_per_caller: int = 60
+    import_share: int = 40
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -170,9 +184,11 @@ class OmdbSettings:
             raise SettingsError(f"OMDB_URL is {url!r}: expected an http or https address")
         return cls(
             url=url,
-            api_key=Secret(_needed(env, "OMDB_API_KEY", "the key that OMDb sent you")),
+            api_key=_omdb_key(_needed(env, "OMDB_API_KEY", "the key that OMDb sent you")),
             daily_budget=_integer(env, "OMDB_DAILY_BUDGET", 1000, low=1, high=10_000_000),
             concurrency=_integer(env, "OMDB_CONCURRENCY", 8, low=1, high=64),
+            calls_per_caller=_integer(env, "OMDB_CALLS_PER_CALLER", 60, low=1, high=10_000_000),
+            import_share=_integer(env, "OMDB_IMPORT_SHARE", 40, low=0, high=50),
         )
 
 
@@ -350,6 +366,20 @@ class ServerSettings:
             proxies=_integer(env, "TRUSTED_PROXIES", 1 if in_cloud else 0, low=0, high=9),
             in_cloud=in_cloud,
         )
+
+
+def _omdb_key(written: str) -> Secret:
+    """Take a key out of what people copy with it: blanks, a line feed, quotes, `apikey=`."""
+    key = written.strip(_AROUND_A_KEY)
+    key = re.sub(r"\A(?:https?://\S+)?[?&]?apikey\s*=", "", key, flags=re.IGNORECASE)
+    key = key.strip(_AROUND_A_KEY)
+    if not re.fullmatch(r"[A-Za-z0-9._~@-]{1,100}", key, re.ASCII):
+        # The value is not repeated: most of it may be the key.
+        raise SettingsError(
+            "OMDB_API_KEY is malformed: expected the key alone, letters and digits without blanks, "
+            "as OMDb sent it to you"
+        )
+    return Secret(key)
 
 
 def _text(env: Mapping[str, str], name: str, default: str) -> str:

@@ -80,6 +80,7 @@ movies: Final = Table(
     Column("season", Integer),
     Column("episode", Integer),
     Column("series_id", Text),
+    _names("aliases"),  # other ids that OMDb answers with this movie
     _moment("created_at"),
     _moment("fetched_at"),
     _moment("changed_at"),
@@ -97,6 +98,7 @@ movies: Final = Table(
     CheckConstraint("total_seasons > 0", name="total_seasons"),
     CheckConstraint("series_id ~ '^tt[0-9]{7,10}$'", name="series_id"),
     Index(None, "sort_key", "imdb_id"),
+    Index(None, "aliases", postgresql_using="gin", postgresql_where=text("aliases <> '{}'")),
 )
 
 # One row that triggers keep: how many movies there are, so that no request counts them.
@@ -132,7 +134,8 @@ sessions: Final = Table(
     Index(None, "expires_at"),
 )
 
-# Failed logins by subject: "user:<hash of the name>" or "address:<ip>".
+# Failed logins by subject: "pair:<hash of the name>:<hash of the network>", "user:<hash of the
+# name>", "network:<name>" or "site:<name>".
 login_failures: Final = Table(
     "login_failures",
     metadata,
@@ -141,6 +144,17 @@ login_failures: Final = Table(
     Column("last_failed_at", DateTime(timezone=True), nullable=False),
     Column("blocked_until", DateTime(timezone=True)),
     Index(None, "last_failed_at"),
+)
+
+# Which networks a user has logged in from, as digests, and when that last forgave what had failed.
+login_networks: Final = Table(
+    "login_networks",
+    metadata,
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("network", Text, primary_key=True),
+    _moment("last_login_at"),
+    _moment("forgiven_at"),
+    Index(None, "last_login_at"),
 )
 
 # What was asked for in bulk, and how far it is. What is still to be done is the total without the
@@ -234,9 +248,13 @@ omdb_budget: Final = Table(
     Column("state", Text, nullable=False, server_default=text("'open'")),
     _moment("window_started_at"),
     Column("daily", Integer, nullable=False),
+    _count("share"),  # the calls that are the import's alone, and as many the creates'
     _count("used"),
+    _count("used_by_imports"),  # among those
     _count("granted"),  # to whoever asked last
     Column("probe_at", DateTime(timezone=True)),
+    # Whether OMDb only asked for patience, so that what is used of the day stays used.
+    Column("slowed_down", Boolean, nullable=False, server_default=text("false")),
     _count("probes", SmallInteger()),
     _moment("changed_at"),
     CheckConstraint("state in ('open', 'spent', 'refused')", name="state"),
@@ -251,4 +269,28 @@ movie_checks: Final = Table(
     Column("checked_at", DateTime(timezone=True), nullable=False),
     Column("due_at", DateTime(timezone=True), nullable=False),
     Index("movie_checks_due_at_idx", "due_at", "imdb_id"),
+)
+
+# What OMDb answered to the questions of callers: the movie's id, or null for none. `source` stands
+# for an OMDb and a key, `number` for the order in which answers came.
+omdb_answers: Final = Table(
+    "omdb_answers",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("question", Text, primary_key=True),
+    Column("imdb_id", Text),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("number", BigInteger, Identity(always=True), nullable=False),
+    Index(None, "expires_at"),
+    Index(None, "number", unique=True),
+)
+
+# The calls to OMDb that each caller has caused in the hour that began with the first of them.
+omdb_callers: Final = Table(
+    "omdb_callers",
+    metadata,
+    Column("caller", Text, primary_key=True),
+    Column("calls", Integer, nullable=False),
+    _moment("since"),
+    Index(None, "since"),
 )

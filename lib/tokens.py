@@ -35,7 +35,7 @@ _TYPE: Final = "at+jwt"
 _FORM: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
 _SUBJECT: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)  # fits Postgres's bigint
 _JTI: Final = re.compile(r"[0-9a-f]{32}")
-_BEARER: Final = re.compile(r"(?i:bearer) ([A-Za-z0-9._~+/-]+=*)")
+_BEARER: Final = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")
 _CLAIMS: Final = ("iss", "aud", "sub", "exp", "iat", "jti", "role")
 
 
@@ -178,8 +178,8 @@ def bearer_token(authorization: str | None) -> str:
             # No `error`, as the caller may not have known (RFC 6750, section 3.1).
             headers={"WWW-Authenticate": "Bearer"},
         )
-    found = _BEARER.fullmatch(authorization) if len(authorization) <= MAX_LENGTH + 7 else None
-    if found is None:
+    found = _BEARER.fullmatch(authorization)
+    if found is None or len(found[1]) > MAX_LENGTH:
         raise invalid_token()
     return found[1]
 

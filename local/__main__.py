@@ -1,4 +1,4 @@
-"""What `./dev serve`, `migrate`, `import`, `smoke` and `bench` run."""
+"""What `./dev serve`, `migrate`, `import`, `user`, `smoke` and `bench` run."""
 
 import argparse
 import logging
@@ -43,10 +43,14 @@ def _parser() -> argparse.ArgumentParser:
     migrate.set_defaults(run=_migrate)
     imports = commands.add_parser("import", help="import films in bulk")
     what = imports.add_mutually_exclusive_group()
-    what.add_argument("--ids", type=Path, metavar="FILE", help="a file with one IMDb id a line")
+    ids = "ids, an export of IMDb's, addresses or JSON; - reads standard input"
+    what.add_argument("--ids", type=Path, metavar="FILE|-", help=ids)
     what.add_argument("--search", metavar="TITLE", help="what OMDb finds for a title")
     what.add_argument("--refresh", action="store_true", help="fetch again what is oldest")
+    types = "what to take: movie (the default), series, episode, game, with commas between them"
+    imports.add_argument("--types", type=_types, metavar="TYPES", help=types)
     imports.set_defaults(run=_import)
+    _add_user(commands.add_parser("user", help="what concerns a user"))
     smoke = commands.add_parser("smoke", help="ask every route of a running service")
     where = smoke.add_mutually_exclusive_group(required=True)
     where.add_argument("base_url", nargs="?", metavar="BASE_URL", help="where all routes are")
@@ -60,6 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--flame", type=Path, metavar="FILE", help="draw movies_list under load")
     bench.set_defaults(run=_bench)
     return parser
+
+
+def _add_user(user: argparse.ArgumentParser) -> None:
+    verbs = user.add_subparsers(required=True, metavar="VERB")
+    clear = verbs.add_parser("clear", help="let a user in who waits for failed logins")
+    clear.add_argument("name", metavar="NAME")
+    clear.add_argument("--from", dest="address", metavar="ADDRESS", help="where they are just now")
+    clear.set_defaults(run=_clear_user)
 
 
 # Each command imports only what it uses: that is most of a start's time.
@@ -78,7 +90,22 @@ def _migrate(_: argparse.Namespace) -> None:
 def _import(options: argparse.Namespace) -> None:
     from local import importing  # noqa: PLC0415
 
-    importing.run(options.ids, options.search, refresh=options.refresh)
+    importing.run(options.ids, options.search, refresh=options.refresh, types=options.types)
+
+
+def _types(text: str) -> list[str]:
+    from lib.imports.orders import ALL_TYPES  # noqa: PLC0415
+
+    types = [word.strip().lower() for word in text.split(",") if word.strip()]
+    if not types or not set(types) <= {*ALL_TYPES}:
+        raise argparse.ArgumentTypeError(f"expected one or more of {','.join(ALL_TYPES)}")
+    return list(dict.fromkeys(types))
+
+
+def _clear_user(options: argparse.Namespace) -> None:
+    from local import users  # noqa: PLC0415
+
+    users.clear(options.name, options.address)
 
 
 def _smoke(options: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from local.failure import Failure
 from local.postgres import EmbeddedPostgres
+from local.private import make_folder, why, write_new
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DATABASE: Final = "movies"
@@ -69,14 +70,6 @@ def prepared(
         yield environment
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder that everything is kept in."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Failure(f"{folder} cannot be made: {error.strerror}") from error
-
-
 def provide_token_keys(folder: Path, variables: MutableMapping[str, str]) -> None:
     """Set the pair of keys that tokens are signed and verified with, unless the caller did."""
     if "TOKEN_PRIVATE_KEY" in variables:
@@ -102,26 +95,27 @@ def provide_password(environment: Environment) -> None:
 
 def keep_password(environment: Environment) -> None:
     """Remember the password, now that there is an administrator who has it."""
-    environment.password_file.unlink(missing_ok=True)
-    kept(environment.password_file, lambda: environment.variables["ADMIN_PASSWORD"])
+    path = environment.password_file
+    try:
+        write_new(path, environment.variables["ADMIN_PASSWORD"]).replace(path)
+    except OSError as error:
+        raise Failure(f"{path} cannot be written: {why(error)}") from error
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:
     """Read a secret, or make it: complete or not at all, and for its owner's eyes only."""
     try:
         if not path.exists():
-            new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-            with os.fdopen(
-                os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-            ) as file:
-                file.write(make())
+            new = write_new(path, make())
             with contextlib.suppress(FileExistsError):  # another process was faster: take its
                 os.link(new, path)
             new.unlink()
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text of ours"
-        raise Failure(f"{path} cannot be used: {why}: delete it to have a new one made") from error
+    except OSError as error:
+        raise Failure(f"{path} cannot be used: {why(error)}") from error
+    except UnicodeDecodeError as error:
+        remedy = "delete it to have a new one made"
+        raise Failure(f"{path} cannot be used: it is no text of ours: {remedy}") from error
 
 
 def _provide_database(environment: Environment, stack: contextlib.ExitStack) -> None:

@@ -3,8 +3,10 @@
 import contextlib
 import getpass
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
@@ -18,14 +20,16 @@ from lib.imports.orders import ALL_TYPES, MOST_IDS, TICK, Order
 from lib.imports.service import STATEMENTS, Done, Importer
 from lib.imports.statements import OUTCOMES
 from lib.imports.stopping import Limits
-from lib.movie import IMDB_ID
 from lib.settings import DatabaseSettings, ImportSettings, OmdbSettings, require
+from local import id_lists
 from local.environment import Environment, prepared
 from local.failure import Failure
-from local.migrating import bring_up_to_date
+from local.id_lists import IdList
+from local.migrating import bring_up_to_date, cause
 
-Action = Callable[[Importer, Limits], Done]
+Action = Callable[[Importer, Limits], Sequence[Done]]
 
+MOST_ORDERS: Final = 10  # that one file of ids may make: a million ids fit into memory
 _WHY: Final[Mapping[str, str]] = {
     "shutdown": "stopped here",
     "quota": "OMDb's quota of the day is spent",
@@ -37,30 +41,39 @@ _WHY: Final[Mapping[str, str]] = {
 _FAULTS: Final = frozenset({"omdb_unavailable", "key_refused"})
 
 
-def run(ids: Path | None, search: str | None, *, refresh: bool) -> None:
+def run(
+    ids: Path | None, search: str | None, *, refresh: bool, types: Sequence[str] | None = None
+) -> None:
     """Import what the command line asks for, and say what came of it and how to go on."""
-    order = _order(ids, search, refresh=refresh)
+    found = id_lists.read(ids, most=MOST_ORDERS * MOST_IDS) if ids else None
+    if found and found.unread:
+        print(_unread(found), file=sys.stderr)
+    orders = _orders(found, search, refresh=refresh, types=types)
     with prepared() as environment:
         if environment.postgres:
             bring_up_to_date(environment)
 
-        def carry_out(importer: Importer, limits: Limits) -> Done:
-            return importer.carry_out(order, limits=limits, requested_by=_requester())
+        def carry_out(importer: Importer, limits: Limits) -> list[Done]:
+            # All of them also when one cannot end now: each then waits in the ledger for its turn.
+            who = _requester()
+            return [importer.carry_out(one, limits=limits, requested_by=who) for one in orders]
 
-        told = _import(environment, "Importing", carry_out)
-    print(summary(told))
+        told = _import(environment, "Importing", carry_out, unread=found.unread if found else 0)
+    print(summary(told, found))
     stopped_by = told["run"] and told["run"]["stopped_by"]
     if stopped_by in _FAULTS:
         raise Failure(f"the import stopped: {_WHY[stopped_by]}")
     if stopped_by == "shutdown":
         raise KeyboardInterrupt
+    if told["state"] == "failed":
+        raise Failure(f"the import failed: {told['reason']}")
 
 
 def fill_when_empty(environment: Environment) -> None:
     """Import the first films if the catalogue holds none, or not yet all of them."""
 
-    def fill(importer: Importer, limits: Limits) -> Done:
-        return importer.first_fill(limits, requested_by="./dev serve")
+    def fill(importer: Importer, limits: Limits) -> list[Done]:
+        return [importer.first_fill(limits, requested_by="./dev serve")]
 
     told = _import(environment, "Importing the first films", fill)
     stopped_by = told["run"] and told["run"]["stopped_by"]
@@ -70,26 +83,83 @@ def fill_when_empty(environment: Environment) -> None:
         raise Failure(summary(told))
 
 
-def summary(told: Mapping[str, Any]) -> str:
-    """Say what came of an import and, where something is left, why and how to go on."""
-    counts = ", ".join(f"{told[name]:,} {name.replace('_', ' ')}" for name in OUTCOMES)
-    if not told["pending"] and not told.get("has_more"):
-        return counts
-    why = _WHY.get(told["run"]["stopped_by"] if told["run"] else "", "they wait for their turn")
-    return f"{counts}\n{told['pending']:,} left, as {why}. Go on with: ./dev import"
+def summary(told: Mapping[str, Any], found: IdList | None = None) -> str:
+    """Say what came of an import, what was left out and, where something is left, how to go on."""
+    lines = [", ".join(f"{told[name]:,} {name.replace('_', ' ')}" for name in OUTCOMES)]
+    left_out = list(_left_out(told, found))
+    if left_out:
+        lines.append(f"Left out: {'; '.join(left_out)}")
+    if told["pending"] or told.get("has_more"):
+        why = _WHY.get(told["run"]["stopped_by"] if told["run"] else "", "they wait for their turn")
+        lines.append(f"{told['pending']:,} left, as {why}. Go on with: ./dev import")
+    return "\n".join(lines)
 
 
-def _order(ids: Path | None, search: str | None, *, refresh: bool) -> Order:
-    if ids is not None:
-        return Order(kind="ids", imdb_ids=_read_ids(ids))
+def _left_out(told: Mapping[str, Any], found: IdList | None) -> Iterator[str]:
+    if found and found.unread:
+        yield f"{_count(found.unread, 'line')} without an id"
+    if found and found.repeated:
+        yield f"{_count(found.repeated, 'repeated id')}"
+    errors: Mapping[str, int] = told.get("errors", {})
+    rejected = {kind: errors[f"type_{kind}"] for kind in ALL_TYPES if f"type_{kind}" in errors}
+    if rejected:
+        kinds = ", ".join(f"{number:,} of type {kind}" for kind, number in rejected.items())
+        wanted = ",".join(kind for kind in ALL_TYPES if kind in rejected or kind in told["types"])
+        yield f"{kinds} (to have them, too: --types {wanted})"
+    if told["not_found"]:
+        yield f"{told['not_found']:,} that OMDb does not know"
+    if told["failed"]:
+        yield f"{told['failed']:,} given up after faults of OMDb's"
+    if told.get("reason") and told["state"] != "failed":
+        yield told["reason"]
+
+
+def _unread(found: IdList) -> str:
+    """Show the first lines that hold no id, before anything is fetched."""
+    rest = found.unread - len(found.shown)
+    lines = [f"{found.name}: {_count(found.unread, 'line')} without an id, left out:"]
+    lines += [f"  {line}" for line in found.shown]
+    return "\n".join([*lines, f"  and {rest:,} more"] if rest > 0 else lines)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _orders(
+    found: IdList | None, search: str | None, *, refresh: bool, types: Sequence[str] | None
+) -> list[Order]:
+    wanted = tuple(types or ("movie",))
+    if found is not None:
+        ids = tuple(found.imdb_ids)
+        parts = [ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS)]
+        return [Order(kind="ids", imdb_ids=part, types=wanted) for part in parts]
     if search is not None:
         if not search.strip():
             raise Failure("--search is blank: expected words of a title")
-        return Order(kind="search", search=" ".join(search.split()))
-    return Order(kind="refresh", types=ALL_TYPES) if refresh else TICK
+        return [Order(kind="search", search=" ".join(search.split()), types=wanted)]
+    if refresh:
+        return [Order(kind="refresh", types=tuple(types or ALL_TYPES))]
+    if types:
+        raise Failure("--types says what to take of --ids, --search or --refresh: give one of them")
+    return [TICK]
 
 
-def _import(environment: Environment, what: str, action: Action) -> dict[str, Any]:
+def _together(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Tell of several imports of one file as of one; they differ in their counts only."""
+    told = dict(answers[0])
+    for name in (*OUTCOMES, "pending", "total"):
+        told[name] = sum(answer[name] for answer in answers)
+    told["errors"] = sum((Counter(answer.get("errors")) for answer in answers), Counter())
+    told["has_more"] = any(answer.get("has_more") for answer in answers)
+    runs = [answer["run"] for answer in answers]
+    told["run"] = next((run for run in runs if run and run["stopped_by"] != "finished"), runs[0])
+    return told
+
+
+def _import(
+    environment: Environment, what: str, action: Action, *, unread: int = 0
+) -> dict[str, Any]:
     """Run the import engine with a bar that follows it; Ctrl-C ends it in order."""
     variables = environment.variables
     database = TransactionalDatabase(require(DatabaseSettings, variables), statements=STATEMENTS)
@@ -99,11 +169,11 @@ def _import(environment: Environment, what: str, action: Action) -> dict[str, An
         settings=require(ImportSettings, variables),
     )
     try:
-        with _progress(what) as importer.on_progress, _stoppable() as limits:
+        with _progress(what, unread) as importer.on_progress, _stoppable() as limits:
             done = action(importer, limits)
-        return importer.answer(done)
+        return _together([importer.answer(one) for one in done])
     except ServiceError as error:
-        raise Failure(f"the import stopped: {error}") from error
+        raise Failure(f"the import stopped: {error}{cause(error)}") from error
     finally:
         importer.close()
         database.close()
@@ -132,8 +202,9 @@ def _stoppable() -> Iterator[Limits]:
 
 
 @contextlib.contextmanager
-def _progress(what: str) -> Iterator[Callable[[Progress], None]]:
+def _progress(what: str, unread: int) -> Iterator[Callable[[Progress], None]]:
     """Show a bar: done of all, a second, left and errors, from the first that is known of them."""
+    also = f", {_count(unread, 'line')} left out" if unread else ""
     with contextlib.ExitStack() as stack:
         bars: list[tqdm[NoReturn]] = []
 
@@ -143,31 +214,10 @@ def _progress(what: str) -> Iterator[Callable[[Progress], None]]:
                 bars.append(stack.enter_context(bar))
             bars[0].total = progress.total
             left, errors = progress.total - progress.done, progress.errors
-            bars[0].set_postfix_str(f"{left:,} left, {errors:,} errors", refresh=False)
+            bars[0].set_postfix_str(f"{left:,} left, {errors:,} errors{also}", refresh=False)
             bars[0].update(progress.done - bars[0].n)
 
         yield follow
-
-
-def _read_ids(path: Path) -> tuple[str, ...]:
-    """Read one IMDb id a line; blank lines and what follows a # are passed over."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise Failure(f"{path} cannot be read: {why}") from error
-    imdb_ids: dict[str, None] = {}
-    for number, line in enumerate(lines, start=1):
-        word = line.partition("#")[0].strip().lower()
-        if word and not IMDB_ID.fullmatch(word):
-            raise Failure(f"{path}, line {number}: {word[:50]!r} is no IMDb id such as tt0111161")
-        if word:
-            imdb_ids[word] = None
-    if not imdb_ids:
-        raise Failure(f"{path} holds no ids: expected one a line, such as tt0111161")
-    if len(imdb_ids) > MOST_IDS:
-        raise Failure(f"{path} holds {len(imdb_ids):,} ids: an import takes {MOST_IDS:,} at once")
-    return tuple(imdb_ids)
 
 
 def _requester() -> str:

@@ -1,5 +1,6 @@
 """`./dev migrate`: bring the database that the environment names to the newest schema."""
 
+from lib.db_faults import POOLER, is_of_pooler
 from lib.db_transactions import TransactionalDatabase
 from lib.errors import ServiceError
 from lib.migrations.runner import Migrated, migrate
@@ -38,7 +39,7 @@ def bring_up_to_date(environment: Environment) -> Migrated:
     try:
         migrated = migrate(database, admin, grants=grants)
     except (ServiceError, SettingsError) as error:
-        raise Failure(f"the database cannot be migrated: {error}{_cause(error)}") from error
+        raise Failure(f"the database cannot be migrated: {error}{cause(error)}") from error
     finally:
         database.close()
     if migrated.admin_created:
@@ -46,10 +47,12 @@ def bring_up_to_date(environment: Environment) -> Migrated:
     return migrated
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
     """Give the driver's own words, which a caller is not told but a developer is."""
     cause = getattr(error.__cause__, "orig", None) or error.__cause__
     if cause is None:
         return ""
+    if is_of_pooler(cause):
+        return f" ({POOLER})"
     said = cause.args[0] if cause.args and isinstance(cause.args[0], dict) else {}
     return f" ({said.get('M', cause)})"

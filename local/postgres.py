@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import importlib.util
 import os
-import pwd
 import re
 import secrets
 import shutil
@@ -22,13 +21,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final, Self
 from urllib.parse import quote
 
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection, identifier
 
 from local.failure import Failure
+from local.postgres_user import User, give, initdb_user, reachable, server_user
+from local.private import make_folder, opened, trouble, why
 
 LAUNCHER: Final = Path(__file__).resolve().with_name("launcher.py")
 START_TIMEOUT: Final = 60.0  # recovery after a crash can take a while
@@ -104,7 +105,7 @@ class EmbeddedPostgres:
         """Start the server, on the port it had before; or find the one that runs on this folder."""
         deadline = time.monotonic() + START_TIMEOUT
         with self._explaining():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             while not self._start_or_find():
                 if time.monotonic() > deadline:
                     raise Failure(f"another process has held {self.folder} for a minute: end it")
@@ -141,7 +142,7 @@ class EmbeddedPostgres:
             connection.run(f"drop database {identifier(name)} with (force)")
 
     def _start_or_find(self) -> bool:
-        with (self.folder / "lock").open("ab") as lock:
+        with opened(self.folder / "lock", "ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -171,20 +172,23 @@ class EmbeddedPostgres:
         new.mkdir(mode=0o700)
         _write_secret(self.folder / "password", secrets.token_hex(16))
         _write_secret(words, self._password())
-        user = self._user()
+        user = initdb_user()
         if user is not None:
-            for path in (new, words):
-                with contextlib.suppress(PermissionError):
-                    os.chown(path, *user)
-        options = ["--username=postgres", f"--pwfile={words}", "--auth=scram-sha-256"]
+            give(new, user)
+            give(words, user)
+        options = ["--username=postgres", "--pwfile=/dev/stdin", "--auth=scram-sha-256"]
         options += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options += ["--locale=C", "--no-instructions", *([] if self.durable else ["--no-sync"])]
         try:
-            made = self._launch("initdb", new, words, options=options).wait()
+            with words.open("rb") as stdin:
+                made = self._launch("initdb", new, user, options=options, stdin=stdin).wait()
         finally:
             words.unlink()
         if made != 0:
-            raise Failure(f"the database folder {new} cannot be made: {self._last_words()}")
+            why = trouble(self.folder, self._log_text()) or self._last_words()
+            raise Failure(f"the database folder {new} cannot be made: {why}")
+        if user is not None:
+            give(new, (os.geteuid(), os.getegid()))  # not to stay with who made it
         new.rename(self._data)
 
     def _check(self) -> None:
@@ -195,12 +199,15 @@ class EmbeddedPostgres:
         self._password()
 
     def _start(self, lock: int) -> None:
+        user = server_user(self._data)
+        if user is not None and self._data.stat().st_uid != user[0]:
+            give(self._data, user)
         wanted = self._port
         for last_try in (False, False, True):
             self._port = wanted or _free_port()
             settings = {**SETTINGS, **({} if self.durable else FORGETFUL), "port": str(self._port)}
             options = [word for item in settings.items() for word in ("-c", "=".join(item))]
-            self._server = self._launch("postgres", self._data, options=options, lock=lock)
+            self._server = self._launch("postgres", self._data, user, options=options, lock=lock)
             try:
                 if self._becomes_ready(self._server):
                     with self._connected():
@@ -211,9 +218,8 @@ class EmbeddedPostgres:
             self._server = None
             if last_try or wanted or "Address already in use" not in self._log_text():
                 break
-        raise Failure(
-            f"the database in {self.folder} does not start: {self._last_words()}: {self._remedy()}"
-        )
+        why = trouble(self._data, self._log_text()) or f"{self._last_words()}: {self._remedy()}"
+        raise Failure(f"the database in {self.folder} does not start: {why}")
 
     def _becomes_ready(self, server: subprocess.Popen[bytes]) -> bool:
         deadline = time.monotonic() + START_TIMEOUT
@@ -226,44 +232,38 @@ class EmbeddedPostgres:
         return False
 
     def _launch(
-        self, name: str, data: Path, *reads: Path, options: list[str], lock: int | None = None
+        self,
+        name: str,
+        data: Path,
+        user: User | None,
+        *,
+        options: list[str],
+        lock: int | None = None,
+        stdin: IO[bytes] | None = None,
     ) -> subprocess.Popen[bytes]:
         installation = _installation()
-        program = installation / "bin" / name
         command = [sys.executable, "-I", "-S", str(LAUNCHER)]
         # The kernel tells of the end of a thread, and only the main one lives as long as we do.
         if threading.current_thread() is threading.main_thread():
             command += ["--parent", str(os.getpid())]
-        user = self._user()
+        cwd = "/"
         if user is not None:
             command += ["--user", f"{user[0]}:{user[1]}"]
-        for path in (program, installation / "lib", installation / "share", data, *reads):
-            command += ["--reads", str(path)]
-        with self._log.open("wb") as log:
+            installation = reachable(installation)
+            # Its working directory, it can use, whoever may not pass the folders above.
+            cwd, data = str(data), Path("/proc/self/cwd")
+        program = str(installation / "bin" / name)
+        with opened(self._log, "wb") as log:
             return subprocess.Popen(
-                [*command, "--", str(program), "-D", str(data), *options],
-                cwd="/",
+                [*command, "--", program, "-D", str(data), *options],
+                cwd=cwd,
                 env={"PATH": os.defpath, "LC_ALL": "C"},
-                stdin=subprocess.DEVNULL,
+                stdin=stdin or subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 pass_fds=() if lock is None else (lock,),
             )
-
-    def _user(self) -> tuple[int, int] | None:
-        """Choose whom to run as: PostgreSQL refuses root, and users that have no name."""
-        me = os.geteuid()
-        owner = self._data.stat() if self._data.exists() else None
-        if me != 0 and owner is not None and owner.st_uid != me:
-            raise Failure(f"{self._data} belongs to another user: {self._remedy('move it away')}")
-        with contextlib.suppress(KeyError):
-            if me != 0 and pwd.getpwuid(me):
-                return None
-        if owner is not None and owner.st_uid != me:
-            return owner.st_uid, owner.st_gid
-        nobody = pwd.getpwnam("nobody")
-        return nobody.pw_uid, nobody.pw_gid
 
     def _end(self, *signals: signal.Signals) -> None:
         server, self._server = self._server, None
@@ -306,7 +306,7 @@ class EmbeddedPostgres:
         try:
             yield
         except OSError as error:
-            what = f"{error.strerror or error}: {error.filename or self.folder}"
+            what = f"{why(error)}: {error.filename or self.folder}"
             raise Failure(f"the database folder {self.folder} cannot be used: {what}") from error
         except DatabaseError as error:
             said = error.args[0]
@@ -354,8 +354,8 @@ def _installation() -> Path:
 def _write_secret(path: Path, value: str) -> None:
     """Write a file that only its owner can read, from its first moment on."""
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(value)
+    with opened(path, "xb") as file:
+        file.write(value.encode())
 
 
 def _free_port() -> int:

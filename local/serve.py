@@ -48,7 +48,7 @@ def run(variables: Mapping[str, str] = os.environ) -> None:
         try:
             importing.fill_when_empty(environment)
         except Failure as failure:
-            print(f"The catalogue was not filled: {failure}", flush=True)
+            print(f"Not all of the first films are there yet: {failure}", flush=True)
         # Not earlier: a function reads its settings when it is imported.
         from local import gateway  # noqa: PLC0415
 

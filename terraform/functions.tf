@@ -74,7 +74,9 @@ locals {
       IMPORT_SECONDS = "480" # ends well before the function's time-out
     }
     omdb = {
-      OMDB_DAILY_BUDGET = tostring(var.omdb_daily_budget)
+      OMDB_CALLS_PER_CALLER = tostring(var.omdb_calls_per_caller)
+      OMDB_DAILY_BUDGET     = tostring(var.omdb_daily_budget)
+      OMDB_IMPORT_SHARE     = tostring(var.omdb_import_share)
     }
     signing = {}
     verifying = {
@@ -102,6 +104,7 @@ module "function" {
   environment_variables = merge(
     {
       GOOGLE_CLOUD_PROJECT = var.project_id
+      LOG_EXECUTION_ID     = "true" # Google sets it in any case; what is tested is what runs
       LOG_LEVEL            = var.log_level
       TRUSTED_PROXIES      = tostring(local.trusted_proxies)
     },

@@ -278,6 +278,18 @@ variable "omdb_api_key_version" {
   }
 }
 
+variable "omdb_calls_per_caller" {
+  description = "Calls to OMDb an hour that callers from one network may cause; an account may cause five times as many"
+  type        = number
+  default     = 60
+  nullable    = false
+
+  validation {
+    condition     = var.omdb_calls_per_caller >= 1 && var.omdb_calls_per_caller <= 10000000 && floor(var.omdb_calls_per_caller) == var.omdb_calls_per_caller
+    error_message = "omdb_calls_per_caller is a whole number from 1 to 10000000."
+  }
+}
+
 variable "omdb_daily_budget" {
   description = "Calls to OMDb a day that all instances together may make"
   type        = number
@@ -287,6 +299,18 @@ variable "omdb_daily_budget" {
   validation {
     condition     = var.omdb_daily_budget >= 1 && var.omdb_daily_budget <= 10000000
     error_message = "omdb_daily_budget is 1 to 10000000; OMDb's free plan has 1000."
+  }
+}
+
+variable "omdb_import_share" {
+  description = "Per cent of omdb_daily_budget that are the import's alone, and as much for those who create single movies; the rest is whoever's comes first"
+  type        = number
+  default     = 40
+  nullable    = false
+
+  validation {
+    condition     = var.omdb_import_share >= 0 && var.omdb_import_share <= 50 && floor(var.omdb_import_share) == var.omdb_import_share
+    error_message = "omdb_import_share is a whole number from 0 to 50."
   }
 }
 

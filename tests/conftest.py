@@ -178,6 +178,7 @@ def environment(
         "OMDB_URL": worker_omdb.url,
         "OMDB_API_KEY": OMDB_KEY,
         "OMDB_DAILY_BUDGET": "1000000",
+        "OMDB_CALLS_PER_CALLER": "1000000",
         "TOKEN_PRIVATE_KEY": private_key_pem,
         "TOKEN_PUBLIC_KEYS": public_key_pem,
         "ADMIN_PASSWORD": ADMIN_PASSWORD,

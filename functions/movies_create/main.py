@@ -2,31 +2,40 @@
 
 import functions_framework.aio
 
-from lib import http, movies, omdb_budget
-from lib.asking import Wanted, parse_create_body
+from lib import access, creating, http, omdb_callers
+from lib.asking import parse_create_body
+from lib.creating import Creator
 from lib.db import Database
-from lib.movie import Movie
 from lib.omdb import OmdbClient
-from lib.settings import DatabaseSettings, OmdbSettings, require
+from lib.omdb_budget import Budget
+from lib.omdb_callers import Caller
+from lib.roles import ROLES
+from lib.settings import DatabaseSettings, OmdbSettings, VerifyingSettings, require
+from lib.tokens import Verifier
 
 settings = require(OmdbSettings)
-database = Database(require(DatabaseSettings), statements=[movies.UPSERT, *omdb_budget.STATEMENTS])
+verifier = Verifier(require(VerifyingSettings))
+database = Database(
+    require(DatabaseSettings), statements=[*creating.STATEMENTS, *access.AUTHORIZING]
+)
 database.warm_after_fork()
-omdb = OmdbClient(settings, meter=omdb_budget.Budget(database, settings))
+creator = Creator(database, OmdbClient(settings, meter=Budget(database, settings)), settings)
 
 
 @functions_framework.aio.http
 @http.endpoint("POST", members=("title", "year", "imdb_id"), body="required")
 async def movies_create(request: http.Request) -> http.Answer:
-    """Answer 201 with a movie that is new, 200 with one that was there and is now refreshed."""
-    wanted = parse_create_body(request.body)
-    movie = await http.once_at_a_time(wanted, lambda: fetch(wanted))
-    stored = await http.in_thread(movies.store, database, movie)
+    """Answer 201 with a movie that is new, 200 with one that was there, refreshed if it was due."""
+    caller = await identify(request)
+    stored = await creator.create(parse_create_body(request.body), caller)
     return http.Answer(status=201 if stored.created else 200, body=stored.as_body())
 
 
-def fetch(wanted: Wanted) -> Movie:
-    """Ask OMDb for the movie that the caller means."""
-    if wanted.imdb_id is not None:
-        return omdb.by_id(wanted.imdb_id)
-    return omdb.by_title(wanted.title, year=wanted.year)
+async def identify(request: http.Request) -> Caller:
+    """Tell whose calls to OMDb these are: an account's, if there is a token, else a network's."""
+    authorization = request.headers.get("authorization")
+    if authorization is None:
+        return omdb_callers.network(request.client_address, calls=settings.calls_per_caller)
+    claims = verifier.verify_header(authorization)
+    await database.ask(access.permission(claims, roles=ROLES))
+    return omdb_callers.account(claims.user_id, calls=settings.calls_per_caller)

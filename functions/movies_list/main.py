@@ -17,4 +17,6 @@ async def movies_list(request: http.Request) -> http.Answer:
     query = listing.parse_list_query(request.query)
     page = await database.ask(listing.page_query(query))
     listed = listing.listed(page, query, path=request.path)
-    return http.Answer(body=listed.body, headers={"Link": listed.link})
+    return http.Answer(
+        body=listed.body, headers={"Link": listed.link}, at_its_address=query.as_asked
+    )

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from lib.imports.feeding import SearchRefused
-
 log = logging.getLogger(__name__)
 
 StoppedBy = Literal[
@@ -21,13 +19,11 @@ class Ended:
 
     Attributes:
         states: Items by what became of them; "pending" are tries that are repeated later.
-        refusal: Why OMDb does not search, where that was asked.
     """
 
     stopped_by: StoppedBy
     states: Mapping[str, int]
     seconds: float
-    refusal: SearchRefused | None = None
 
 
 def log_end(import_id: int, ended: Ended) -> None:

@@ -162,9 +162,19 @@ class Ledger:
         return Page(title=title, type=kind, year=year, number=number, attempts=attempts)
 
     def list_page(
-        self, import_id: int, page: Page, hits: Sequence[SearchHit], *, is_last: bool
+        self,
+        import_id: int,
+        page: Page,
+        hits: Sequence[SearchHit],
+        *,
+        is_last: bool,
+        reason: str | None = None,
     ) -> None:
-        """List what a page has found; titles of another kind are rejected without a call."""
+        """List what a page has found; titles of another kind are rejected without a call.
+
+        Args:
+            reason: Why the last page is not the last that OMDb found.
+        """
         found = [{"imdb_id": hit.imdb_id, "type": hit.type} for hit in hits]
         self.database.run(
             statements.LIST_PAGE,
@@ -172,6 +182,7 @@ class Ledger:
             page=page.number,
             hits=json.dumps(found),
             has_more="false" if is_last else "true",
+            reason=reason,
         )
 
     def fail_page(
@@ -199,6 +210,11 @@ class Ledger:
         )
         return Choice(needs_first_fill=bool(empty), import_id=import_id, movies_are_due=due)
 
+    def open_first_fill(self) -> int | None:
+        """Give the first fill that is open, whatever it waits for."""
+        rows = self.database.run(statements.OPEN_FILL)
+        return int(rows[0][0]) if rows else None
+
     def oldest_open(self) -> int | None:
         """Give the import that has been open for longest, whatever it waits for."""
         rows = self.database.run(statements.OLDEST_OPEN)
@@ -217,16 +233,14 @@ class Ledger:
         return self._settle(import_id, verdicts)
 
     def _settle(self, import_id: int, verdicts: Sequence[Verdict]) -> Settled:
-        stored = {
-            verdict.movie.imdb_id: verdict.movie
-            for verdict in verdicts
-            if verdict.outcome == "stored" and verdict.movie
-        }
+        stored = [
+            verdict.movie for verdict in verdicts if verdict.outcome == "stored" and verdict.movie
+        ]
         rows = self.database.run(
             statements.SETTLE,
             import_id=import_id,
             run=self.run,
-            movies=as_records(list(stored.values())),
+            movies=as_records(stored),
             results=json.dumps([_as_result(verdict) for verdict in verdicts]),
         )
         [[states, total, done, errors]] = rows or [[None, 0, 0, 0]]

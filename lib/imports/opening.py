@@ -34,10 +34,12 @@ _INSERT: Final = """
     returning id
 """
 # An import that is done but for titles to be asked about on another day stands in nobody's way: it
-# goes on by itself, and the same order makes a new one.
+# goes on by itself, and the same order makes a new one; but for the first fill, which nobody asks
+# for twice.
 _STEP_ASIDE: Final = """
     update imports set fingerprint = fingerprint || ' ' || id
-    where fingerprint = :fingerprint and state = 'open' and not has_more and not exists (
+    where fingerprint = :fingerprint and state = 'open' and kind <> 'fill' and not has_more
+        and not exists (
         select from import_items item
         where item.import_id = imports.id and item.state in ('pending', 'leased')
             and item.next_try_at <= now() + interval '1 hour')
@@ -87,12 +89,6 @@ def import_of_key(database: "TransactionalDatabase", key: str, order: Order) -> 
     """
     with database.begin() as connection:
         return _find_by_key(connection, key, order.fingerprint)
-
-
-def find_open(database: "TransactionalDatabase", order: Order) -> int | None:
-    """Give the open import of the same order."""
-    with database.begin() as connection:
-        return _find_same(connection, order)
 
 
 def remember_key(database: "TransactionalDatabase", key: str, order: Order, import_id: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from lib.asking import checked_id
+from lib.asking import ID_RULE, is_id
 from lib.errors import InvalidRequest
 from lib.first_movies import FIRST_IDS
 from lib.movie import FIRST_YEAR, LAST_YEAR, TITLE_LENGTH
@@ -24,6 +24,7 @@ _MEMBERS_OF: Final[Mapping[Kind, tuple[str, ...]]] = {
     "search": ("search", "type", "year", "types"),
     "refresh": ("refresh", "older_than_days", "types"),
 }
+_LONGEST_SHOWN: Final = 50
 _KEY: Final = re.compile(r"[!-+\--~](?:[ -+\--~]{0,253}[!-+\--~])?", re.ASCII)  # no comma
 
 
@@ -129,7 +130,22 @@ def _ids(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not 1 <= len(value) <= MOST_IDS:
         rule = f"must be a list of 1 to {MOST_IDS:,} IMDb ids"
         raise InvalidRequest(f"imdb_ids {rule}.", fields={"imdb_ids": rule})
-    return tuple(checked_id(imdb_id) for imdb_id in value)
+    bad = [place for place, imdb_id in enumerate(value) if not is_id(imdb_id)]
+    if bad:
+        wrong = f"item {bad[0] + 1}, {_shown(value[bad[0]])}, is no IMDb id"
+        if len(bad) > 1:
+            wrong += f"; {len(bad) - 1:,} more {'is' if len(bad) == 2 else 'are'} none either"  # noqa: PLR2004
+        rule = f"{wrong}: each {ID_RULE}"
+        raise InvalidRequest(f"imdb_ids: {rule}.", fields={"imdb_ids": rule})
+    return tuple(value)
+
+
+def _shown(value: object) -> str:
+    """Show a value of the caller's, cut and in ASCII."""
+    if isinstance(value, str):
+        return ascii(value[:_LONGEST_SHOWN] + ("..." if len(value) > _LONGEST_SHOWN else ""))
+    text = json.dumps(value)
+    return text[:_LONGEST_SHOWN] + ("..." if len(text) > _LONGEST_SHOWN else "")
 
 
 def _search(body: Mapping[str, Any]) -> Order:

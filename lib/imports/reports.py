@@ -9,7 +9,6 @@ from typing import Any, Final
 from lib.db import Query, Rows, Statement
 from lib.errors import ImportNotFound, InvalidRequest
 from lib.imports.statements import OUTCOMES
-from lib.omdb_budget import kept_back
 from lib.parsing import integer_parameter
 
 DEFAULT_RECORDS: Final = 10
@@ -52,11 +51,13 @@ ONE: Final = Statement(
              where import_id = :import_id::bigint and state in ('pending', 'leased')
              order by next_try_at, imdb_id limit 1)::double precision,
             (select to_json(budget)::text from (
-                select state, daily, probe_at,
+                select state, daily, share, probe_at,
                     window_started_at + interval '1 day' * (1 + floor(
                         extract(epoch from now() - window_started_at) / 86400)) as renewed_at,
                     case when window_started_at > now() - interval '1 day' then used else 0 end
-                        as used
+                        as used,
+                    case when window_started_at > now() - interval '1 day' then used_by_imports
+                        else 0 end as used_by_imports
                 from omdb_budget order by changed_at desc limit 1) budget)
         from imports where id = :import_id::bigint
     """,  # noqa: S608
@@ -188,7 +189,7 @@ def _expected_at(
     if budget:
         begins = _moment(budget["probe_at"], now) if budget["state"] == "spent" else now
         left = _calls_left(budget) if budget["state"] != "spent" else 0
-        daily = max(1, budget["daily"] - kept_back(budget["daily"]))
+        daily = max(1, budget["daily"] - budget["share"])
         if pending > left:
             days, pending = divmod(pending - left - 1, daily)
             begins = _moment(budget["renewed_at"], now) + timedelta(days=days)
@@ -196,9 +197,11 @@ def _expected_at(
 
 
 def _calls_left(budget: Mapping[str, Any]) -> int:
+    """Give the day's calls that are left to imports; a share of them is the creates' alone."""
     daily: int = budget["daily"]
     used: int = budget["used"]
-    return max(0, daily - kept_back(daily) - used)
+    own: int = daily - budget["share"] - budget["used_by_imports"]
+    return max(0, min(own, daily - used))
 
 
 def _moment(text: str | None, default: datetime) -> datetime:

@@ -14,7 +14,7 @@ from typing import Final
 
 from lib.errors import OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
 from lib.imports.ending import Ended, StoppedBy, log_end
-from lib.imports.feeding import SearchRefused, feed
+from lib.imports.feeding import feed, is_refusal
 from lib.imports.fetching import Fetched, Fetchers
 from lib.imports.judging import (
     Item,
@@ -62,7 +62,7 @@ class Run:
     _suspects: list[tuple[Item, ServiceError]] = field(init=False, default_factory=list)
     _states: Counter[str] = field(init=False, default_factory=Counter)
     _stopped_by: StoppedBy | None = field(init=False, default=None)
-    _refusal: SearchRefused | None = field(init=False, default=None)
+    _is_refused: bool = field(init=False, default=False)
     _extend_at: float = field(init=False, default=0.0)
     _lease_at: float = field(init=False, default=0.0)
     _failed_pages: int = field(init=False, default=0)
@@ -80,12 +80,13 @@ class Run:
             self._hold_until_omdb_may_be_asked()
             self._work()
             if self.ledger.finish(self.import_id):
-                self._stopped_by = "search_refused" if self._refusal else "finished"
+                self._stopped_by = "finished"
+        if self._is_refused and self._stopped_by in {None, "finished"}:
+            self._stopped_by = "search_refused"
         ended = Ended(
             stopped_by=self._stopped_by or "finished",
             states=dict(self._states),
             seconds=round(time.monotonic() - started, 3),
-            refusal=self._refusal,
         )
         log_end(self.import_id, ended)
         return ended
@@ -107,7 +108,11 @@ class Run:
 
     def _read_order(self) -> bool:
         ordered = self.ledger.ordered(self.import_id)
-        if ordered is None or not ordered.is_open:
+        if ordered is None:
+            return False
+        # Of one that ended, a repeat of the request is told what the first was told.
+        self._is_refused = is_refusal(ordered.reason)
+        if not ordered.is_open:
             return False
         self._kind, self._types = ordered.kind, ordered.types
         self._has_more = ordered.has_more
@@ -153,10 +158,7 @@ class Run:
                 fetchers.add(item)
 
     def _feed(self) -> None:
-        try:
-            fault = feed(self.ledger, self.source, self.import_id, kind=self._kind)
-        except SearchRefused as refusal:
-            self._refusal, fault = refusal, None
+        fault = feed(self.ledger, self.source, self.import_id, kind=self._kind)
         self._stop_for(fault)
         self._failed_pages = self._failed_pages + 1 if fault else 0
         if self._failed_pages >= _IDLE_PAGES - 2:

@@ -9,7 +9,7 @@ from lib.db_transactions import TransactionalDatabase
 from lib.imports import reports, statements
 from lib.imports.ending import Ended
 from lib.imports.ledger import Ledger, Progress
-from lib.imports.opening import find_open, import_of_key, open_import, remember_key
+from lib.imports.opening import import_of_key, open_import, remember_key
 from lib.imports.orders import FIRST_FILL, STALEST, TICK, Order
 from lib.imports.pace import Pace
 from lib.imports.running import Run
@@ -24,7 +24,7 @@ STATEMENTS: Final = (*statements.STATEMENTS, *reports.STATEMENTS, *BUDGET_STATEM
 CALL_LIMITS: Final = CallLimits(attempts=2)
 _COUNTS: Final = (*statements.OUTCOMES, "pending")
 _RUN_NAMES: Final = {"pending": "put_back"}  # what is pending in all, the import tells
-_GO_ON: Final = frozenset({"finished", "retry_later", "others_working"})
+_GO_ON: Final = frozenset({"finished", "retry_later", "others_working", "search_refused"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,21 +73,20 @@ class Importer:
 
         Raises:
             IdempotencyKeyReused: The key was used for another order.
-            SearchRefused: OMDb does not search for this.
             DatabaseUnavailable: The ledger cannot be read or written.
         """
         if order.kind == "tick":
             return self._tick(limits, key, requested_by)
         import_id = open_import(self.database, order, key=key, requested_by=requested_by)
-        ended = self._run(import_id, limits)
-        if ended.refusal is not None:
-            raise ended.refusal
-        return Done(import_id=import_id, last=ended, states=dict(ended.states))
+        return self._carry_on(import_id, limits)
 
     def first_fill(self, limits: Limits, *, requested_by: str) -> Done:
-        """Fill an empty catalogue with its first movies, or go on with that."""
+        """Go on with the first fill where one is open, else fill an empty catalogue."""
         ledger = Ledger(database=self.database, lease_seconds=self.settings.lease_seconds)
-        if ledger.choose(()).needs_first_fill or find_open(self.database, FIRST_FILL):
+        import_id = ledger.open_first_fill()
+        if import_id is not None:
+            return self._carry_on(import_id, limits)
+        if ledger.choose(()).needs_first_fill:
             return self.carry_out(FIRST_FILL, limits=limits, requested_by=requested_by)
         return Done(import_id=None, last=None, states={})
 
@@ -115,8 +114,7 @@ class Importer:
         ledger = Ledger(database=self.database, lease_seconds=self.settings.lease_seconds)
         known = import_of_key(self.database, key, TICK) if key else None
         if known is not None:
-            ended = self._run(known, limits)
-            return Done(import_id=known, last=ended, states=dict(ended.states))
+            return self._carry_on(known, limits)
         ledger.sweep()
         states: Counter[str] = Counter()
         seen: list[int] = []
@@ -150,6 +148,10 @@ class Importer:
             return None
         opened = open_import(self.database, order, key=None, requested_by=requested_by)
         return None if opened in seen else opened
+
+    def _carry_on(self, import_id: int, limits: Limits) -> Done:
+        ended = self._run(import_id, limits)
+        return Done(import_id=import_id, last=ended, states=dict(ended.states))
 
     def _run(self, import_id: int, limits: Limits) -> Ended:
         self._pace.reset()

@@ -5,6 +5,7 @@ from typing import Final
 from lib.db import Statement
 from lib.merging import COLUMNS, assignments, differs
 
+LAST_PAGE: Final = 100  # of a search; OMDb documents no more
 OUTCOMES: Final = ("imported", "updated", "unchanged", "not_found", "rejected", "failed")
 _DONE: Final = " + ".join(OUTCOMES)
 
@@ -55,6 +56,8 @@ NEXT_TRY: Final = Statement(
 
 # The movies and what became of their items, all or nothing. A movie that would not change is left
 # out before the insert: on conflict with nothing to do would still lock, and so write, its row.
+# Locks are taken in the order that lib/movies.py gives: of parts that do not need each other's rows
+# Postgres may run either first.
 SETTLE: Final = Statement(
     repeatable=True,  # a second time no item is leased by this run any more
     sql=f"""
@@ -95,16 +98,8 @@ SETTLE: Final = Statement(
             from results left join written on written.imdb_id = results.answered
             where item.import_id = :import_id::bigint and item.imdb_id = results.asked
                 and item.leased_by = :run
+                and (select count(*) from written) >= 0  -- all of them, before the first item
             returning item.state
-        ), checked as (
-            update movie_checks
-            set checked_at = now(), due_at = movie_due_at(asked.year::smallint, now())
-            from (
-                select imdb_id, year from given
-                union all
-                select asked, null from results where outcome in ('not_found', 'failed')
-            ) asked
-            where movie_checks.imdb_id = asked.imdb_id
         ), counted as (
             update imports set worked_at = now(),
                 {
@@ -115,6 +110,20 @@ SETTLE: Final = Statement(
     }
             where id = :import_id::bigint
             returning total, {_DONE} as done, failed + not_found as errors
+        ), due as materialized (
+            select movie_checks.imdb_id, given.year
+            from movie_checks left join given using (imdb_id)
+            where imdb_id in (
+                    select imdb_id from given
+                    union all
+                    select asked from results
+                    where outcome in ('not_found', 'failed') or answered <> asked)
+                and exists (select from counted)  -- and with it all that is locked before these
+            order by imdb_id for update of movie_checks
+        ), checked as (
+            update movie_checks
+            set checked_at = now(), due_at = movie_due_at(due.year::smallint, now())
+            from due where movie_checks.imdb_id = due.imdb_id
         )
         select
             (select json_object_agg(state, items)::text
@@ -123,11 +132,14 @@ SETTLE: Final = Statement(
         from counted
     """,  # noqa: S608
 )
+# A search whose last page was read is done, even when it has a reason for what it leaves out.
 FINISH: Final = Statement(
     repeatable=True,
     sql=f"""
         update imports set
-            state = case when reason is null then 'done' else 'failed' end, finished_at = now()
+            state = case when reason is null or next_page > {LAST_PAGE} then 'done'
+                else 'failed' end,
+            finished_at = now()
         where id = :import_id::bigint and state = 'open' and not has_more and total = {_DONE}
         returning id
     """,  # noqa: S608
@@ -161,7 +173,7 @@ LIST_PAGE: Final = Statement(
         )
         update imports set
             next_page = next_page + 1, page_attempts = 0, page_try_at = now(), worked_at = now(),
-            has_more = :has_more::boolean,
+            has_more = :has_more::boolean, reason = :reason::text,
             total = total + (select count(*) from listed),
             rejected = rejected + (select count(*) from listed where state = 'rejected')
         where id in (select id from turn)
@@ -212,8 +224,10 @@ CHOOSE: Final = Statement(
     sql="""
         select
             (select movies = 0 from movie_totals) and not exists (
-                select from imports join import_items item on item.import_id = imports.id
-                where imports.state = 'open' and item.state = 'leased'),
+                select from imports
+                where state = 'open' and (kind = 'fill' or exists (
+                    select from import_items item
+                    where item.import_id = imports.id and item.state = 'leased'))),
             (select id from imports
              where state = 'open'
                 and id not in (select value::bigint from json_array_elements_text(:seen::json))
@@ -224,6 +238,10 @@ CHOOSE: Final = Statement(
              order by id limit 1),
             exists (select from movie_checks where due_at <= now())
     """,
+)
+OPEN_FILL: Final = Statement(
+    repeatable=True,
+    sql="select id from imports where state = 'open' and kind = 'fill' order by id limit 1",
 )
 OLDEST_OPEN: Final = Statement(
     repeatable=True, sql="select id from imports where state = 'open' order by id limit 1"
@@ -243,5 +261,5 @@ SWEEP: Final = Statement(
 )
 STATEMENTS: Final = (
     ORDERED, LEASE, EXTEND, NEXT_TRY, SETTLE, FINISH, LEASE_PAGE, LIST_PAGE, FAIL_PAGE, LIST_STALE,
-    CHOOSE, OLDEST_OPEN, SWEEP,
+    CHOOSE, OPEN_FILL, OLDEST_OPEN, SWEEP,
 )  # fmt: skip

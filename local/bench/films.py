@@ -149,4 +149,5 @@ def _film(number: int, title: str, chance: random.Random) -> dict[str, object]:
         "metascore": rating,
         "imdb_rating": rating / 10,
         "imdb_votes": int(10 ** (chance.random() * 6)),
+        "aliases": [],
     }

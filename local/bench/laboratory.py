@@ -15,8 +15,9 @@ from lib.settings import DatabaseSettings, SigningSettings, require
 from lib.tokens import Signer
 from local.bench import catalogue
 from local.demo_omdb.server import DemoOmdb
-from local.environment import ROOT, SETTINGS, kept, make_folder, provide_token_keys
+from local.environment import ROOT, SETTINGS, kept, provide_token_keys
 from local.postgres import EmbeddedPostgres
+from local.private import make_folder
 
 FEW: Final = 1_000
 MANY: Final = 1_000_000
@@ -83,7 +84,8 @@ def set_up(folder: Path = ROOT / ".local" / "bench") -> Iterator[Laboratory]:
         tempfile.TemporaryDirectory() as scratch_folder,
     ):
         variables |= {"OMDB_URL": demo.url, "OMDB_API_KEY": demo.key}
-        variables |= {"OMDB_DAILY_BUDGET": "1000000", "LOG_LEVEL": "WARNING"}
+        variables |= {"OMDB_DAILY_BUDGET": "1000000", "OMDB_CALLS_PER_CALLER": "1000000"}
+        variables |= {"LOG_LEVEL": "WARNING"}
         few = catalogue.provide(postgres, FEW, password=password)
         many = catalogue.provide(postgres, MANY, password=password)
         scratch = "scratch"

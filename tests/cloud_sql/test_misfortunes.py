@@ -14,9 +14,11 @@ import pytest
 
 from lib import cloud_sql
 from lib import settings as limits
-from lib.db import Database, Query
+from lib.db import Database, Query, Statement
+from lib.db_transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
-from local.cloud_sql.stand_in import INSTANCE, CloudSqlStandIn
+from lib.settings import DatabaseSettings
+from local.cloud_sql.stand_in import INSTANCE, AccountCredentials, CloudSqlStandIn
 from tests.cloud_sql.conftest import SLEEP, Connect
 from tests.support import ECHO, echo
 
@@ -167,6 +169,42 @@ def test_a_failover_between_two_requests_is_not_noticed(
         return await asyncio.gather(*(pool.ask(echo(str(n))) for n in range(4)))
 
     assert asyncio.run(ask_before_and_after()) == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("kind", [Database, TransactionalDatabase])
+def test_a_failover_is_seen_before_a_statement_that_may_not_be_repeated(
+    stand_in: CloudSqlStandIn, kind: type[Database]
+) -> None:
+    once = Statement(repeatable=False, sql="select cast(:value as text)")
+    options = {
+        "sqladmin_api_endpoint": stand_in.endpoint,
+        "credentials": AccountCredentials(stand_in),
+    }
+    pool = kind(stand_in.settings(), statements=[once], connector_options=options)
+
+    def question(value: str) -> Query[str]:
+        return Query(statement=once, values={"value": value}, read=lambda rows: str(rows[0][0]))
+
+    async def ask_before_and_after() -> list[str]:
+        await asyncio.gather(*(pool.ask(question("before")) for _ in range(4)))
+        stand_in.proxy.cut()
+        stand_in.proxy.recover()
+        return await asyncio.gather(*(pool.ask(question(str(n))) for n in range(4)))
+
+    assert asyncio.run(ask_before_and_after()) == ["0", "1", "2", "3"]
+    stand_in.proxy.cut()
+    stand_in.proxy.recover()
+    assert [pool.run(once, value=str(n)) for n in range(4)] == [[[str(n)]] for n in range(4)]
+    pool.close()
+
+
+def test_a_connection_that_rests_in_tls_says_nothing(connect: Connect) -> None:
+    pool = connect()
+    pool.run(ECHO, value="x")
+    taken = pool._open_pool().connect()
+
+    assert taken.info["word"].poll(100) == []
+    taken.close()
 
 
 def test_a_long_outage_does_not_ask_google_s_api_again_for_every_request(
@@ -329,4 +367,4 @@ def test_the_loop_asks_many_questions_at_once(connect: Connect, stand_in: CloudS
         return answers
 
     assert asyncio.run(ask()) == [str(n) for n in range(100)]
-    assert stand_in.logins == [stand_in.user] * limits.HANDLER_THREADS
+    assert stand_in.logins == [stand_in.user] * DatabaseSettings().connections

@@ -16,6 +16,7 @@ ALL: Final = {"sqlalchemy", "pg8000", "requests", "jwt", "cryptography", "argon2
 LOADED: Final = """
 import sys
 import functions_framework.aio, gunicorn.app.base, uvicorn_worker
+import uvicorn.middleware.proxy_headers, uvicorn.protocols.http.auto
 before = len(sys.modules)
 functions_framework.aio.create_asgi_app(sys.argv[1], sys.argv[2])
 print(len(sys.modules) - before, *sys.modules)

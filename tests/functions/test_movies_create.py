@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from lib.db_transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
 
 
@@ -45,9 +47,13 @@ def test_a_movie_that_is_new_is_stored_and_answered_with_201(client: httpx.Clien
     assert client.get("/movies.get", params={"title": "casablanca"}).json()["data"]["year"] == 1942
 
 
-def test_a_movie_that_was_there_is_refreshed_with_200(client: httpx.Client, omdb: DemoOmdb) -> None:
+def test_a_movie_that_was_there_and_is_due_is_refreshed_with_200(
+    client: httpx.Client, omdb: DemoOmdb, database: TransactionalDatabase
+) -> None:
     omdb.overrides["tt7000001"] = details()
     created = client.post("/movies.create", json={"imdb_id": "tt7000001"})
+    with database.begin() as connection:
+        connection.execute(text("update movie_checks set due_at = now()"))
     omdb.overrides["tt7000001"] = details(imdbVotes="2,000", Plot="N/A", Ratings=[])
     refreshed = client.post("/movies.create", json={"imdb_id": "tt7000001"})
 
@@ -135,6 +141,12 @@ def test_a_spent_quota_says_when_to_come_back(client: httpx.Client, omdb: DemoOm
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "OMDB_QUOTA_EXCEEDED"
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_year_that_omdb_leaves_out_is_no_other_year(client: httpx.Client, omdb: DemoOmdb) -> None:
+    omdb.overrides["tt0034583"] = details(imdbID="tt0034583", Year="N/A")
+
+    assert client.post("/movies.create", json={"title": "Casablanca", "year": 1942}).is_success
 
 
 def test_a_refused_key_is_our_fault_and_not_the_callers(

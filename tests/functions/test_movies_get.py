@@ -63,6 +63,7 @@ def test_a_movie_is_answered_with_every_detail_typed(client: httpx.Client, store
         "box_office_usd": 28_767_189,
         "total_seasons": None,
         "website": None,
+        "aliases": [],
     }
 
 

@@ -50,7 +50,7 @@ def test_a_tick_fills_the_empty_catalogue(client: httpx.Client) -> None:
     ("body", "member"),
     [
         ({"imdb_ids": []}, "imdb_ids"),
-        ({"imdb_ids": ["tt1"]}, "imdb_id"),
+        ({"imdb_ids": ["tt1"]}, "imdb_ids"),
         ({"ids": ["tt0111161"]}, "ids"),
         ({"search": "x", "refresh": True}, "refresh"),
         ({"refresh": "yes"}, "refresh"),
@@ -68,16 +68,36 @@ def test_wrong_input_names_the_member(
     assert import_ids(client, IDS[0]).status_code == 200
 
 
-def test_a_search_that_omdb_refuses_is_the_callers_fault(
-    client: httpx.Client, authorization: Authorization
+def test_bad_ids_among_many_are_named_with_their_place(
+    client: httpx.Client, omdb: DemoOmdb
 ) -> None:
-    answer = client.post("/movies.import", json={"search": "a"})
+    answer = import_ids(client, "tt0111161", "tt0068646/", *IDS, "nm0000138")
 
-    assert answer.status_code == 400
-    assert "longer text" in answer.json()["error"]["message"]
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "INVALID_REQUEST")
+    told = "item 2, 'tt0068646/', is no IMDb id; 1 more is none either: each must be an IMDb id"
+    assert error["fields"]["imdb_ids"].startswith(told)
+    assert error["message"].startswith(f"imdb_ids: {told}")
+    assert list(error["fields"]) == ["imdb_ids"]
+    assert not omdb.calls
+
+
+def test_a_search_that_omdb_refuses_has_one_answer_however_often_it_is_asked(
+    client: httpx.Client, authorization: Authorization, omdb: DemoOmdb
+) -> None:
+    headers = {"Idempotency-Key": "a search"}
+    body = {"search": "It"}
+    answers = [client.post("/movies.import", json=body, headers=headers) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    first, second = (answer.json()["data"] for answer in answers)
+    assert first["run"].pop("seconds") >= second["run"].pop("seconds") >= 0
+    assert first == second
+    assert (first["state"], first["run"]["stopped_by"]) == ("failed", "search_refused")
+    assert "too many titles: give a longer text" in first["reason"]
+    assert len(omdb.calls) == 1
     listed = client.get("/imports.list", headers=authorization("editor")).json()["data"]
-    assert [one["state"] for one in listed] == ["failed"]
-    assert "too many titles" in listed[0]["reason"]
+    assert [(one["state"], one["reason"]) for one in listed] == [("failed", first["reason"])]
 
 
 def test_a_repeated_key_answers_with_the_same_import(client: httpx.Client, omdb: DemoOmdb) -> None:

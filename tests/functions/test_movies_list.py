@@ -5,7 +5,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from lib.listing import Cursor, Direction
 from lib.movie import Movie
+from lib.movies import Position
 
 Store = Callable[..., Movie]
 
@@ -134,6 +136,60 @@ def test_a_cursor_that_the_list_did_not_give_out_is_refused(
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "INVALID_REQUEST"
     assert "cursor" in answer.json()["error"]["fields"]
+
+
+def cursor(direction: Direction, sort_key: str) -> str:
+    position = Position(sort_key=sort_key, imdb_id="tt0000009")
+    return Cursor(direction=direction, position=position).encode()
+
+
+@pytest.mark.usefixtures("five")
+@pytest.mark.parametrize("records", [2, 5, 100])
+def test_a_cursor_past_the_end_leads_back_to_the_last_page(
+    client: httpx.Client, records: int
+) -> None:
+    whole = ids(client.get("/movies.list"))
+    beyond = client.get(
+        "/movies.list", params={"cursor": cursor("after", "zzz"), "number_of_records": records}
+    )
+
+    assert ids(beyond) == []
+    assert beyond.json()["pagination"]["next_cursor"] is None
+    assert "next" not in beyond.links
+    assert ids(client.get(beyond.links["prev"]["url"])) == whole[-records:]
+
+
+@pytest.mark.usefixtures("five")
+def test_a_cursor_whose_last_movie_is_gone_leads_back_to_those_of_its_title(
+    client: httpx.Client,
+) -> None:
+    past = client.get("/movies.list", params={"cursor": cursor("after", "zodiac")})
+
+    assert ids(past) == []
+    assert ids(client.get(past.links["prev"]["url"]))[-1] == "tt0000003"
+
+
+@pytest.mark.usefixtures("five")
+def test_a_cursor_before_the_beginning_leads_on_to_the_first_page(client: httpx.Client) -> None:
+    whole = ids(client.get("/movies.list"))
+    before = client.get(
+        "/movies.list", params={"cursor": cursor("before", "0"), "number_of_records": 2}
+    )
+
+    assert ids(before) == []
+    assert "prev" not in before.links
+    assert ids(client.get(before.links["next"]["url"])) == whole[:2]
+    following = before.json()["pagination"]["next_cursor"]
+    assert ids(client.get("/movies.list", params={"cursor": following})) == whole
+
+
+@pytest.mark.parametrize("direction", ["after", "before"])
+def test_in_an_empty_catalogue_a_cursor_leads_nowhere(
+    client: httpx.Client, direction: Direction
+) -> None:
+    answer = client.get("/movies.list", params={"cursor": cursor(direction, "a")})
+
+    assert list(answer.links) == ["first"]
 
 
 def test_page_and_cursor_exclude_each_other(client: httpx.Client) -> None:

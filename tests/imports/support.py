@@ -69,7 +69,7 @@ def film_ids(count: int) -> tuple[str, ...]:
 def omdb_settings(url: str, **changes: Any) -> OmdbSettings:
     """Make settings for a demo OMDb with plenty of calls."""
     settings = OmdbSettings(
-        url=url, api_key=Secret(OMDB_KEY), daily_budget=1_000_000, concurrency=8
+        url=url, api_key=Secret(OMDB_KEY), daily_budget=1_000_000, concurrency=8, import_share=0
     )
     return dataclasses.replace(settings, **changes)
 

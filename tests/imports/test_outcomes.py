@@ -7,7 +7,10 @@ from typing import Any, Final
 import pytest
 
 from lib.db_transactions import TransactionalDatabase
-from lib.imports.orders import TICK, Order
+from lib.first_movies import FIRST_IDS
+from lib.imports.opening import open_import
+from lib.imports.orders import FIRST_FILL, TICK, Order
+from lib.imports.reports import report
 from lib.imports.service import Importer
 from local.demo_omdb.server import DemoOmdb, Override
 from tests.imports.support import (
@@ -335,6 +338,37 @@ def test_an_alias_is_stored_under_the_id_that_omdb_answers(
     ) == [(film_id(7),)]
 
 
+def test_an_alias_that_an_import_learns_is_remembered(
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
+) -> None:
+    carry_out(importer, by_ids(film_id(7)))
+    for number in (0, 1):
+        films.overrides[film_id(number)] = body(**film(7))
+    content = carry_out(importer, by_ids(film_id(0), film_id(1)))
+
+    assert counts(content) == {"updated": 1, "unchanged": 1}
+    assert rows(database, "select imdb_id, aliases from movies") == [
+        (film_id(7), [film_id(0), film_id(1)])
+    ]
+    content = carry_out(importer, by_ids(film_id(1), film_id(0)))
+    assert counts(content) == {"unchanged": 2}
+
+
+def test_a_stored_id_that_omdb_has_merged_is_not_due_for_ever(
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
+) -> None:
+    carry_out(importer, by_ids(ODD))
+    films.overrides[ODD] = body(**film(7))
+    change(database, "update movie_checks set checked_at = now(), due_at = now()")
+    content = carry_out(importer, TICK)
+
+    assert counts(content) == {"imported": 1}
+    assert rows(database, "select imdb_id, due_at > now() from movie_checks order by 1") == [
+        (ODD, True),
+        (film_id(7), True),
+    ]
+
+
 def test_titles_of_a_kind_that_was_not_asked_for_are_rejected(
     importer: Importer, films: DemoOmdb, database: TransactionalDatabase
 ) -> None:
@@ -511,6 +545,58 @@ def test_a_search_goes_on_where_it_was_interrupted(
     assert content["total"] == content["imported"]
     pages = [call["page"] for call in films.calls if "s" in call]
     assert len(pages) - len(set(pages)) <= 1  # the one that was refused
+
+
+def test_a_search_beyond_what_omdb_gives_says_what_is_left_out(
+    importer: Importer, films: DemoOmdb
+) -> None:
+    content = carry_out(importer, Order(kind="search", search="Film"))
+
+    assert (content["state"], content["run"]["stopped_by"]) == ("done", "finished")
+    assert counts(content) == {"imported": 1000}
+    assert content["reason"] == (
+        "1,000 of 2,000 hits are left out, as OMDb gives 1,000 at most: narrow the search by year "
+        "or type"
+    )
+    assert len([call for call in films.calls if "s" in call]) == 100
+    assert importer.database.answer(report(content["id"]))["reason"] == content["reason"]
+
+
+def test_a_search_of_as_much_as_omdb_gives_leaves_out_nothing(importers: MakeImporter) -> None:
+    with DemoOmdb([film(number) for number in range(1000)], key="0a1b2c3d") as server:
+        content = carry_out(importers(server.url), Order(kind="search", search="Film"))
+
+    assert (content["state"], content["reason"], content["total"]) == ("done", None, 1000)
+
+
+def test_a_tick_goes_on_behind_a_search_that_omdb_refuses(
+    importer: Importer, database: TransactionalDatabase
+) -> None:
+    for order in (Order(kind="search", search="It"), by_ids(GOOD)):
+        open_import(importer.database, order, key=None, requested_by="a test")
+    carry_out(importer, TICK)
+
+    assert rows(database, "select state, imported from imports order by id") == [
+        ("failed", 0), ("done", 1),
+    ]  # fmt: skip
+
+
+def test_a_first_fill_that_waits_for_another_day_is_not_begun_again(
+    importers: MakeImporter, omdb: DemoOmdb, database: TransactionalDatabase
+) -> None:
+    for imdb_id in FIRST_IDS:
+        omdb.overrides[imdb_id] = refusal("Error getting data.")
+    importer = importers(omdb.url)
+    first = carry_out(importer, TICK)
+    assert counts(first) == {"pending": 100}
+    omdb.forget_calls()
+    for order in (TICK, FIRST_FILL):
+        assert carry_out(importer, order)["id"] == first["id"]
+    assert not omdb.calls
+    assert rows(database, "select count(*) from imports") == [(1,)]
+    omdb.overrides.clear()
+    hurry(database)
+    assert counts(carry_out(importer, TICK)) == {"imported": 100}
 
 
 def test_hits_of_another_kind_are_rejected_without_a_call(importers: MakeImporter) -> None:

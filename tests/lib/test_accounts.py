@@ -1,10 +1,14 @@
 """`lib.accounts`: who gets in, who does not, and what neither is told."""
 
 import logging
+import random
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
@@ -19,7 +23,14 @@ from sqlalchemy import text
 from sqlalchemy.pool import QueuePool
 
 from lib import passwords
-from lib.accounts import create_user, ensure_first_admin, fold_username, login, set_role
+from lib.accounts import (
+    clear_failures,
+    create_user,
+    ensure_first_admin,
+    fold_username,
+    login,
+    set_role,
+)
 from lib.db_transactions import TransactionalDatabase
 from lib.errors import (
     DatabaseUnavailable,
@@ -29,6 +40,7 @@ from lib.errors import (
     ServiceError,
     TooManyAttempts,
 )
+from lib.networks import network_of
 from lib.settings import (
     AdminSettings,
     DatabaseSettings,
@@ -36,6 +48,7 @@ from lib.settings import (
     SettingsError,
     SigningSettings,
 )
+from lib.throttle import count_attempt
 from lib.tokens import IssuedToken, Signer
 
 PASSWORD = "correct horse battery staple"
@@ -91,7 +104,7 @@ class World:
 def empty(database: TransactionalDatabase) -> Iterator[World]:
     """Give a database without users."""
     world = World(TransactionalDatabase(database._settings))
-    world.rows("truncate users, sessions, login_failures")
+    world.rows("truncate users, sessions, login_failures, login_networks")
     yield world
     world.database.close()
 
@@ -261,39 +274,89 @@ def test_the_sixth_failure_is_followed_by_429_even_for_the_right_password(world:
 
 def test_after_the_wait_the_true_owner_gets_in_and_starts_afresh(world: World) -> None:
     now = datetime.now(UTC)
-    for turn in range(6):
-        world.outcome(password=WRONG, now=now, address=f"192.0.2.{turn}")
-
-    assert world.outcome(now=now + timedelta(seconds=1)) == "OK"
     for _ in range(6):
-        assert world.outcome(password=WRONG, now=now) == "INVALID_CREDENTIALS"
+        world.outcome(password=WRONG, now=now)
+    assert world.outcome(now=now) == "TOO_MANY_ATTEMPTS"
+
+    after = now + timedelta(seconds=1)
+    assert world.outcome(now=after) == "OK"
+    for _ in range(6):
+        assert world.outcome(password=WRONG, now=after) == "INVALID_CREDENTIALS"
+
+
+def test_logging_in_forgives_once_an_hour_or_neighbours_could_guess_as_often_as_one_logs_in(
+    world: World,
+) -> None:
+    now = datetime.now(UTC)
+    assert world.outcome(now=now) == "OK"
+    for _ in range(5):
+        world.outcome(password=WRONG, now=now)
+    assert world.outcome(now=now) == "OK"
+    assert world.outcome(password=WRONG, now=now) == "INVALID_CREDENTIALS"
+    assert world.outcome(password=WRONG, now=now) == "TOO_MANY_ATTEMPTS"
+
+    later = now + timedelta(minutes=50)  # so that what failed is not yet forgotten by itself
+    assert world.outcome(password=WRONG, now=later) == "INVALID_CREDENTIALS"
+    hour = now + timedelta(minutes=61)
+    assert world.outcome(now=hour) == "OK"
+    for _ in range(6):
+        assert world.outcome(password=WRONG, now=hour) == "INVALID_CREDENTIALS"
 
 
 def test_an_unknown_user_is_throttled_like_a_known_one(world: World) -> None:
     now = datetime.now(UTC)
-    known = [world.outcome("ann", WRONG, now=now) for _ in range(8)]
-    unknown = [world.outcome("nobody", WRONG, now=now) for _ in range(8)]
+    addresses = ["2001:db8:1:2::1"] * 8 + [f"198.51.100.{turn}" for turn in range(20)]
 
-    assert known == unknown == ["INVALID_CREDENTIALS"] * 6 + ["TOO_MANY_ATTEMPTS"] * 2
+    def knock(username: str) -> list[str]:
+        return [world.outcome(username, WRONG, now=now, address=where) for where in addresses]
+
+    known, unknown = knock("ann"), knock("nobody")
+
+    assert known == unknown
+    assert known[:8] == ["INVALID_CREDENTIALS"] * 6 + ["TOO_MANY_ATTEMPTS"] * 2
+    assert known[-6:] == ["INVALID_CREDENTIALS"] + ["TOO_MANY_ATTEMPTS"] * 5
+    assert world.rows("select count(*) from login_failures where subject like 'user:%'") == [(2,)]
+    assert world.rows(
+        "select distinct failures from login_failures where subject like 'user:%'"
+    ) == [(21,)]
 
 
-def test_of_twenty_wrong_guesses_at_once_six_are_looked_at(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("networks", "looked_at"), [(1, 6), (60, 21)])
+def test_of_sixty_wrong_guesses_at_once_no_more_are_looked_at_than_in_a_row(
+    world: World, monkeypatch: pytest.MonkeyPatch, networks: int, looked_at: int
 ) -> None:
-    looked_at: list[int] = []
-    count_verifications(monkeypatch, begun=lambda: looked_at.append(1))
+    verified: list[int] = []
+    count_verifications(monkeypatch, begun=lambda: verified.append(1))
     now = datetime.now(UTC)
 
-    with ThreadPoolExecutor(20) as pool:
-        outcomes = list(
-            pool.map(
-                lambda turn: world.outcome(password=WRONG, now=now, address=f"192.0.2.{turn}"),
-                range(20),
-            )
-        )
+    def guess(turn: int) -> str:
+        address = f"192.0.2.{turn % networks}"
+        return world.outcome(password=WRONG, now=now, address=address)
 
-    assert len(looked_at) == 6
-    assert sorted(outcomes) == ["INVALID_CREDENTIALS"] * 6 + ["TOO_MANY_ATTEMPTS"] * 14
+    with ThreadPoolExecutor(20) as pool:
+        outcomes = list(pool.map(guess, range(60)))
+
+    assert len(verified) == looked_at
+    refused = 60 - looked_at
+    assert sorted(outcomes) == (
+        ["INVALID_CREDENTIALS"] * looked_at + ["TOO_MANY_ATTEMPTS"] * refused
+    )
+
+
+def test_guesses_that_queue_for_a_counter_do_not_outlast_a_wait_that_began_meanwhile(
+    world: World,
+) -> None:
+    for _ in range(5):
+        world.outcome(password=WRONG)
+
+    with ThreadPoolExecutor(1) as pool, world.database.begin() as connection:
+        count_attempt(connection, username="ann", network=network_of("192.0.2.1"), known=False)
+        queued = pool.submit(world.outcome, password=WRONG)
+        time.sleep(1.2)  # longer than the wait that the sixth begins
+        connection.commit()
+        assert queued.result() == "TOO_MANY_ATTEMPTS"
+
+    assert world.outcome(password=WRONG) == "INVALID_CREDENTIALS"
 
 
 def test_twenty_right_logins_at_once_from_one_address_block_nobody_else(world: World) -> None:
@@ -305,8 +368,165 @@ def test_twenty_right_logins_at_once_from_one_address_block_nobody_else(world: W
         outcomes = list(pool.map(lambda turn: world.outcome(f"user {turn}"), range(20)))
 
     assert outcomes == ["OK"] * 20
-    assert world.rows("select subject, failures from login_failures") == [("address:192.0.2.1", 0)]
+    assert world.rows(
+        "select failures from login_failures where subject = 'network:192.0.2.1'"
+    ) == [(0,)]
+    assert world.rows("select max(failures) from login_failures") == [(0,)]
     assert world.rows("select count(*) from sessions") == [(20,)]
+
+
+def test_a_network_that_someone_logged_in_from_is_known_for_90_days(world: World) -> None:
+    now = datetime.now(UTC)
+    world.outcome(now=now)
+    for turn in range(21):
+        world.outcome(password=WRONG, now=now, address=f"198.51.100.{turn}")
+
+    assert world.outcome(now=now, address="203.0.113.9") == "TOO_MANY_ATTEMPTS"
+    assert world.outcome(now=now) == "OK"
+
+    late = now + timedelta(days=90, seconds=1)
+    for turn in range(21):
+        world.outcome(password=WRONG, now=late, address=f"198.51.100.{turn}")
+    assert world.outcome(now=late) == "TOO_MANY_ATTEMPTS"
+
+
+def test_a_network_that_ann_logged_in_from_is_not_known_for_others(world: World) -> None:
+    create_user(world.database, username="bob", password=PASSWORD, role="viewer")
+    now = datetime.now(UTC)
+    world.outcome(now=now)
+    for turn in range(21):
+        world.outcome("bob", WRONG, now=now, address=f"198.51.100.{turn}")
+
+    assert world.outcome("bob", now=now) == "TOO_MANY_ATTEMPTS"
+
+
+def test_a_failure_makes_no_network_known(world: World) -> None:
+    world.outcome(password=WRONG)
+
+    assert world.rows("select * from login_networks") == []
+
+
+def test_ten_networks_a_user_are_kept_the_latest_ones_and_as_digests(world: World) -> None:
+    now = datetime.now(UTC)
+    for turn in range(12):
+        moment = now + timedelta(minutes=turn)
+        assert world.outcome(now=moment, address=f"2001:db8:1:{turn}::1") == "OK"
+    world.outcome(now=now + timedelta(minutes=12), address="2001:db8:1:2::2")
+    world.outcome(now=now + timedelta(minutes=13), address="2001:db8:2::1")
+
+    kept = [f"2001:db8:1:{turn}::1" for turn in (2, *range(4, 12))] + ["2001:db8:2::1"]
+    digests = {digest for (digest,) in world.rows("select network from login_networks")}
+    assert digests == {network_of(address).digest for address in kept}
+
+
+def test_a_login_sweeps_networks_of_others_that_are_too_old(world: World) -> None:
+    create_user(world.database, username="bob", password=PASSWORD, role="viewer")
+    now = datetime.now(UTC)
+    world.outcome("bob", now=now - timedelta(days=91))
+
+    world.outcome(now=now)
+
+    assert world.rows("select count(*) from login_networks") == [(1,)]
+
+
+def test_callers_without_an_address_are_no_network_that_is_known(world: World) -> None:
+    assert world.outcome(address="") == "OK"
+    assert world.rows("select * from login_networks") == []
+
+
+def test_a_users_networks_go_with_the_user(world: World) -> None:
+    world.outcome()
+    world.rows("delete from users")
+
+    assert world.rows("select * from login_networks") == []
+
+
+def test_logins_of_one_user_from_many_networks_at_once_all_succeed(world: World) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for start in (0, 8, 0):
+            outcomes = pool.map(
+                lambda turn: world.outcome(address=f"192.0.2.{turn}"), range(start, start + 8)
+            )
+            assert list(outcomes) == ["OK"] * 8
+
+    assert world.rows("select count(*) <= 16 from login_networks") == [(True,)]
+
+
+def test_what_failed_for_a_user_is_cleared_whatever_the_spelling(world: World) -> None:
+    now = datetime.now(UTC)
+    for turn in range(21):
+        world.outcome(password=WRONG, now=now, address=f"198.51.100.{turn}")
+
+    assert clear_failures(world.database, username=" ANN ") == 22
+    assert world.outcome(now=now) == "OK"
+
+
+def test_a_user_is_let_in_from_an_address_that_nobody_elsewhere_can_block(world: World) -> None:
+    clear_failures(world.database, username="ann", address="192.0.2.1")
+    now = datetime.now(UTC)
+    for turn in range(21):
+        world.outcome(password=WRONG, now=now, address=f"198.51.100.{turn}")
+
+    assert world.outcome(now=now, address="192.0.2.2") == "TOO_MANY_ATTEMPTS"
+    assert world.outcome(now=now) == "OK"
+
+
+def test_only_a_user_who_exists_is_cleared_and_only_from_an_address(world: World) -> None:
+    with pytest.raises(NotFound):
+        clear_failures(world.database, username="nobody")
+    with pytest.raises(InvalidRequest):
+        clear_failures(world.database, username="ann", address="home")
+
+
+def test_logins_clearing_and_deleting_at_once_never_wait_for_each_other_in_a_circle(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "_HASHER", CHEAP)
+    monkeypatch.setattr(passwords, "_NOBODY", CHEAP.hash("nobody"))
+    names = ["ann", "bob", "cid"]
+
+    def act(seed: int) -> set[str]:
+        chance, told = random.Random(seed), set()  # noqa: S311
+        for _ in range(50):
+            name, address = chance.choice(names), f"2001:db8:1:{chance.randrange(4)}::1"
+            match chance.randrange(20):
+                case 0 | 1:
+                    with suppress(NotFound):
+                        clear_failures(world.database, username=name, address=address)
+                case 2:
+                    world.rows("delete from users where username = :name", name=name)
+                case 3 | 4 | 5:
+                    with suppress(InvalidRequest):
+                        create_user(world.database, username=name, password=PASSWORD, role="viewer")
+                case turn:
+                    told.add(world.outcome(name, PASSWORD if turn > 9 else WRONG, address=address))
+        return told
+
+    with ThreadPoolExecutor(8) as pool:
+        told = set().union(*pool.map(act, range(8)))
+
+    assert told <= {"OK", "INVALID_CREDENTIALS", "TOO_MANY_ATTEMPTS"}
+
+
+def test_a_user_who_is_being_deleted_gets_no_token(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deleting = threading.Event()
+
+    def delete_slowly() -> None:
+        with world.database.begin() as connection:
+            connection.execute(text("delete from users"))
+            deleting.set()
+            time.sleep(0.5)  # while the login comes to its last transaction
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def begun() -> None:
+            pool.submit(delete_slowly)
+            deleting.wait(5)
+
+        count_verifications(monkeypatch, begun=begun)
+        assert world.outcome() == "INVALID_CREDENTIALS"
 
 
 def test_when_the_database_is_down_nobody_gets_in() -> None:

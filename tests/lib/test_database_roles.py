@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from lib import movies
+from lib import accounts, movies
 from lib.db import Database
 from lib.db_transactions import TransactionalDatabase
 from lib.errors import InternalError
@@ -151,10 +151,21 @@ def test_every_endpoint_works_with_no_more_than_its_own_role(
 
 
 EVERY_TABLE = (
-    "movies", "movie_totals", "movie_checks", "users", "sessions", "login_failures", "imports",
-    "import_items", "import_keys", "omdb_budget", "alembic_version",
+    "movies", "movie_totals", "movie_checks", "users", "sessions", "login_failures",
+    "login_networks", "imports", "import_items", "import_keys", "omdb_budget", "omdb_answers",
+    "omdb_callers", "alembic_version",
 )  # fmt: skip
 ACTIONS = ("select", "insert", "update", "delete", "truncate")
+
+
+def test_a_user_is_let_in_with_the_rights_of_login(logins: dict[str, DatabaseSettings]) -> None:
+    database = TransactionalDatabase(logins["login"])
+    accounts.clear_failures(database, username="admin", address="198.51.100.7")
+    with database.begin() as connection:
+        known = connection.execute(text("select count(*) from login_networks")).scalar_one()
+    database.close()
+
+    assert known > 0
 
 
 @pytest.mark.parametrize("role", sorted(RIGHTS))
@@ -191,12 +202,16 @@ def test_a_role_has_the_rights_of_the_table_and_no_others(
         ("movies_get", "update movies set title = 'x'"),
         ("movies_create", "delete from movies"),
         ("movies_create", "update movie_totals set movies = 0"),
+        ("movies_create", "select password_hash from users"),
+        ("movies_create", "delete from sessions"),
+        ("movies_import", "select * from omdb_callers"),
         ("movies_delete", "insert into sessions (jti, user_id, expires_at) values ('x', 1, now())"),
         ("movies_delete", "update users set role = 'admin'"),
         ("movies_delete", "truncate movies"),
         ("movies_delete", "select password_hash from users"),
         ("imports_list", "select username from users"),
         ("movies_import", "select * from sessions"),
+        ("movies_delete", "select * from login_networks"),
         ("login", "select * from movies"),
         ("login", "update users set role = 'admin'"),
         ("login", "insert into users (username, password_hash, role) values ('x', 'x', 'admin')"),

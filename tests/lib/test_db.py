@@ -4,8 +4,9 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +33,7 @@ from tests.support import ECHO, database_settings, echo
 
 SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as double precision))")
 PID = Statement(repeatable=True, sql="select pg_backend_pid()")
+CONNECTIONS = DatabaseSettings().connections
 
 
 @pytest.fixture(params=[Database, TransactionalDatabase])
@@ -116,8 +118,8 @@ def test_a_connection_that_was_cut_while_it_rested_is_not_noticed_by_callers(
 def test_when_all_were_cut_while_they_rested_no_caller_notices(
     plain: Database, database: TransactionalDatabase
 ) -> None:
-    many = range(limits.HANDLER_THREADS)
-    with ThreadPoolExecutor(limits.HANDLER_THREADS) as threads:
+    many = range(CONNECTIONS)
+    with ThreadPoolExecutor(CONNECTIONS) as threads:
         for _ in range(3):
             list(threads.map(lambda _: plain.run(SLEEP, seconds="0.2"), many))
             terminate_others(database)
@@ -137,17 +139,164 @@ def test_after_a_rest_a_cut_connection_is_replaced_even_for_what_may_not_be_repe
     pool.close()
 
 
-def test_a_statement_that_may_not_be_repeated_is_not(
-    settings: DatabaseSettings, database: TransactionalDatabase
+@pytest.fixture
+def tries(database: TransactionalDatabase) -> Iterator[Callable[[], int]]:
+    """Tell how often a statement took a number, whatever became of it then."""
+    with database.begin() as connection:
+        connection.execute(text("create sequence tries start 1"))
+        connection.execute(
+            text("""
+                create function fail_once(state text) returns bigint language plpgsql as $$
+                declare this bigint := nextval('tries');
+                begin
+                    if this = 1 then
+                        raise exception using errcode = state;
+                    end if;
+                    return this;
+                end $$
+            """)
+        )
+
+    def count() -> int:
+        with database.begin() as connection:
+            told: int = connection.execute(
+                text("select case when is_called then last_value else 0 end from tries")
+            ).scalar_one()
+        return told
+
+    yield count
+    with database.begin() as connection:
+        connection.execute(text("drop function fail_once; drop sequence tries"))
+
+
+def ask_in(way: str, pool: Database, statement: Statement, **values: str) -> list[list[Any]]:
+    """Ask from a thread or from an event loop."""
+    if way == "run":
+        return pool.run(statement, **values)
+    return asyncio.run(pool.ask(Query(statement=statement, values=values, read=list)))
+
+
+@pytest.mark.parametrize("way", ["run", "ask"])
+@pytest.mark.parametrize("expected", [1, 2])
+def test_what_is_cut_under_way_is_tried_again_only_where_it_may_be(
+    settings: DatabaseSettings,
+    kind: type[Database],
+    tries: Callable[[], int],
+    way: str,
+    expected: int,
+) -> None:
+    ends = Statement(
+        repeatable=expected > 1,
+        sql="select pg_terminate_backend(pg_backend_pid()) from nextval('tries')",
+    )
+    pool = kind(settings, statements=[ends, ECHO])
+    with pytest.raises(DatabaseUnavailable):
+        ask_in(way, pool, ends)
+
+    assert tries() == expected
+    assert pool.run(ECHO, value="after") == [["after"]]
+    pool.close()
+
+
+@pytest.mark.parametrize("way", ["run", "ask"])
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+def test_what_was_rolled_back_for_others_is_tried_again_even_if_it_may_not_be_repeated(
+    settings: DatabaseSettings,
+    kind: type[Database],
+    tries: Callable[[], int],
+    way: str,
+    state: str,
+) -> None:
+    once = Statement(repeatable=False, sql="select fail_once(:state)")
+    pool = kind(settings, statements=[once])
+
+    assert ask_in(way, pool, once, state=state) == [[2]]
+    assert tries() == 2
+    pool.close()
+
+
+@pytest.mark.parametrize("way", ["run", "ask"])
+def test_what_fails_for_another_reason_is_not_tried_again(
+    settings: DatabaseSettings, kind: type[Database], tries: Callable[[], int], way: str
+) -> None:
+    once = Statement(repeatable=True, sql="select fail_once(:state)")
+    pool = kind(settings, statements=[once])
+    with pytest.raises(DatabaseUnavailable):
+        ask_in(way, pool, once, state="55P03")
+
+    assert tries() == 1
+    pool.close()
+
+
+def cut_all(pool: Database, database: TransactionalDatabase) -> None:
+    """Cut as many connections as the pool holds, while they rest, and see them go."""
+    taken = [pool._open_pool().connect() for _ in range(CONNECTIONS)]
+    pids = [one.info[PID].run()[0][0] for one in taken]
+    for one in taken:
+        one.close()
+    terminate_others(database)
+    for pid in pids:
+        assert_ends(database, pid)
+
+
+@pytest.mark.parametrize("way", ["run", "ask"])
+def test_a_cut_is_seen_before_the_first_statement_after_it_even_if_that_may_not_be_repeated(
+    settings: DatabaseSettings, database: TransactionalDatabase, kind: type[Database], way: str
 ) -> None:
     once = Statement(repeatable=False, sql="select cast(:value as text)")
-    pool = Database(settings, statements=[once])
-    pool.run(once, value="before")
-    terminate_others(database)
+    pool = kind(settings, statements=[once, PID])
+    for _ in range(2):
+        cut_all(pool, database)
+        told = [ask_in(way, pool, once, value=str(n)) for n in range(CONNECTIONS)]
+        assert told == [[[str(n)]] for n in range(CONNECTIONS)]
+    pool.close()
 
-    with pytest.raises(DatabaseUnavailable):
-        pool.run(once, value="lost")
-    assert pool.run(once, value="after") == [["after"]]
+
+def test_a_cut_is_seen_by_all_who_ask_at_once_after_it(
+    settings: DatabaseSettings, database: TransactionalDatabase, kind: type[Database]
+) -> None:
+    once = Statement(repeatable=False, sql="select cast(:value as text)")
+    pool = kind(settings, statements=[once, PID])
+    many = [str(n) for n in range(CONNECTIONS)]
+    cut_all(pool, database)
+    with ThreadPoolExecutor(CONNECTIONS) as threads:
+        told = list(threads.map(lambda value: pool.run(once, value=value), many))
+    assert told == [[[value]] for value in many]
+    cut_all(pool, database)
+
+    async def ask_all() -> list[Any]:
+        questions = [Query(statement=once, values={"value": n}, read=list) for n in many]
+        return await asyncio.gather(*(pool.ask(question) for question in questions))
+
+    assert asyncio.run(ask_all()) == [[[value]] for value in many]
+    pool.close()
+
+
+def test_a_transaction_sees_a_cut_before_it_begins(
+    transactional: TransactionalDatabase, database: TransactionalDatabase
+) -> None:
+    [[pid]] = transactional.run(PID)
+    terminate_others(database)
+    assert_ends(database, pid)
+
+    with transactional.begin() as connection:
+        assert connection.exec_driver_sql("select 1").scalar_one() == 1
+
+
+def test_a_connection_that_is_told_something_unasked_is_tried_and_kept(
+    settings: DatabaseSettings, database: TransactionalDatabase, kind: type[Database]
+) -> None:
+    pool = kind(settings, statements=[PID])
+    [[pid]] = pool.run(PID)
+    taken = pool._open_pool().connect()
+    taken.dbapi_connection.execute_simple("listen news")
+    word = taken.info["word"]
+    taken.close()
+    with database.begin() as connection:
+        connection.exec_driver_sql("notify news")
+    assert word.poll(2000)
+
+    assert pool.run(PID) == [[pid]]
     pool.close()
 
 
@@ -166,9 +315,8 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(
 def test_an_exhausted_pool_answers_after_a_bounded_wait(
     settings: DatabaseSettings, kind: type[Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "HANDLER_THREADS", 1)
     monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.1)
-    pool = kind(settings, statements=[ECHO, SLEEP, PID])
+    pool = kind(replace(settings, connections=1), statements=[ECHO, SLEEP, PID])
     with ThreadPoolExecutor(1) as threads:
         holding = threads.submit(pool.run, SLEEP, seconds=1)
         time.sleep(0.5)
@@ -183,9 +331,8 @@ def test_an_exhausted_pool_answers_after_a_bounded_wait(
 def test_an_exhausted_pool_holds_up_a_transaction_as_long_and_no_longer(
     settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "HANDLER_THREADS", 1)
     monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.1)
-    pool = TransactionalDatabase(settings, statements=[ECHO])
+    pool = TransactionalDatabase(replace(settings, connections=1), statements=[ECHO])
     with pool.begin(), pytest.raises(DatabaseUnavailable), pool.begin():
         pass
 
@@ -332,7 +479,7 @@ def test_the_loop_asks_many_questions_over_few_connections(plain: Database) -> N
     async def ask_all() -> list[int]:
         return await asyncio.gather(*(plain.ask(who) for _ in range(200)))
 
-    assert 1 < len(set(asyncio.run(ask_all()))) <= limits.HANDLER_THREADS
+    assert 1 < len(set(asyncio.run(ask_all()))) <= CONNECTIONS
 
 
 def test_on_the_loop_a_cut_connection_is_not_noticed_by_callers(
@@ -360,24 +507,6 @@ def test_on_the_loop_a_rested_connection_is_tried_before_it_is_used(
         return before, await pool.ask(question)
 
     assert asyncio.run(ask_before_and_after()) == (1, 1)
-    pool.close()
-
-
-def test_on_the_loop_what_may_not_be_repeated_is_not(
-    settings: DatabaseSettings, database: TransactionalDatabase
-) -> None:
-    once = Statement(repeatable=False, sql="select cast(:value as text)")
-    pool = Database(settings, statements=[once])
-    question = Query(statement=once, values={"value": "x"}, read=len)
-
-    async def ask_before_and_after() -> int:
-        await pool.ask(question)
-        await asyncio.to_thread(terminate_others, database)
-        with pytest.raises(DatabaseUnavailable):
-            await pool.ask(question)
-        return await pool.ask(question)
-
-    assert asyncio.run(ask_before_and_after()) == 1
     pool.close()
 
 
@@ -414,9 +543,8 @@ def test_on_the_loop_a_silent_server_does_not_hold_a_caller_nor_the_others(
 def test_on_the_loop_the_wait_for_a_connection_ends(
     settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "HANDLER_THREADS", 1)
     monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.1)
-    pool = Database(settings, statements=[ECHO, SLEEP, PID])
+    pool = Database(replace(settings, connections=1), statements=[ECHO, SLEEP, PID])
 
     async def ask_both() -> str:
         busy = asyncio.create_task(
@@ -451,8 +579,7 @@ def test_a_question_that_is_given_up_does_not_leave_its_answer_to_the_next(
 def test_a_question_that_is_given_up_while_its_connection_opens_leaves_that_to_the_next(
     settings: DatabaseSettings, kind: type[Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "HANDLER_THREADS", 1)
-    pool = kind(settings, statements=[ECHO])
+    pool = kind(replace(settings, connections=1), statements=[ECHO])
     connect = pool._connect
 
     def connect_slowly() -> DBAPIConnection:
@@ -560,7 +687,7 @@ def test_a_fork_while_all_connections_are_in_use_leaves_none_of_that_to_the_chil
 ) -> None:
     async def ask() -> str:
         sleep = Query(statement=SLEEP, values={"seconds": 1}, read=len)
-        busy = [asyncio.create_task(plain.ask(sleep)) for _ in range(limits.HANDLER_THREADS)]
+        busy = [asyncio.create_task(plain.ask(sleep)) for _ in range(CONNECTIONS)]
         await asyncio.sleep(0.3)
         monkeypatch.setattr(limits, "POOL_TIMEOUT", 0.2)
         inherited = plain._open_pool()
@@ -577,7 +704,7 @@ def test_what_the_loop_has_used_is_there_for_threads(
     plain: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def ask_all() -> None:
-        questions = (plain.ask(echo(str(n))) for n in range(2 * limits.HANDLER_THREADS))
+        questions = (plain.ask(echo(str(n))) for n in range(2 * CONNECTIONS))
         await asyncio.gather(*questions)
 
     asyncio.run(ask_all())
@@ -683,3 +810,14 @@ def test_a_write_that_meets_a_restart_is_told_and_not_half_done(
     assert created.status_code == 201
     total: Any = own_service.get("/movies.list").json()["pagination"]["total_records"]
     assert total == 3
+
+
+def test_the_first_write_after_a_restart_does_not_notice_it(
+    own_service: httpx.Client, own_postgres: EmbeddedPostgres
+) -> None:
+    assert own_service.post("/movies.create", json={"title": "Casablanca"}).status_code == 201
+    own_postgres.stop()
+    own_postgres.start()
+    created = own_service.post("/movies.create", json={"title": "Psycho", "year": 1960})
+
+    assert created.status_code == 201

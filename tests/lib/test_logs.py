@@ -3,8 +3,10 @@
 import io
 import json
 import logging
+import logging.config
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 
 import pytest
 
@@ -56,6 +58,13 @@ def test_a_record_stands_with_its_request_and_trace() -> None:
     }
 
 
+@pytest.mark.usefixtures("request_context")
+def test_without_a_project_a_trace_stands_by_itself() -> None:
+    entry = json.loads(CloudFormatter(None).format(record("written")))
+
+    assert entry["logging.googleapis.com/trace"] == "a" * 32
+
+
 def test_without_a_request_there_is_only_the_record() -> None:
     entry = json.loads(CloudFormatter(None).format(record("started")))
 
@@ -87,19 +96,57 @@ def test_a_terminal_shows_level_message_fields_and_stack() -> None:
     assert "builtins.RuntimeError" in TerminalFormatter().format(failing())
 
 
-@pytest.mark.parametrize("in_cloud", [True, False])
-def test_what_is_not_a_terminal_gets_json(
-    monkeypatch: pytest.MonkeyPatch, *, in_cloud: bool
-) -> None:
-    out = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", out)
-    logger = logging.getLogger("lib")
-    before = (logger.handlers[:], logger.level, logger.propagate)
-    try:
-        logs.configure(ServerSettings(log_level="INFO", project=None, proxies=0, in_cloud=in_cloud))
-        logging.getLogger("lib.anything").info("hello")
-        logging.getLogger("lib.anything").debug("not this")
-    finally:
-        logger.handlers[:], logger.level, logger.propagate = before
+@pytest.fixture
+def out() -> Iterator[io.StringIO]:
+    """Give what is logged; how logging is configured is put back."""
+    written = io.StringIO()
+    ours, root = logging.getLogger("lib"), logging.getLogger()
+    before = (ours.handlers[:], ours.level, ours.propagate, root.handlers[:], root.level)
+    yield written
+    ours.handlers[:], ours.level, ours.propagate, root.handlers[:], root.level = before
 
-    assert [json.loads(line)["message"] for line in out.getvalue().splitlines()] == ["hello"]
+
+def configure(out: io.StringIO, *, in_cloud: bool = True) -> None:
+    with redirect_stdout(out):
+        logs.configure(ServerSettings(log_level="INFO", project=None, proxies=0, in_cloud=in_cloud))
+
+
+def messages(out: io.StringIO) -> list[str]:
+    return [json.loads(line)["message"] for line in out.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("in_cloud", [True, False])
+def test_what_is_not_a_terminal_gets_json(out: io.StringIO, *, in_cloud: bool) -> None:
+    configure(out, in_cloud=in_cloud)
+    logging.getLogger("lib.anything").info("hello")
+    logging.getLogger("lib.anything").debug("not this")
+
+    assert messages(out) == ["hello"]
+
+
+@pytest.mark.parametrize("rest", [{}, {"disable_existing_loggers": True}])
+@pytest.mark.parametrize("times", [1, 2])
+def test_who_configures_logging_after_us_silences_nobody(
+    out: io.StringIO, rest: dict[str, bool], times: int
+) -> None:
+    early = logging.getLogger("lib.early")
+    configure(out)
+    theirs = {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
+    for _ in range(times):
+        logging.config.dictConfig(
+            {"version": 1, "handlers": {"theirs": theirs}, "root": {"handlers": ["theirs"]}, **rest}
+        )
+    early.info("made before")
+    logging.getLogger("lib.late").info("made after")
+
+    assert messages(out) == ["made before", "made after"]
+
+
+def test_who_silenced_us_before_we_came_is_overruled(out: io.StringIO) -> None:
+    early = logging.getLogger("lib.early")
+    early.disabled = logging.getLogger("lib").disabled = True
+
+    configure(out)
+    early.info("heard")
+
+    assert messages(out) == ["heard"]

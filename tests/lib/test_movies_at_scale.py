@@ -7,9 +7,10 @@ import pytest
 from pg8000.native import to_statement
 from sqlalchemy import text
 
-from lib import movies
+from lib import movies, omdb_memory
 from lib.db import Statement
 from lib.db_transactions import TransactionalDatabase
+from lib.imports import statements
 from lib.movie import Movie
 
 MANY = 20_000
@@ -21,6 +22,9 @@ SERVED_BY_AN_INDEX = {
     "by_title": movies.BY_TITLE,
     "delete": movies.DELETE,
     "upsert": movies.UPSERT,
+    "recall": omdb_memory.STATEMENTS[0],
+    "store": omdb_memory.STATEMENTS[1],
+    "settle": statements.SETTLE,
 }
 
 

@@ -185,7 +185,7 @@ def test_after_the_last_attempt_the_fault_is_raised(
         ({"status": 503, "body": refusal("Movie not found!")}, OmdbMovieNotFound),
         ({"status": 403, "body": HTML}, OmdbUnavailable),
         ({"status": 404, "body": HTML}, OmdbUnavailable),
-        ({"status": 429, "body": HTML}, OmdbUnavailable),
+        ({"status": 429, "body": HTML}, OmdbQuotaExceeded),
         ({"status": 200, "body": HTML}, OmdbUnavailable),
         ({"status": 204, "body": b""}, OmdbUnavailable),
         ({"status": 200, "body": b"{"}, OmdbAnswerUnreadable),

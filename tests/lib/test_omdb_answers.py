@@ -178,6 +178,12 @@ def test_an_alias_answers_with_its_own_id() -> None:
     assert movie_from_answer(200, answer(imdbID="tt7133754")).imdb_id == "tt7133754"
 
 
+def test_too_many_calls_are_a_spent_quota_whatever_the_body_says() -> None:
+    for body in (answer(), refusal("Movie not found!"), b"", b"<html>"):
+        with pytest.raises(OmdbQuotaExceeded):
+            movie_from_answer(429, body)
+
+
 def test_a_fault_has_no_upstream_text_behind_it() -> None:
     with pytest.raises(OmdbAnswerUnusable) as caught:
         movie_from_answer(200, b'{"Title":"secret words')

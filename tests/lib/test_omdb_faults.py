@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -215,6 +215,59 @@ def test_a_broken_connection_is_tried_again_and_then_unavailable(behaviour: Beha
 
         assert caught.type is OmdbUnavailable
         assert len(server.requests) == 3
+
+
+class Counting:
+    """Count the calls that are taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def take(self) -> None:
+        """Count one."""
+        self.taken += 1
+
+    def note(self, fault: ServiceError | None) -> ServiceError | None:
+        """Let it be told as it is."""
+        return fault
+
+
+def bad_gateway(peer: Peer) -> None:
+    peer.send(head(b"Content-Length: 0", status=b"502 Bad Gateway"))
+
+
+@pytest.mark.parametrize(
+    ("behaviours", "calls"),
+    [
+        ((reset_at_once,) * 3, 1),
+        ((reset_in_the_headers, cut_off, close_at_once), 1),
+        ((reset_at_once, sound), 1),
+        ((unavailable,) * 3, 3),
+        ((bad_gateway, reset_at_once, sound), 2),
+        ((reset_at_once, bad_gateway, sound), 2),
+        ((sound,), 1),
+    ],
+)
+def test_an_attempt_that_omdb_did_not_answer_and_the_next_cost_one_call(
+    behaviours: tuple[Behaviour, ...], calls: int
+) -> None:
+    turns = iter(behaviours)
+
+    def next_turn(peer: Peer) -> None:
+        next(turns)(peer)
+
+    meter = Counting()
+    with MisbehavingServer(next_turn) as server:
+        settings = OmdbSettings(
+            url=server.url, api_key=Secret(KEY), daily_budget=1000, concurrency=4
+        )
+        client = OmdbClient(settings, limits=PATIENT, meter=meter)
+        with suppress(OmdbUnavailable):
+            client.by_id("tt9900001")
+        client.close()
+
+        assert len(server.requests) == len(behaviours)
+    assert meter.taken == calls
 
 
 def test_nobody_at_the_address_is_unavailable() -> None:

@@ -242,11 +242,19 @@ def test_a_year_may_be_a_range(
     assert (series.year, series.year_end) == expected
 
 
+def test_a_film_whose_title_is_na_is_kept_when_the_rest_is_sound() -> None:
+    assert movie(Title="N/A").title == "N/A"
+
+
+def test_a_record_without_title_and_year_is_none() -> None:
+    with pytest.raises(OmdbAnswerUnusable):
+        movie(Title="N/A", Year="N/A")
+
+
 @pytest.mark.parametrize(
     ("member", "written"),
     [
         ("Title", ...),
-        ("Title", "N/A"),
         ("Title", " \t"),
         ("Title", "\x00\x01"),
         ("Title", "x" * 501),

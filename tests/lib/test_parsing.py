@@ -5,12 +5,14 @@ import base64
 import json
 import re
 import string
+import sys
 import time
+import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import product
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -23,18 +25,22 @@ from lib.asking import (
     parse_get_query,
 )
 from lib.errors import InvalidRequest, ServiceError, UnsupportedMediaType
+from lib.http import SMALL_BODY
 from lib.imports.orders import parse_import_body
 from lib.listing import Cursor, parse_list_query
 from lib.movie import title_key
 from lib.movies import Position
 from lib.parsing import (
+    check_content_encoding,
     check_json_content_type,
     integer_member,
     integer_parameter,
+    is_normal,
     parse_json_object,
     parse_query,
     text_member,
 )
+from lib.texts import has_long_run_of_marks
 
 # The largest examples take longer than the rest.
 UNHURRIED: Final = settings(
@@ -42,6 +48,7 @@ UNHURRIED: Final = settings(
 )
 
 NAMES: Final = ("title", "year", "imdb_id", "page", "cursor")
+ORDER: Final = ("page", "title", "year")
 JSON: Final = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -321,6 +328,177 @@ def test_the_key_of_a_key_is_that_key(title: str) -> None:
     assert len(key) == 500 or title_key(key) == key
 
 
+# --- Marks ----------------------------------------------------------------------------------------
+
+MARKS: Final = (
+    "\u0301\u0316\u093f\u0f73\u20dd\uff9e\uff9f"  # of which some are no marks until folded
+)
+
+
+def best_of_20(work: Callable[[], object]) -> float:
+    """Give the seconds that something takes when nothing comes between."""
+    times = []
+    for _ in range(20):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def longest_run(text: str) -> int:
+    """Count the slow way."""
+    longest = run = 0
+    for character in text:
+        run = run + 1 if character in MARKS else 0
+        longest = max(longest, run)
+    return longest
+
+
+@UNHURRIED
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.sampled_from(MARKS), min_size=26, max_size=34) | st.text(MARKS, max_size=3),
+            st.text("aé語", min_size=0, max_size=34),
+        ),
+        max_size=6,
+    ).map(lambda parts: "".join(marks + letters for marks, letters in parts))
+)
+@example("\u0301" * 30)
+@example("\u0301" * 31)
+@example("a" * 30 + "\u0301" * 31)
+@example("\u0301" * 30 + "a" + "\u0301" * 30)
+def test_a_long_run_of_marks_is_seen_wherever_it_stands(text: str) -> None:
+    assert has_long_run_of_marks(text) == (longest_run(text) > 30)
+
+
+def test_whatever_takes_long_to_bring_in_order_counts_as_a_mark() -> None:
+    for number in (*range(0xD800), *range(0xE000, sys.maxunicode + 1)):
+        character = chr(number)
+        if all(map(unicodedata.combining, unicodedata.normalize("NFKD", character))):
+            assert has_long_run_of_marks(character * 31), f"U+{number:04X}"
+
+
+@pytest.mark.parametrize("text", ["\u0301" * 4096, ("\u0301" * 30 + "e") * 132, "é" * 4096])
+def test_marks_are_looked_for_in_no_time(text: str) -> None:
+    assert best_of_20(lambda: has_long_run_of_marks(text)) < 0.001
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 8192,
+        b'{"title": ' + b"1" * 8000 + b"}",
+        b'{"title": [' + b"1e1," * 2000 + b"1]}",
+        b'{"title": [' + b"{}," * 2700 + b"1]}",
+        ("{" + ",".join(f'"{number}":0' for number in range(900)) + "}").encode(),
+        ('{"title": "' + ("\u0301" * 30 + "e") * 130 + '"}').encode(),
+    ],
+    ids=["arrays", "a number", "numbers", "objects", "members", "marks"],
+)
+def test_a_small_body_takes_the_loop_a_moment_at_most(body: bytes) -> None:
+    assert len(body) <= SMALL_BODY
+    assert best_of_20(lambda: only_ours(parse_json_object, body, NAMES)) < 0.003
+
+
+def test_the_member_with_too_many_marks_is_named() -> None:
+    body = json.dumps({"title": "a", "cursor": {"x": ["b" + "\u0301" * 31]}}).encode()
+
+    with pytest.raises(InvalidRequest) as caught:
+        parse_json_object(body, NAMES)
+
+    assert list(caught.value.fields) == ["cursor"]
+
+
+# --- Addresses ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "page=1",
+        "page=1&year=2",
+        "title=a+b+c&year=1",
+        "title=a%20b%20c",
+        "title=caf%C3%A9",
+        "title=Fast%20%26%20Furious",
+        "title=1%2B1+=+2",
+        "title=a=b",
+        "title=Who's+Afraid,+really?",
+        "title=Who%27s%20Afraid%2C%20really%3F",
+        "title=M*A*S*H",
+        "title=(500)+Days",
+        "title=100%25",
+        "title=~",
+    ],
+)
+def test_what_usual_programs_send_is_in_normal_form(query: str) -> None:
+    assert is_normal(query.encode(), parse_query(query.encode(), ORDER), ORDER)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "p%61ge=1",
+        "%70age=1",
+        "page=%31",
+        "year=2&page=1",
+        "title=%41lien",
+        "title=a%2Db",
+        "title=a%7Eb",
+        "title=a%5fb",
+        "title=caf%c3%a9",
+        "title=a+b%20c",
+        "title=don't+can%27t",
+        "title=a%2Cb,c",
+        "title=100%",
+        "title=%zz",
+        "title=a%3",
+        "title=+a",
+        "title=a+",
+        "title=a++b",
+        "title=a%20%20b",
+        "title=a%C2%A0b",
+        "title=a%E3%80%80b",
+        "title=a%20%E3%80%80b",
+        "title=<i>",
+        'title="a"',
+        "title=a|b",
+    ],
+)
+def test_any_other_writing_of_the_same_is_not(query: str) -> None:
+    assert not is_normal(query.encode(), parse_query(query.encode(), ORDER), ORDER)
+
+
+def test_raw_bytes_are_not_in_normal_form() -> None:
+    raw = "title=café".encode()
+
+    assert not is_normal(raw, parse_query(raw, ORDER), ORDER)
+
+
+@UNHURRIED
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=40))
+def test_what_encoders_make_of_a_title_is_in_normal_form(title: str) -> None:
+    title = " ".join(title.split())
+    for written in (quote(title, safe=""), quote_plus(title), quote(title, safe="!'()*")):
+        raw = f"title={written}".encode()
+        assert is_normal(raw, parse_query(raw, ORDER), ORDER)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "identity", "Identity", "identity, IDENTITY", " identity ,,"]
+)
+def test_a_body_that_is_not_encoded_is_taken(value: str) -> None:
+    check_content_encoding(value)
+
+
+@pytest.mark.parametrize("value", ["gzip", "identity, gzip", "x-identity", "identity;q=1", "*"])
+def test_a_body_in_any_encoding_is_refused(value: str) -> None:
+    with pytest.raises(UnsupportedMediaType):
+        check_content_encoding(value)
+
+
 # --- Refused by name ------------------------------------------------------------------------------
 
 
@@ -367,6 +545,13 @@ def test_a_title_of_another_type_or_length_is_refused(value: object) -> None:
         'application/json;charset="UTF-8"',
         "application/problem+json",
         "application/vnd.api+json ; charset = utf8",
+        "application/json;",
+        " application/json\t",
+        "application/json; ; ;charset=utf-8;",
+        "application/json\t;\tCHARSET=Utf-8",
+        'application/json; charset="u\\tf-8"',
+        "application/json; charset=utf-8; charset=UTF8",
+        'application/json; q=1; a="x; charset=utf-16"; b=\'',
     ],
 )
 def test_json_in_utf_8_is_taken(value: str) -> None:
@@ -389,6 +574,16 @@ def test_json_in_utf_8_is_taken(value: str) -> None:
         "application/json, text/plain",
         "application/json\x00",
         "application/json; charset=utf-8; charset=utf-16",
+        "application/json; charset=",
+        'application/json; charset=""',
+        "application/json; charset",
+        'application/json; a="x',
+        "application/json; charset=utf-8 utf-8",
+        "application/json;=x",
+        "application/json x",
+        "application/json\n",
+        "application/json/x",
+        "application/+json;;é",
         "application/ʲson",
     ],
 )

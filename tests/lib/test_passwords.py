@@ -107,10 +107,11 @@ def test_exactly_1024_bytes_in_normal_form_are_a_password() -> None:
     assert normalise_password("e\u0301" * 512) == "é" * 512
 
 
-def test_a_million_combining_marks_cost_no_time() -> None:
+def test_combining_marks_cost_no_time() -> None:
     started = time.monotonic()
-    with pytest.raises(InvalidRequest):
-        normalise_password("\u0301\u0323" * 500_000)
+    for marks in ("\u0301\u0323" * 500_000, *(["\u0301\u0323" * 2047, "\u0f73" * 4096] * 20)):
+        with pytest.raises(InvalidRequest):
+            normalise_password(marks)
 
     assert time.monotonic() - started < 0.5
 

@@ -1,6 +1,7 @@
 """The environment, read once and checked."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -61,6 +62,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
         1000,
         8,
     )
+    assert (omdb.calls_per_caller, omdb.import_share) == (60, 40)
     assert ImportSettings.from_env({}) == ImportSettings(seconds=480, lease_seconds=120)
     assert AdminSettings.from_env({}) == AdminSettings(username="admin", password=None)
     assert ServerSettings.from_env({}) == ServerSettings(
@@ -131,11 +133,58 @@ def test_a_missing_or_malformed_variable_is_named_in_one_line(
         ("OMDB_URL", "https://example.org/?apikey=x"),
         ("OMDB_DAILY_BUDGET", "1e3"),
         ("OMDB_CONCURRENCY", "65"),
+        ("OMDB_CALLS_PER_CALLER", "0"),
+        ("OMDB_IMPORT_SHARE", "51"),
+        ("OMDB_IMPORT_SHARE", "40%"),
     ],
 )
 def test_omdbs_settings_are_checked(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name} is "):
         OmdbSettings.from_env({"OMDB_API_KEY": "k", name: value})
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "0a1b2c3d\n",
+        " 0a1b2c3d\r\n",
+        '"0a1b2c3d"',
+        "'0a1b2c3d' ",
+        "\u201c0a1b2c3d\u201d",
+        "\ufeff0a1b2c3d",
+        "apikey=0a1b2c3d",
+        "&apikey=0a1b2c3d",
+        "'APIKEY = 0a1b2c3d'",
+        'apikey="0a1b2c3d"',
+        "http://www.omdbapi.com/?i=tt3896198&apikey=0a1b2c3d",
+    ],
+)
+def test_what_is_pasted_with_a_key_is_taken_off(pasted: str) -> None:
+    assert OmdbSettings.from_env({"OMDB_API_KEY": pasted}).api_key == Secret("0a1b2c3d")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "0a1b 2c3d",
+        "0a1b\n2c3d",
+        "0a1b\x002c3d",
+        "0a1b2c3d&i=tt0111161",
+        "key=0a1b2c3d",
+        "0a1b2c3d0a1b2c3d" * 10,
+        "<0a1b2c3d>",
+        "0a1b2c3\u0661",
+        "''",
+    ],
+)
+def test_what_can_be_no_key_is_told_at_the_start_without_showing_it(wrong: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        require(OmdbSettings, {"OMDB_API_KEY": wrong})
+
+    told = str(caught.value)
+    assert told.startswith("OMDB_API_KEY is malformed: expected ")
+    assert "\n" not in told
+    assert "0a1b" not in told
 
 
 def test_a_function_with_wrong_settings_ends_with_that_line() -> None:
@@ -166,6 +215,73 @@ def test_a_malformed_url_does_not_show_its_password() -> None:
         DatabaseSettings.from_env({"DATABASE_URL": "postgres//movies:s@cret@host/name"})
 
     assert "s@cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("password", "mark"),
+    [("se#cret", "#"), ("se@cret", "@"), ("se/cret", "/"), ("se?cret", "?"), ("se%cret", "%"),
+     ("se%2", "%"), ("se[cret", "["), ("se cret", " "), ("#1", "#"), ("p@ss/w?rd#", "?")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "rest", ["@db.example:6543/catalogue", "@db.example/catalogue", "@db/c?sslmode=require"]
+)
+def test_a_password_that_is_not_percent_encoded_is_refused_with_the_reason(
+    password: str, mark: str, rest: str
+) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        DatabaseSettings.from_env({"DATABASE_URL": f"postgresql+pg8000://movies:{password}{rest}"})
+    told = str(refusal.value)
+    assert "percent-encoded" in told
+    assert f"{mark!r} as %{ord(mark):02X}" in told
+    assert password not in told
+    encoded = quote(password, safe="")
+    url = f"postgresql+pg8000://movies:{encoded}{rest}"
+    assert DatabaseSettings.from_env({"DATABASE_URL": url}).password == Secret(password)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (
+            "postgresql://u:hush@h/n?hush=1",
+            "behind the ? may stand, each once: sslmode, sslrootcert",
+        ),
+        ("postgresql://u:hush@h/n?hush", "behind the ? may stand"),
+        ("postgresql://u:hush@h/n?", "behind the ? may stand"),
+        ("postgresql://u:hush@h/n?sslmode=", "behind the ? may stand"),
+        ("postgresql://u:hush@h/n?sslmode=require&sslmode=disable", "each once"),
+        ("postgresql://u:hush@h/n?sslmode=REQUIRE", "sslmode must be one of disable, prefer"),
+        ("postgresql://u:hush@h/n?sslmode=verify-ca", "verify-ca needs sslrootcert=FILE"),
+        ("postgresql://u:hush@h/n?sslmode=verify-ca&sslrootcert=system", "goes with"),
+        ("postgresql://u:hush@h/n?sslrootcert=/dev/null", "sslrootcert goes with"),
+        ("postgresql://u:hush@h/n?sslmode=verify-full&sslrootcert=/none", "No such file"),
+        ("postgresql://u:hush@h/n?sslmode=verify-full&sslrootcert=/dev/null", "no certificate"),
+        ("postgresql://u:hush@h:0/n", "another shape"),
+        ("postgresql://u:hush@h:65536/n", "another shape"),
+        ("postgresql://u:hush@h:5432:1/n", "another shape"),
+        ("postgresql://u:hush@h1,h2/n", "another shape"),
+        ("postgresql://u:hush@h/n/m", "another shape"),
+        ("postgresql://u:hush@h/", "another shape"),
+        ("postgresql://u:hu\nsh@h/n", "another shape"),
+        ("postgresql://u:hush%00@h/n", "NUL"),
+        ("postgresql://u:hush%ff@h/n", "no UTF-8"),
+    ],
+)
+def test_an_address_is_read_strictly_and_never_shown(url: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL is malformed: ") as refusal:
+        DatabaseSettings.from_env({"DATABASE_URL": url})
+    assert told in str(refusal.value)
+    assert "hush" not in str(refusal.value)
+
+
+def test_an_address_without_parameters_is_one_without_tls() -> None:
+    settings = DatabaseSettings.from_env({"DATABASE_URL": "postgresql://u@[::1]:6543/n\n"})
+    assert (settings.host, settings.port, settings.name) == ("::1", 6543, "n")
+    assert (settings.ssl_mode, settings.ssl_root_cert) == ("disable", None)
+    url = "postgresql://u:a:b@h/n?sslmode=verify-full"
+    settings = DatabaseSettings.from_env({"DATABASE_URL": url})
+    assert settings.password == Secret("a:b")
+    assert (settings.ssl_mode, settings.ssl_root_cert) == ("verify-full", "system")
 
 
 @pytest.mark.parametrize(

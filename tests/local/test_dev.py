@@ -1,5 +1,6 @@
 """What `./dev` does before Python takes over, shown with a Python that only pretends."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -143,6 +144,30 @@ def test_two_setups_at_once_install_once(checkout: Checkout) -> None:
         process.communicate(timeout=60)
     assert [process.returncode for process in both] == [0, 0]
     assert checkout.installations() == 1
+
+
+def test_what_is_kept_is_closed_to_others_also_where_it_was_open(checkout: Checkout) -> None:
+    local, theirs = checkout.folder / ".local", checkout.folder / "theirs"
+    theirs.write_text("untouched")
+    local.mkdir()
+    local.chmod(0o777)
+    for name in ("setup.lock", "setup.log"):
+        (local / name).symlink_to(theirs)
+    with theirs.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert checkout.run("setup")[0] == 0
+    assert local.stat().st_mode & 0o777 == 0o700
+    assert not (local / "setup.lock").is_symlink()
+    assert theirs.read_text() == "untouched"
+
+
+def test_a_folder_that_nothing_can_be_kept_in_is_one_line(checkout: Checkout) -> None:
+    (checkout.folder / ".local").touch()
+    code, _, errors = checkout.run("setup")
+    assert code == 1
+    assert errors.startswith("dev: nothing can be kept in ")
+    assert errors.rstrip().endswith("File exists")
+    assert errors.count("\n") == 1
 
 
 def test_it_works_through_a_link_from_another_folder(checkout: Checkout, tmp_path: Path) -> None:

