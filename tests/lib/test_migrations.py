@@ -22,7 +22,7 @@ from lib.tables import metadata
 from local import migrating
 from local.environment import Environment
 from local.failure import Failure
-from local.functions import read_functions
+from local.functions import grants, read_functions
 from local.postgres import EmbeddedPostgres
 from tests.support import ADMIN_PASSWORD, database_settings
 
@@ -161,10 +161,11 @@ def test_at_a_terminal_a_migration_that_is_held_up_is_one_line(
 
 
 def test_who_may_not_migrate_cannot_hold_a_migration_up(empty: TransactionalDatabase) -> None:
-    migrate(empty, NOBODY, grants={})
     roles = [
         name for name, function in read_functions().items() if isinstance(function.rights, Mapping)
     ]
+    own = str(empty._settings.user)
+    migrate(empty, NOBODY, grants=grants(dict.fromkeys(roles, own)))
     for role in roles:
         for mode in ("access share", "row share", "share", "exclusive"):
             lock = f"set local role {role}; lock table alembic_version in {mode} mode"
