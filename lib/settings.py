@@ -144,7 +144,7 @@ class DatabaseSettings:
 
     @classmethod
     def _from_url(cls, url: str) -> Self:
-        from lib.database_url import parse  # noqa: PLC0415  the cloud does without
+        from lib.database.url import parse  # noqa: PLC0415  the cloud does without
 
         parts = parse(url)
         return cls(
@@ -221,7 +221,7 @@ class SigningSettings:
             "\\n", "\n"
         )
         # Here: only who signs or verifies loads cryptography.
-        from lib.keys import load_private_key  # noqa: PLC0415
+        from lib.accounts.keys import load_private_key  # noqa: PLC0415
 
         load_private_key(pem)
         return cls(private_key=Secret(pem))
@@ -246,7 +246,7 @@ class VerifyingSettings:
             raise SettingsError(
                 "TOKEN_PUBLIC_KEYS is malformed: expected one or more Ed25519 public keys in PEM"
             )
-        from lib.keys import load_public_key  # noqa: PLC0415
+        from lib.accounts.keys import load_public_key  # noqa: PLC0415
 
         for key in keys:
             load_public_key(key)

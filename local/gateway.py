@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lib.answers import data, error_answer
 from lib.errors import NotFound
-from lib.tracing import request_context
+from lib.web.answers import data, error_answer
+from lib.web.tracing import request_context
 from local.failure import Failure
 from local.functions import ID, Function, read_functions
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from lib.movie import IMDB_ID
+from lib.catalogue.movie import IMDB_ID
 
 AROUND: Final = " \t\r\n\xa0\ufeff\u200b\"'`´“”„‘’«»,;=()[]<>"  # noqa: RUF001
 _ADDRESS: Final = re.compile(

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 from tqdm import tqdm
 
-from lib.db_transactions import TransactionalDatabase
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import ServiceError
 from lib.imports.ledger import Progress
 from lib.imports.orders import ALL_TYPES, MOST_IDS, TICK, Order

@@ -1,16 +1,10 @@
 """`./dev migrate`: bring the database that the environment names to the newest schema."""
 
-from lib.db_faults import POOLER, is_of_pooler
-from lib.db_transactions import TransactionalDatabase
+from lib.database.faults import POOLER, is_of_pooler
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import ServiceError
-from lib.migrations.runner import Migrated, migrate
-from lib.settings import (
-    AdminSettings,
-    DatabaseSettings,
-    GrantSettings,
-    SettingsError,
-    require,
-)
+from lib.schema.migrating import Migrated, migrate
+from lib.settings import AdminSettings, DatabaseSettings, GrantSettings, SettingsError, require
 from local.environment import Environment, keep_password, prepared
 from local.failure import Failure
 

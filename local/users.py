@@ -1,7 +1,7 @@
 """`./dev user`: users from a terminal, with the rights of whom the environment names."""
 
-from lib import accounts
-from lib.db_transactions import TransactionalDatabase
+from lib.accounts import login
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import NotFound, ServiceError
 from lib.settings import DatabaseSettings, require
 from local.environment import prepared
@@ -16,7 +16,7 @@ def clear(username: str, address: str | None) -> None:
             bring_up_to_date(environment)
         database = TransactionalDatabase(require(DatabaseSettings, environment.variables))
         try:
-            cleared = accounts.clear_failures(database, username=username, address=address)
+            cleared = login.clear_failures(database, username=username, address=address)
         except NotFound as error:
             raise Failure(f"there is no user {username!r}") from error
         except ServiceError as error:

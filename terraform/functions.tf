@@ -124,7 +124,7 @@ module "function" {
   secrets          = { for variable in local.function_secrets[each.key] : variable => local.secrets[variable] }
   size             = each.value
   source_root      = "${path.root}/.."
-  ships_migrations = contains(each.value.settings, "admin")
+  ships_schema     = contains(each.value.settings, "admin")
 
   depends_on = [
     google_secret_manager_secret_iam_member.function,

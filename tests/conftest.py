@@ -12,13 +12,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
-from lib import accounts, movies
-from lib.access import AUTHORIZING, LOGGING_OUT
-from lib.db_transactions import TransactionalDatabase
-from lib.migrations.runner import migrate
-from lib.movie import Movie
+from lib.accounts import login
+from lib.accounts.access import AUTHORIZING, LOGGING_OUT
+from lib.accounts.tokens import Signer, Verifier
+from lib.catalogue import movies
+from lib.catalogue.movie import Movie
+from lib.database.transactions import TransactionalDatabase
+from lib.schema.migrating import migrate
 from lib.settings import AdminSettings, DatabaseSettings, SigningSettings, VerifyingSettings
-from lib.tokens import Signer, Verifier
 from local import gateway
 from local.demo_omdb.server import DemoOmdb
 from local.environment import SETTINGS
@@ -239,8 +240,8 @@ def authorization(
 
     def header(role: str) -> dict[str, str]:
         username = f"some {role}"
-        accounts.create_user(database, username=username, password=ADMIN_PASSWORD, role=role)
-        issued = accounts.login(
+        login.create_user(database, username=username, password=ADMIN_PASSWORD, role=role)
+        issued = login.login(
             database, signer, username=username, password=ADMIN_PASSWORD, address="192.0.2.1"
         )
         return {"Authorization": f"Bearer {issued.token}"}

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lib.db import Query, Statement
+from lib.database.database import Query, Statement
 from lib.settings import DatabaseSettings
 
 ADMIN_PASSWORD: Final = "correct horse battery staple"

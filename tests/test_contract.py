@@ -16,8 +16,8 @@ import httpx
 import pytest
 from sqlalchemy import Connection, text
 
-from lib.db_transactions import TransactionalDatabase
-from lib.movie import Movie, Rating
+from lib.catalogue.movie import Movie, Rating
+from lib.database.transactions import TransactionalDatabase
 from local import gateway
 from local.demo_omdb.server import DemoOmdb
 from local.servers import Server

@@ -25,11 +25,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from lib import accounts
-from lib.access import logout
-from lib.db_transactions import TransactionalDatabase
-from lib.movie import Movie
-from lib.tokens import Signer
+from lib.accounts import login
+from lib.accounts.access import logout
+from lib.accounts.tokens import Signer
+from lib.catalogue.movie import Movie
+from lib.database.transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
 from tests.support import ADMIN_PASSWORD
 from tests.test_raw_http import Reply, exchange
@@ -186,9 +186,7 @@ def test_it_is_answered_as_it_should_be_and_the_next_is_served(
 ) -> None:
     if case["path"] == "/login":
         for role in ("editor", "viewer"):
-            accounts.create_user(
-                database, username=f"some {role}", password=ADMIN_PASSWORD, role=role
-            )
+            login.create_user(database, username=f"some {role}", password=ADMIN_PASSWORD, role=role)
     extra = authorization("admin") if case.get("authorized") else {}
 
     reply = exchange(port, *request_of(case, extra), method=case["method"])

@@ -18,9 +18,9 @@ from typing import Any, Final
 
 import pytest
 
-from lib import movies
-from lib.db_transactions import TransactionalDatabase
-from lib.movie import Movie
+from lib.catalogue import movies
+from lib.catalogue.movie import Movie
+from lib.database.transactions import TransactionalDatabase
 from local import servers
 from local.demo_omdb.server import DemoOmdb
 from local.environment import ROOT

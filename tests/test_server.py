@@ -16,22 +16,22 @@ from typing import Any, Final
 
 import pytest
 
-from lib.server import HEAD_BYTES, HEADER_FIELDS
 from lib.settings import HEAD_TIMEOUT
+from lib.web.server import HEAD_BYTES, HEADER_FIELDS
 from local import servers
 from tests.test_raw_http import Deployed, Reply, await_answer, exchange, receive, rest_of, send
 
 FUNCTION: Final = '''
 import functions_framework.aio
 
-from lib import http
+from lib.web.endpoint import Answer, Request, data, endpoint
 
 
 @functions_framework.aio.http
-@http.endpoint("POST", members=("name",), body="optional")
-async def tell(request: http.Request) -> http.Answer:
+@endpoint("POST", members=("name",), body="optional")
+async def tell(request: Request) -> Answer:
     """Answer who calls, by which headers, and with what."""
-    return http.data(
+    return data(
         {
             "address": request.client_address,
             "headers": sorted(request.headers),

@@ -2,12 +2,12 @@
 
 import functions_framework.aio
 
-from lib import http
 from lib.errors import ImATeapot
+from lib.web.endpoint import Answer, Request, endpoint
 
 
 @functions_framework.aio.http
-@http.endpoint("POST")
-async def brew_coffee(_: http.Request) -> http.Answer:
+@endpoint("POST")
+async def brew_coffee(_: Request) -> Answer:
     """Refuse, as RFC 2324 demands."""
     raise ImATeapot("The server is a teapot: short and stout, and no good for coffee.")

@@ -2,11 +2,12 @@
 
 import functions_framework.aio
 
-from lib import access, http
-from lib.db import Database
+from lib.accounts import access
+from lib.accounts.tokens import Verifier
+from lib.database.database import Database
 from lib.imports import reports
 from lib.settings import DatabaseSettings, VerifyingSettings, require
-from lib.tokens import Verifier
+from lib.web.endpoint import Answer, Request, data, endpoint
 
 verifier = Verifier(require(VerifyingSettings))
 database = Database(require(DatabaseSettings), statements=[reports.ONE, *access.AUTHORIZING])
@@ -14,11 +15,11 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@http.endpoint("GET", parameters=("id",), private=True)
-async def imports_get(request: http.Request) -> http.Answer:
+@endpoint("GET", parameters=("id",), private=True)
+async def imports_get(request: Request) -> Answer:
     """Answer state, counts, rate, errors by kind, and when the import will be done."""
     claims = verifier.verify_header(request.headers.get("authorization"))
     import_id = reports.parse_get_query(request.query)
     await database.ask(access.permission(claims, roles=("editor", "admin")))
     told = await database.ask(reports.report(import_id))
-    return http.data(told)
+    return data(told)

@@ -2,11 +2,12 @@
 
 import functions_framework.aio
 
-from lib import access, http
-from lib.db import Database
+from lib.accounts import access
+from lib.accounts.tokens import Verifier
+from lib.database.database import Database
 from lib.imports import reports
 from lib.settings import DatabaseSettings, VerifyingSettings, require
-from lib.tokens import Verifier
+from lib.web.endpoint import Answer, Request, endpoint
 
 verifier = Verifier(require(VerifyingSettings))
 database = Database(require(DatabaseSettings), statements=[reports.SOME, *access.AUTHORIZING])
@@ -14,11 +15,11 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@http.endpoint("GET", parameters=reports.LIST_PARAMETERS, private=True)
-async def imports_list(request: http.Request) -> http.Answer:
+@endpoint("GET", parameters=reports.LIST_PARAMETERS, private=True)
+async def imports_list(request: Request) -> Answer:
     """Answer a page of imports with their states and counts."""
     claims = verifier.verify_header(request.headers.get("authorization"))
     query = reports.parse_list_query(request.query)
     await database.ask(access.permission(claims, roles=("editor", "admin")))
     listed = await database.ask(reports.imports(query))
-    return http.Answer(body=listed.as_body())
+    return Answer(body=listed.as_body())

@@ -2,10 +2,11 @@
 
 import functions_framework.aio
 
-from lib import accounts, http
-from lib.db_transactions import TransactionalDatabase
+from lib.accounts.login import login as log_in
+from lib.accounts.tokens import LIFETIME_SECONDS, Signer
+from lib.database.transactions import TransactionalDatabase
 from lib.settings import DatabaseSettings, SigningSettings, require
-from lib.tokens import LIFETIME_SECONDS, Signer
+from lib.web.endpoint import Answer, Request, data, endpoint, in_thread
 
 signer = Signer(require(SigningSettings))
 database = TransactionalDatabase(require(DatabaseSettings))
@@ -13,17 +14,15 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@http.endpoint("POST", members=("username", "password"), body="required")
-async def login(request: http.Request) -> http.Answer:
+@endpoint("POST", members=("username", "password"), body="required")
+async def login(request: Request) -> Answer:
     """Answer a Bearer token, good for a quarter of an hour."""
-    issued = await http.in_thread(
-        accounts.login,
+    issued = await in_thread(
+        log_in,
         database,
         signer,
         username=request.body.get("username"),
         password=request.body.get("password"),
         address=request.client_address,
     )
-    return http.data(
-        {"token": issued.token, "token_type": "Bearer", "expires_in": LIFETIME_SECONDS}
-    )
+    return data({"token": issued.token, "token_type": "Bearer", "expires_in": LIFETIME_SECONDS})

@@ -4,10 +4,10 @@ import dataclasses
 
 import functions_framework.aio
 
-from lib import http
-from lib.db_transactions import TransactionalDatabase
-from lib.migrations.runner import migrate as bring_up_to_date
+from lib.database.transactions import TransactionalDatabase
+from lib.schema.migrating import migrate as bring_up_to_date
 from lib.settings import AdminSettings, DatabaseSettings, GrantSettings, require
+from lib.web.endpoint import Answer, Request, data, endpoint, in_thread
 
 admin = require(AdminSettings)
 grants = require(GrantSettings).grants
@@ -15,8 +15,8 @@ database = TransactionalDatabase(require(DatabaseSettings))
 
 
 @functions_framework.aio.http
-@http.endpoint("POST", body="optional")
-async def migrate(_: http.Request) -> http.Answer:
+@endpoint("POST", body="optional")
+async def migrate(_: Request) -> Answer:
     """Answer which revision the database had and which it has."""
-    migrated = await http.in_thread(bring_up_to_date, database, admin, grants=grants)
-    return http.data(dataclasses.asdict(migrated))
+    migrated = await in_thread(bring_up_to_date, database, admin, grants=grants)
+    return data(dataclasses.asdict(migrated))

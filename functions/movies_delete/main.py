@@ -2,11 +2,13 @@
 
 import functions_framework.aio
 
-from lib import access, http, movies
-from lib.asking import imdb_id_from_path
-from lib.db import Database
+from lib.accounts import access
+from lib.accounts.tokens import Verifier
+from lib.catalogue import movies
+from lib.catalogue.wanted import imdb_id_from_path
+from lib.database.database import Database
 from lib.settings import DatabaseSettings, VerifyingSettings, require
-from lib.tokens import Verifier
+from lib.web.endpoint import Answer, Request, endpoint
 
 verifier = Verifier(require(VerifyingSettings))
 database = Database(require(DatabaseSettings), statements=[movies.DELETE, *access.AUTHORIZING])
@@ -14,11 +16,11 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@http.endpoint("DELETE")
-async def movies_delete(request: http.Request) -> http.Answer:
+@endpoint("DELETE")
+async def movies_delete(request: Request) -> Answer:
     """Answer 204 once the movie is gone."""
     claims = verifier.verify_header(request.headers.get("authorization"))
     imdb_id = imdb_id_from_path(request.path)
     await database.ask(access.permission(claims, roles=("editor", "admin")))
     await database.ask(movies.deletion(imdb_id, user_id=claims.user_id))
-    return http.Answer(status=204)
+    return Answer(status=204)

@@ -2,18 +2,19 @@
 
 import functions_framework.aio
 
-from lib import http, movies
-from lib.asking import parse_get_query
-from lib.db import Database
+from lib.catalogue import movies
+from lib.catalogue.wanted import parse_get_query
+from lib.database.database import Database
 from lib.settings import DatabaseSettings, require
+from lib.web.endpoint import Answer, Request, endpoint
 
 database = Database(require(DatabaseSettings), statements=movies.FINDING)
 database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@http.endpoint("GET", parameters=("title", "imdb_id", "year"))
-async def movies_get(request: http.Request) -> http.Answer:
+@endpoint("GET", parameters=("title", "imdb_id", "year"))
+async def movies_get(request: Request) -> Answer:
     """Answer the movie, and with a title shared by several also the others."""
     wanted = parse_get_query(request.query)
     if wanted.imdb_id is not None:
@@ -21,4 +22,4 @@ async def movies_get(request: http.Request) -> http.Answer:
     else:
         query = movies.by_title(wanted.title, year=wanted.year)
     found = await database.ask(query)
-    return http.Answer(body=found.as_body())
+    return Answer(body=found.as_body())

@@ -4,11 +4,11 @@ from typing import Any
 
 import functions_framework.aio
 
-from lib import http
-from lib.db_transactions import TransactionalDatabase
+from lib.database.transactions import TransactionalDatabase
 from lib.imports import orders, service
 from lib.imports.stopping import Limits, notice_shutdown
 from lib.settings import DatabaseSettings, ImportSettings, OmdbSettings, require
+from lib.web.endpoint import IMPORT_BODY, Answer, Request, data, endpoint, in_thread
 
 settings = require(ImportSettings)
 database = TransactionalDatabase(require(DatabaseSettings), statements=service.STATEMENTS)
@@ -17,14 +17,14 @@ importer = service.Importer(database=database, omdb=require(OmdbSettings), setti
 
 
 @functions_framework.aio.http
-@http.endpoint("POST", members=orders.MEMBERS, body="required", largest_body=http.IMPORT_BODY)
-async def movies_import(request: http.Request) -> http.Answer:
+@endpoint("POST", members=orders.MEMBERS, body="required", largest_body=IMPORT_BODY)
+async def movies_import(request: Request) -> Answer:
     """Answer how far the import is once the request's time is up, or all is done."""
     notice_shutdown()
     order = orders.parse_import_body(request.body)
     key = orders.idempotency_key(request.headers)
     requested_by = orders.requester(request.headers, request.client_address)
-    return http.data(await http.in_thread(carry_out, order, key, requested_by))
+    return data(await in_thread(carry_out, order, key, requested_by))
 
 
 def carry_out(order: orders.Order, key: str | None, requested_by: str) -> dict[str, Any]:

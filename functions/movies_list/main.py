@@ -2,21 +2,20 @@
 
 import functions_framework.aio
 
-from lib import http, listing, movies
-from lib.db import Database
+from lib.catalogue import listing, movies
+from lib.database.database import Database
 from lib.settings import DatabaseSettings, require
+from lib.web.endpoint import Answer, Request, endpoint
 
 database = Database(require(DatabaseSettings), statements=movies.LISTING)
 database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@http.endpoint("GET", parameters=listing.PARAMETERS)
-async def movies_list(request: http.Request) -> http.Answer:
+@endpoint("GET", parameters=listing.PARAMETERS)
+async def movies_list(request: Request) -> Answer:
     """Answer a page of movies and how to go on from it."""
     query = listing.parse_list_query(request.query)
     page = await database.ask(listing.page_query(query))
     listed = listing.listed(page, query, path=request.path)
-    return http.Answer(
-        body=listed.body, headers={"Link": listed.link}, at_its_address=query.as_asked
-    )
+    return Answer(body=listed.body, headers={"Link": listed.link}, at_its_address=query.as_asked)

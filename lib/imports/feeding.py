@@ -6,7 +6,7 @@ from lib.errors import InvalidRequest, OmdbKeyRefused, OmdbQuotaExceeded, Servic
 from lib.imports.judging import MOST_ATTEMPTS, error_name, is_outage
 from lib.imports.ledger import Ledger, Page
 from lib.imports.statements import LAST_PAGE
-from lib.omdb import MovieSource
+from lib.omdb.client import MovieSource
 
 _HITS_A_PAGE: Final = 10
 _STALE_AT_ONCE: Final = 500

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from lib.catalogue.movie import Movie
 from lib.errors import InternalError, OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
 from lib.imports.judging import Item, is_outage
 from lib.imports.pace import Pace
-from lib.movie import Movie
-from lib.omdb import MovieSource
+from lib.omdb.client import MovieSource
 
 log = logging.getLogger(__name__)
 

@@ -14,14 +14,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from lib.catalogue.movie import Movie
 from lib.errors import OmdbMovieNotFound, OmdbTimeout, OmdbUnavailable, ServiceError
-from lib.movie import Movie
-from lib.omdb_answers import (
-    OmdbAnswerUnreadable,
-    OmdbDataMissing,
-    OmdbIdMalformed,
-    OmdbTombstone,
-)
+from lib.omdb.answers import OmdbAnswerUnreadable, OmdbDataMissing, OmdbIdMalformed, OmdbTombstone
 
 Outcome = Literal["stored", "pending", "not_found", "rejected", "failed"]
 

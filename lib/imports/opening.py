@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from lib.db_transactions import TransactionalDatabase
+    from lib.database.transactions import TransactionalDatabase
 
 _AT_ONCE: Final = 10_000  # ids in one statement, which then takes a fraction of its time-out
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from lib.asking import ID_RULE, is_id
+from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR, TITLE_LENGTH
+from lib.catalogue.wanted import ID_RULE, is_id
 from lib.errors import InvalidRequest
-from lib.first_movies import FIRST_IDS
-from lib.movie import FIRST_YEAR, LAST_YEAR, TITLE_LENGTH
-from lib.parsing import integer_member, text_member
+from lib.imports.first_movies import FIRST_IDS
+from lib.web.parsing import integer_member, text_member
 
 Kind = Literal["tick", "fill", "ids", "search", "refresh"]
 

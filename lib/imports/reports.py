@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from lib.db import Query, Rows, Statement
+from lib.database.database import Query, Rows, Statement
 from lib.errors import ImportNotFound, InvalidRequest
 from lib.imports.statements import OUTCOMES
-from lib.parsing import integer_parameter
+from lib.web.parsing import integer_parameter
 
 DEFAULT_RECORDS: Final = 10
 MOST_RECORDS: Final = 100

@@ -28,8 +28,8 @@ from lib.imports.judging import (
 from lib.imports.ledger import Ledger, Progress
 from lib.imports.pace import Pace
 from lib.imports.stopping import Limits
-from lib.omdb import MovieSource
-from lib.omdb_budget import Budget
+from lib.omdb.budget import Budget
+from lib.omdb.client import MovieSource
 
 log = logging.getLogger(__name__)
 

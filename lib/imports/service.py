@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lib.db_transactions import TransactionalDatabase
+from lib.database.transactions import TransactionalDatabase
 from lib.imports import reports, statements
 from lib.imports.ending import Ended
 from lib.imports.ledger import Ledger, Progress
@@ -14,9 +14,9 @@ from lib.imports.orders import FIRST_FILL, STALEST, TICK, Order
 from lib.imports.pace import Pace
 from lib.imports.running import Run
 from lib.imports.stopping import Limits
-from lib.omdb import CallLimits, OmdbClient
-from lib.omdb_budget import STATEMENTS as BUDGET_STATEMENTS
-from lib.omdb_budget import Budget
+from lib.omdb.budget import STATEMENTS as BUDGET_STATEMENTS
+from lib.omdb.budget import Budget
+from lib.omdb.client import CallLimits, OmdbClient
 from lib.settings import ImportSettings, OmdbSettings
 
 STATEMENTS: Final = (*statements.STATEMENTS, *reports.STATEMENTS, *BUDGET_STATEMENTS)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from lib.db import Statement
-from lib.merging import COLUMNS, assignments, differs
+from lib.catalogue.merging import COLUMNS, assignments, differs
+from lib.database.database import Statement
 
 LAST_PAGE: Final = 100  # of a search; OMDb documents no more
 OUTCOMES: Final = ("imported", "updated", "unchanged", "not_found", "rejected", "failed")
@@ -56,8 +56,8 @@ NEXT_TRY: Final = Statement(
 
 # The movies and what became of their items, all or nothing. A movie that would not change is left
 # out before the insert: on conflict with nothing to do would still lock, and so write, its row.
-# Locks are taken in the order that lib/movies.py gives: of parts that do not need each other's rows
-# Postgres may run either first.
+# Locks are taken in the order that lib/catalogue/movies.py gives: of parts that do not need each
+# other's rows Postgres may run either first.
 SETTLE: Final = Statement(
     repeatable=True,  # a second time no item is leased by this run any more
     sql=f"""

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lib import movie, movies
-from lib.db import Database
-from lib.db_connections import connect_directly, unhurried
-from lib.db_transactions import TransactionalDatabase
-from lib.migrations import runner
+from lib.catalogue import movie, movies
+from lib.database.connections import connect_directly, unhurried
+from lib.database.database import Database
+from lib.database.transactions import TransactionalDatabase
+from lib.schema import migrating
 from lib.settings import AdminSettings, DatabaseSettings, require
 from local.bench import films
 from local.postgres import EmbeddedPostgres
@@ -89,7 +89,7 @@ def sample(settings: DatabaseSettings, rows: int) -> Sample:
 
 
 def _fingerprint() -> str:
-    versions = Path(runner.__file__).parent / "versions"
+    versions = Path(migrating.__file__).parent / "versions"
     modules = [Path(__file__), Path(films.__file__), Path(movie.__file__)]
     sources = [*modules, *sorted(versions.glob("*.py"))]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
@@ -97,7 +97,7 @@ def _fingerprint() -> str:
 
 def _migrate(settings: DatabaseSettings, password: str) -> None:
     database = TransactionalDatabase(settings)
-    runner.migrate(database, require(AdminSettings, {"ADMIN_PASSWORD": password}))
+    migrating.migrate(database, require(AdminSettings, {"ADMIN_PASSWORD": password}))
     database.close()
 
 

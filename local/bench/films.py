@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from typing import Final
 
-from lib.movie import title_key
+from lib.catalogue.movie import title_key
 
 FIRST_ID: Final = 90_000_000  # IMDb has not come so far
 _REMAKES: Final = 0.08  # of all films

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lib import accounts
-from lib.db_transactions import TransactionalDatabase
+from lib.accounts import login
+from lib.accounts.tokens import Signer
+from lib.database.transactions import TransactionalDatabase
 from lib.settings import DatabaseSettings, SigningSettings, require
-from lib.tokens import Signer
 from local.bench import catalogue
 from local.demo_omdb.server import DemoOmdb
 from local.environment import ROOT, SETTINGS, kept, provide_token_keys
@@ -53,7 +53,7 @@ class Laboratory:
     def authorization(self, database: str) -> dict[str, str]:
         """Log an administrator in, and give the header that says so."""
         opened = TransactionalDatabase(self.settings(database))
-        issued = accounts.login(
+        issued = login.login(
             opened,
             Signer(require(SigningSettings, self.common)),
             username="admin",

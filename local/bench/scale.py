@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lib import movies
-from lib.db import Database, Statement
+from lib.catalogue import movies
+from lib.catalogue.listing import Cursor
+from lib.database.database import Database, Statement
 from lib.errors import MovieNotFound
-from lib.listing import Cursor
 from lib.settings import DatabaseSettings
 from local.bench import catalogue, films
 from local.bench.calling import asked_each, asked_for, getting, request

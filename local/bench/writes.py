@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pg8000.native import PreparedStatement
 
-from lib import movies
-from lib.merging import COLUMNS
+from lib.catalogue import movies
+from lib.catalogue.merging import COLUMNS
 from local.bench import films
 from local.bench.catalogue import connected
 from local.bench.laboratory import FEW, MANY, Laboratory

@@ -6,10 +6,10 @@ The connector takes that from no environment variable; for all else Google's own
 import functools
 import os
 
-import lib.db
+from lib.database import database
 
-lib.db.Database = functools.partial(  # type: ignore[assignment,misc]
-    lib.db.Database,
+database.Database = functools.partial(  # type: ignore[assignment,misc]
+    database.Database,
     connector_options={"sqladmin_api_endpoint": os.environ["STAND_IN_ENDPOINT"]},
 )
 

@@ -102,7 +102,7 @@ run "it_stays_when_a_migration_comes" {
   }
 }
 
-run "who_runs_migrations_ships_them" {
+run "who_migrates_ships_the_schema" {
   module {
     source = "./modules/source"
   }
@@ -110,11 +110,11 @@ run "who_runs_migrations_ships_them" {
   variables {
     name             = "list"
     root             = "tests/sources/migration_changed"
-    ships_migrations = true
+    ships_schema     = true
   }
 
   assert {
-    condition     = contains(keys(output.files), "lib/migrations/first.txt") && contains(keys(output.files), "lib/migrations/second.txt")
+    condition     = contains(keys(output.files), "lib/schema/first.txt") && contains(keys(output.files), "lib/schema/second.txt")
     error_message = "The zip holds ${join(", ", keys(output.files))}"
   }
 }
@@ -135,7 +135,7 @@ run "a_real_function_ships_its_main_and_lib_and_no_other" {
   }
 
   assert {
-    condition     = alltrue([for file in keys(output.files) : !startswith(file, "functions/") && !startswith(file, "lib/migrations/") && file != "function.yaml" && !strcontains(file, "__pycache__")])
+    condition     = alltrue([for file in keys(output.files) : !startswith(file, "functions/") && !startswith(file, "lib/schema/") && file != "function.yaml" && !strcontains(file, "__pycache__")])
     error_message = "The zip holds what it should not: ${join(", ", keys(output.files))}"
   }
 }

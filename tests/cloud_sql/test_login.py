@@ -5,7 +5,7 @@ from datetime import timedelta
 import google.oauth2.credentials
 import pytest
 
-from lib.cloud_sql import own_database_user
+from lib.database.cloud_sql import own_database_user
 from lib.errors import DatabaseUnavailable
 from lib.settings import DatabaseSettings, SettingsError
 from local.cloud_sql.stand_in import ADMIN_SCOPE, AccountCredentials, CloudSqlStandIn

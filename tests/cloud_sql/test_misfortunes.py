@@ -12,10 +12,10 @@ import google.oauth2.credentials
 import psutil
 import pytest
 
-from lib import cloud_sql
 from lib import settings as limits
-from lib.db import Database, Query, Statement
-from lib.db_transactions import TransactionalDatabase
+from lib.database import cloud_sql
+from lib.database.database import Database, Query, Statement
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
 from lib.settings import DatabaseSettings
 from local.cloud_sql.stand_in import INSTANCE, AccountCredentials, CloudSqlStandIn

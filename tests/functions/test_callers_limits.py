@@ -14,9 +14,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from lib.db_transactions import TransactionalDatabase
+from lib.catalogue.movie import Movie
+from lib.database.transactions import TransactionalDatabase
 from lib.imports.orders import ALL_TYPES
-from lib.movie import Movie
 from lib.settings import DatabaseSettings
 from local.demo_omdb.server import DemoOmdb, read_films
 from local.servers import Server

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from lib.db_transactions import TransactionalDatabase
+from lib.database.transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
 
 

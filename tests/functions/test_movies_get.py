@@ -6,7 +6,7 @@ from datetime import date
 import httpx
 import pytest
 
-from lib.movie import Movie, Rating
+from lib.catalogue.movie import Movie, Rating
 
 Store = Callable[..., Movie]
 

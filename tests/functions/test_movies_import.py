@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from lib.db_transactions import TransactionalDatabase
+from lib.database.transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
 from local.environment import ROOT
 from local.servers import free_port, start

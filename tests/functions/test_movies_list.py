@@ -5,9 +5,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from lib.listing import Cursor, Direction
-from lib.movie import Movie
-from lib.movies import Position
+from lib.catalogue.listing import Cursor, Direction
+from lib.catalogue.movie import Movie
+from lib.catalogue.movies import Position
 
 Store = Callable[..., Movie]
 

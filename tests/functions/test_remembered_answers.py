@@ -7,13 +7,12 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from lib import omdb_memory
-from lib.asking import Wanted
-from lib.db import Database
-from lib.db_transactions import TransactionalDatabase
-from lib.movie import Movie
-from lib.omdb_memory import Memory, NoMovie
-from lib.omdb_questions import question
+from lib.catalogue.movie import Movie
+from lib.catalogue.wanted import Wanted
+from lib.database.database import Database
+from lib.database.transactions import TransactionalDatabase
+from lib.omdb.memory import MOST_ANSWERS, STATEMENTS, Memory, NoMovie
+from lib.omdb.questions import question
 from lib.settings import DatabaseSettings, OmdbSettings, Secret
 from local.demo_omdb.server import DemoOmdb
 from tests.functions.test_movies_create import details
@@ -270,7 +269,7 @@ def memory(database: Database, *, url: str = "https://omdb.example/", key: str =
 def remembering(settings: DatabaseSettings, database: Database) -> Database:
     """Give a database as the function has it."""
     assert database
-    return Database(settings, statements=omdb_memory.STATEMENTS)
+    return Database(settings, statements=STATEMENTS)
 
 
 def remember_none(known: Memory, title: str) -> None:
@@ -321,7 +320,7 @@ def test_what_has_expired_is_swept_a_few_at_a_time(
 def test_the_oldest_answers_make_room_for_new_ones(
     remembering: Database, database: TransactionalDatabase
 ) -> None:
-    most = omdb_memory.MOST_ANSWERS
+    most = MOST_ANSWERS
     change(
         database,
         "insert into omdb_answers (source, question, expires_at) select 'x', n::text, "  # noqa: S608

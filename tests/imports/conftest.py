@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lib.db import Database
+from lib.database.database import Database
 from lib.imports.service import Importer
 from lib.settings import DatabaseSettings
 from local.demo_omdb.server import DemoOmdb

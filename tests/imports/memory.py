@@ -5,11 +5,11 @@ import os
 import sys
 from pathlib import Path
 
-from lib.http import IMPORT_BODY
 from lib.imports.ledger import Progress
 from lib.imports.orders import MEMBERS, parse_import_body
 from lib.imports.stopping import Limits
-from lib.parsing import parse_json_object
+from lib.web.endpoint import IMPORT_BODY
+from lib.web.parsing import parse_json_object
 from tests.imports.support import film_id, make_importer
 from tests.support import database_settings
 

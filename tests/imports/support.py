@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from lib.db_transactions import TransactionalDatabase
+from lib.database.transactions import TransactionalDatabase
 from lib.imports.orders import Order
 from lib.imports.service import CALL_LIMITS, STATEMENTS, Done, Importer
 from lib.imports.stopping import Limits
-from lib.omdb import CallLimits
+from lib.omdb.client import CallLimits
 from lib.settings import DatabaseSettings, ImportSettings, OmdbSettings, Secret
 from tests.support import OMDB_KEY
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from lib.db_transactions import TransactionalDatabase
+from lib.database.transactions import TransactionalDatabase
 from lib.imports.orders import TICK
 from lib.imports.service import Importer
 from lib.imports.stopping import Limits

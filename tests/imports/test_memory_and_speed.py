@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from lib.db_transactions import TransactionalDatabase
+from lib.database.transactions import TransactionalDatabase
 from lib.imports.service import Importer
 from local.demo_omdb.server import DemoOmdb
 from tests.imports.support import by_ids, carry_out, change, counts, film, film_ids, rows

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import pytest
 
-from lib.db_transactions import TransactionalDatabase
-from lib.first_movies import FIRST_IDS
+from lib.database.transactions import TransactionalDatabase
+from lib.imports.first_movies import FIRST_IDS
 from lib.imports.opening import open_import
 from lib.imports.orders import FIRST_FILL, TICK, Order
 from lib.imports.reports import report

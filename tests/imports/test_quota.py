@@ -10,11 +10,11 @@ from typing import Final
 import httpx
 import pytest
 
-from lib.db_transactions import TransactionalDatabase
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import OmdbKeyRefused, OmdbQuotaExceeded
 from lib.imports.orders import TICK
 from lib.imports.service import Importer
-from lib.omdb_budget import Budget, BudgetSpent, key_digest
+from lib.omdb.budget import Budget, BudgetSpent, key_digest
 from lib.settings import Secret
 from local.demo_omdb.server import DemoOmdb
 from tests.imports.support import (
@@ -33,7 +33,7 @@ MakeImporter = Callable[..., Importer]
 @pytest.fixture(autouse=True)
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no refusal of the test before answer this one's calls."""
-    monkeypatch.setattr("lib.omdb_budget._REFUSAL_SECONDS", 0.0)
+    monkeypatch.setattr("lib.omdb.budget._REFUSAL_SECONDS", 0.0)
 
 
 def let_probe(database: TransactionalDatabase) -> None:

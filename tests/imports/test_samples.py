@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.db_transactions import TransactionalDatabase
+from lib.database.transactions import TransactionalDatabase
 from lib.imports.orders import ALL_TYPES, Order
 from lib.imports.service import Importer
 from local.demo_omdb.server import DemoOmdb

@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from sqlalchemy import text
 
-from lib.access import AUTHORIZING, LOGGING_OUT, logout, permission
-from lib.accounts import create_user, login, set_role
-from lib.db import Database, Statement
-from lib.db_transactions import TransactionalDatabase
+from lib.accounts.access import AUTHORIZING, LOGGING_OUT, logout, permission
+from lib.accounts.login import create_user, login, set_role
+from lib.accounts.tokens import Claims, IssuedToken, Signer, Verifier
+from lib.database.database import Database, Statement
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, Forbidden, Unauthorized
 from lib.settings import DatabaseSettings, Secret, SigningSettings, VerifyingSettings
-from lib.tokens import Claims, IssuedToken, Signer, Verifier
 
 PASSWORD = "correct horse battery staple"
 WRITERS = ("editor", "admin")

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.pool import QueuePool
 
-from lib import passwords
-from lib.accounts import (
+from lib.accounts import passwords
+from lib.accounts.login import (
     clear_failures,
     create_user,
     ensure_first_admin,
@@ -31,7 +31,9 @@ from lib.accounts import (
     login,
     set_role,
 )
-from lib.db_transactions import TransactionalDatabase
+from lib.accounts.throttle import count_attempt
+from lib.accounts.tokens import IssuedToken, Signer
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import (
     DatabaseUnavailable,
     InvalidCredentials,
@@ -40,16 +42,8 @@ from lib.errors import (
     ServiceError,
     TooManyAttempts,
 )
-from lib.networks import network_of
-from lib.settings import (
-    AdminSettings,
-    DatabaseSettings,
-    Secret,
-    SettingsError,
-    SigningSettings,
-)
-from lib.throttle import count_attempt
-from lib.tokens import IssuedToken, Signer
+from lib.settings import AdminSettings, DatabaseSettings, Secret, SettingsError, SigningSettings
+from lib.web.networks import network_of
 
 PASSWORD = "correct horse battery staple"
 WRONG = "correct horse battery stable"
@@ -734,7 +728,7 @@ def test_migrations_at_once_make_one_administrator(empty: World) -> None:
 
 def test_making_users_does_not_import_what_only_tokens_need() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import lib.accounts, sys; print('jwt' in sys.modules)"],
+        [sys.executable, "-c", "import lib.accounts.login, sys; print('jwt' in sys.modules)"],
         capture_output=True,
         text=True,
         check=True,
@@ -745,7 +739,7 @@ def test_making_users_does_not_import_what_only_tokens_need() -> None:
 
 def test_asking_for_a_role_does_not_import_what_only_passwords_need() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import lib.access, sys; print('argon2' in sys.modules)"],
+        [sys.executable, "-c", "import lib.accounts.access, sys; print('argon2' in sys.modules)"],
         capture_output=True,
         text=True,
         check=True,

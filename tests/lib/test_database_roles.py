@@ -11,12 +11,13 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from lib import accounts, movies
-from lib.db import Database
-from lib.db_transactions import TransactionalDatabase
+from lib.accounts import login
+from lib.catalogue import movies
+from lib.catalogue.movie import Movie
+from lib.database.database import Database
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import InternalError
-from lib.migrations.runner import migrate
-from lib.movie import Movie
+from lib.schema.migrating import migrate
 from lib.settings import AdminSettings, DatabaseSettings, Secret
 from local.demo_omdb.server import DemoOmdb
 from local.functions import grants, read_functions
@@ -160,7 +161,7 @@ ACTIONS = ("select", "insert", "update", "delete", "truncate")
 
 def test_a_user_is_let_in_with_the_rights_of_login(logins: dict[str, DatabaseSettings]) -> None:
     database = TransactionalDatabase(logins["login"])
-    accounts.clear_failures(database, username="admin", address="198.51.100.7")
+    login.clear_failures(database, username="admin", address="198.51.100.7")
     with database.begin() as connection:
         known = connection.execute(text("select count(*) from login_networks")).scalar_one()
     database.close()

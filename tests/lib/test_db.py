@@ -16,15 +16,17 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from lib import db, db_connections, movies
 from lib import settings as limits
-from lib.db import Database, Query, Statement
-from lib.db_faults import translated
-from lib.db_pool import PoolExhausted
-from lib.db_transactions import TransactionalDatabase
+from lib.catalogue import movies
+from lib.catalogue.movie import Movie
+from lib.database import connections
+from lib.database import database as database_module
+from lib.database.database import Database, Query, Statement
+from lib.database.faults import translated
+from lib.database.pool import PoolExhausted
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest, ServiceError
-from lib.migrations.runner import migrate
-from lib.movie import Movie
+from lib.schema.migrating import migrate
 from lib.settings import AdminSettings, DatabaseSettings, Secret
 from local import gateway
 from local.postgres import EmbeddedPostgres
@@ -129,7 +131,7 @@ def test_when_all_were_cut_while_they_rested_no_caller_notices(
 def test_after_a_rest_a_cut_connection_is_replaced_even_for_what_may_not_be_repeated(
     settings: DatabaseSettings, database: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db_connections, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(connections, "_IDLE_SECONDS", 0.0)
     once = Statement(repeatable=False, sql="select cast(:value as text)")
     pool = Database(settings, statements=[once])
     pool.run(once, value="before")
@@ -303,7 +305,7 @@ def test_a_connection_that_is_told_something_unasked_is_tried_and_kept(
 def test_a_statement_that_takes_too_long_is_ended_by_the_server(
     plain: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(db_connections.SERVER_SETTINGS, "statement_timeout", "100")
+    monkeypatch.setitem(connections.SERVER_SETTINGS, "statement_timeout", "100")
 
     with pytest.raises(DatabaseUnavailable) as caught:
         plain.run(SLEEP, seconds=10)
@@ -496,7 +498,7 @@ def test_on_the_loop_a_cut_connection_is_not_noticed_by_callers(
 def test_on_the_loop_a_rested_connection_is_tried_before_it_is_used(
     settings: DatabaseSettings, database: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db_connections, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(connections, "_IDLE_SECONDS", 0.0)
     once = Statement(repeatable=False, sql="select cast(:value as text)")
     pool = Database(settings, statements=[once])
     question = Query(statement=once, values={"value": "x"}, read=len)
@@ -626,8 +628,8 @@ def test_a_failed_transaction_leaves_nothing_and_the_pool_in_order(
 def test_a_slow_statement_is_logged_without_its_values(
     plain: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(db, "_SLOW_SECONDS", 0.0)
-    with caplog.at_level("WARNING", logger="lib.db"):
+    monkeypatch.setattr(database_module, "_SLOW_SECONDS", 0.0)
+    with caplog.at_level("WARNING", logger="lib.database.database"):
         plain.run(ECHO, value="private words")
 
     assert "slow query" in caplog.text
@@ -718,7 +720,7 @@ def test_a_connection_that_is_lost_in_a_transaction_is_told_once(
     with pytest.raises(DatabaseUnavailable), transactional.begin() as connection:
         connection.exec_driver_sql("select pg_terminate_backend(pg_backend_pid())")
 
-    assert [record.name for record in caplog.records] == ["lib.db_faults"]
+    assert [record.name for record in caplog.records] == ["lib.database.faults"]
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 import pg8000.dbapi
 import pytest
 
-from lib import db_faults
-from lib.db import Database
-from lib.db_connections import let_go
-from lib.db_faults import translated
+from lib.database import faults
+from lib.database.connections import let_go
+from lib.database.database import Database
+from lib.database.faults import translated
 from lib.errors import DatabaseUnavailable
 from lib.settings import DatabaseSettings
 from local.migrating import cause
@@ -26,7 +26,7 @@ READY = b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I"
 
 @pytest.fixture(autouse=True)
 def nothing_said_yet() -> None:
-    db_faults._tell_of_pooler.cache_clear()
+    faults._tell_of_pooler.cache_clear()
 
 
 @pytest.fixture

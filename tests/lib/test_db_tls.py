@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import text
 
-from lib.db import Database
-from lib.db_transactions import TransactionalDatabase
+from lib.database.database import Database
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
 from local.environment import Environment
 from local.failure import Failure

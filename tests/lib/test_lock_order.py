@@ -16,14 +16,14 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, text
 
-from lib import movies
-from lib.db_transactions import TransactionalDatabase
+from lib.catalogue import movies
+from lib.catalogue.movie import Movie
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import MovieNotFound
 from lib.imports import statements
 from lib.imports.judging import Item, Verdict
 from lib.imports.ledger import Ledger
-from lib.migrations.runner import migrate
-from lib.movie import Movie
+from lib.schema.migrating import migrate
 from lib.settings import AdminSettings
 from local.postgres import EmbeddedPostgres
 from tests.support import database_settings

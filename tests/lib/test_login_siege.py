@@ -16,13 +16,13 @@ from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from lib import accounts, passwords
-from lib.db_transactions import TransactionalDatabase
+from lib.accounts import login, passwords
+from lib.accounts.throttle import FREE_FOR_USER, LONGEST_WAIT_SECONDS, count_attempt
+from lib.accounts.tokens import Signer
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import TooManyAttempts
-from lib.networks import network_of
 from lib.settings import Secret, SigningSettings
-from lib.throttle import FREE_FOR_USER, LONGEST_WAIT_SECONDS, count_attempt
-from lib.tokens import Signer
+from lib.web.networks import network_of
 from tests.support import ADMIN_PASSWORD
 
 NOON: Final = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -65,7 +65,7 @@ class Siege:
         while True:
             now = NOON + timedelta(seconds=after + waited)
             try:
-                accounts.login(
+                login.login(
                     self.database,
                     SIGNER,
                     username="admin",
@@ -85,7 +85,7 @@ def siege(database: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch) -> I
         passwords, "_HASHER", PasswordHasher(memory_cost=64, time_cost=1, parallelism=1)
     )
     own = TransactionalDatabase(database._settings)
-    accounts.create_user(own, username="admin", password=ADMIN_PASSWORD, role="admin")
+    login.create_user(own, username="admin", password=ADMIN_PASSWORD, role="admin")
     yield Siege(own)
     own.close()
 
@@ -197,7 +197,7 @@ def test_clearing_lets_an_administrator_in_who_was_never_here(siege: Siege) -> N
     while next(attack) < 20_000:
         pass
 
-    accounts.clear_failures(siege.database, username="admin")
+    login.clear_failures(siege.database, username="admin")
 
     assert siege.log_in(20_000) == 0
 
@@ -205,7 +205,7 @@ def test_clearing_lets_an_administrator_in_who_was_never_here(siege: Siege) -> N
 def test_an_administrator_who_is_let_in_gets_in_however_quick_the_guesses_are(
     siege: Siege,
 ) -> None:
-    accounts.clear_failures(siege.database, username="admin", address=HOME)
+    login.clear_failures(siege.database, username="admin", address=HOME)
     for turn in range(FREE_FOR_USER + 2):
         siege.guess(0, thousand_networks(turn))
 

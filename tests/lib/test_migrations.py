@@ -14,11 +14,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from lib import settings as limits
-from lib.db_transactions import TransactionalDatabase
+from lib.database.tables import metadata
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, InternalError
-from lib.migrations.runner import migrate
+from lib.schema.migrating import migrate
 from lib.settings import AdminSettings, Secret
-from lib.tables import metadata
 from local import migrating
 from local.environment import Environment
 from local.failure import Failure

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from lib import movies
-from lib.db_transactions import TransactionalDatabase
+from lib.catalogue import movies
+from lib.catalogue.movie import Movie, Rating, title_key
+from lib.database.transactions import TransactionalDatabase
 from lib.errors import InvalidRequest, MovieNotFound
-from lib.movie import Movie, Rating, title_key
 
 FULL = Movie(
     imdb_id="tt0000001",

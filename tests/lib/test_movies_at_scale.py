@@ -7,11 +7,12 @@ import pytest
 from pg8000.native import to_statement
 from sqlalchemy import text
 
-from lib import movies, omdb_memory
-from lib.db import Statement
-from lib.db_transactions import TransactionalDatabase
+from lib.catalogue import movies
+from lib.catalogue.movie import Movie
+from lib.database.database import Statement
+from lib.database.transactions import TransactionalDatabase
 from lib.imports import statements
-from lib.movie import Movie
+from lib.omdb import memory
 
 MANY = 20_000
 SERVED_BY_AN_INDEX = {
@@ -22,8 +23,8 @@ SERVED_BY_AN_INDEX = {
     "by_title": movies.BY_TITLE,
     "delete": movies.DELETE,
     "upsert": movies.UPSERT,
-    "recall": omdb_memory.STATEMENTS[0],
-    "store": omdb_memory.STATEMENTS[1],
+    "recall": memory.STATEMENTS[0],
+    "store": memory.STATEMENTS[1],
     "settle": statements.SETTLE,
 }
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lib.networks import UNKNOWN, Network, network_of
+from lib.web.networks import UNKNOWN, Network, network_of
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from lib.errors import (
     OmdbUnavailable,
     ServiceError,
 )
-from lib.omdb import CallLimits, MovieSource, OmdbClient
-from lib.omdb_answers import OmdbAnswerUnreadable, OmdbIdMalformed
+from lib.omdb.answers import OmdbAnswerUnreadable, OmdbIdMalformed
+from lib.omdb.client import CallLimits, MovieSource, OmdbClient
 from lib.settings import OmdbSettings, Secret
 from tests.lib.omdb_payloads import answer, hit, page, refusal
 

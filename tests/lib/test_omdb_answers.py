@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lib.catalogue.movie import Movie, title_key
 from lib.errors import (
     OmdbAnswerUnusable,
     OmdbKeyRefused,
@@ -19,8 +20,7 @@ from lib.errors import (
     OmdbUnavailable,
     ServiceError,
 )
-from lib.movie import Movie, title_key
-from lib.omdb_answers import (
+from lib.omdb.answers import (
     OmdbDataMissing,
     OmdbIdMalformed,
     OmdbSearchRefused,

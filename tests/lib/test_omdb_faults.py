@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from lib.errors import OmdbAnswerUnusable, OmdbTimeout, OmdbUnavailable, ServiceError
-from lib.omdb import CallLimits, OmdbClient
+from lib.omdb.client import CallLimits, OmdbClient
 from lib.settings import OmdbSettings, Secret
 from tests.lib.misbehaving_server import BOMB, Behaviour, MisbehavingServer, Peer
 from tests.lib.omdb_payloads import answer

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
+from lib.catalogue.movie import Movie, Rating
 from lib.errors import OmdbAnswerUnusable
-from lib.movie import Movie, Rating
-from lib.omdb_answers import movie_from_answer
+from lib.omdb.answers import movie_from_answer
 from tests.lib.omdb_payloads import FILM, answer
 
 MANY_WORDS = "word " * 2_001

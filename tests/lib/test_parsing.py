@@ -18,19 +18,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lib.asking import (
-    checked_id,
-    imdb_id_from_path,
-    parse_create_body,
-    parse_get_query,
-)
+from lib.catalogue.listing import Cursor, parse_list_query
+from lib.catalogue.movie import title_key
+from lib.catalogue.movies import Position
+from lib.catalogue.wanted import checked_id, imdb_id_from_path, parse_create_body, parse_get_query
 from lib.errors import InvalidRequest, ServiceError, UnsupportedMediaType
-from lib.http import SMALL_BODY
 from lib.imports.orders import parse_import_body
-from lib.listing import Cursor, parse_list_query
-from lib.movie import title_key
-from lib.movies import Position
-from lib.parsing import (
+from lib.texts import has_long_run_of_marks
+from lib.web.endpoint import SMALL_BODY
+from lib.web.parsing import (
     check_content_encoding,
     check_json_content_type,
     integer_member,
@@ -40,7 +36,6 @@ from lib.parsing import (
     parse_query,
     text_member,
 )
-from lib.texts import has_long_run_of_marks
 
 # The largest examples take longer than the rest.
 UNHURRIED: Final = settings(

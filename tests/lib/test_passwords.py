@@ -10,9 +10,8 @@ from argon2 import PasswordHasher
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import passwords
-from lib.errors import InvalidRequest
-from lib.passwords import (
+from lib.accounts import passwords
+from lib.accounts.passwords import (
     PasswordMismatch,
     check_new_password,
     hash_password,
@@ -21,6 +20,7 @@ from lib.passwords import (
     verify_nobody,
     verify_password,
 )
+from lib.errors import InvalidRequest
 
 PASSWORD = "correct horse battery staple"
 CHEAP = PasswordHasher(memory_cost=64, time_cost=1, parallelism=1)

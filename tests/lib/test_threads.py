@@ -13,11 +13,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from lib import http, threads
 from lib import settings as limits
-from lib.db import Database, Query, Statement
-from lib.db_transactions import TransactionalDatabase
+from lib.database.database import Database, Query, Statement
+from lib.database.transactions import TransactionalDatabase
 from lib.settings import DatabaseSettings
+from lib.web import endpoint, threads
 from local import gateway
 from local.servers import Server
 from tests.conftest import ROOT
@@ -48,12 +48,12 @@ class Work:
         """Keep what was fetched."""
         self.stored.append(title)
 
-    async def serve(self, request: http.Request) -> http.Answer:
+    async def serve(self, request: endpoint.Request) -> endpoint.Answer:
         """Fetch, then store."""
         title = request.body["title"]
-        await http.once_at_a_time(title, lambda: self.fetch(title))
-        await http.in_thread(self.store, title)
-        return http.data(title, status=201)
+        await endpoint.once_at_a_time(title, lambda: self.fetch(title))
+        await endpoint.in_thread(self.store, title)
+        return endpoint.data(title, status=201)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def work() -> Iterator[Work]:
 @pytest.fixture
 def served(work: Work, capsys: pytest.CaptureFixture[str]) -> Iterator[Server]:  # noqa: ARG001
     """Serve that work; what is logged is captured, as it is read where the log begins."""
-    handler = http.endpoint("POST", members=("title",), body="required")(work.serve)
+    handler = endpoint.endpoint("POST", members=("title",), body="required")(work.serve)
     with Server(Starlette(routes=[Route("/", handler, methods=["POST"])])) as server:
         yield server
         work.may_end.set()
@@ -263,16 +263,16 @@ def test_a_question_whose_caller_left_while_it_waited_is_not_put_to_the_database
     busy = Query(statement=SLEEP, values={"seconds": "1.3"}, read=len)
     asked: list[str] = []
 
-    async def serve(request: http.Request) -> http.Answer:
+    async def serve(request: endpoint.Request) -> endpoint.Answer:
         title = request.body["title"]
         if title == "busy":
             asked.append(title)
             await database.ask(busy)
         else:
             asked.append(await database.ask(echo(title)))
-        return http.data(title)
+        return endpoint.data(title)
 
-    handler = http.endpoint("POST", members=("title",), body="required")(serve)
+    handler = endpoint.endpoint("POST", members=("title",), body="required")(serve)
     app = Starlette(routes=[Route("/", handler, methods=["POST"])])
     with Server(app) as server, callers(server, "/", ["busy"] * AT_ONCE):
         assert eventually(lambda: len(asked) == AT_ONCE)

@@ -8,11 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
-from lib.db_transactions import TransactionalDatabase
-from lib.errors import TooManyAttempts
-from lib.networks import network_of
-from lib.tables import login_failures
-from lib.throttle import (
+from lib.accounts.throttle import (
     FREE_FOR_NETWORK,
     FREE_FOR_PAIR,
     FREE_FOR_SITE,
@@ -24,6 +20,10 @@ from lib.throttle import (
     take_back,
     wait_seconds,
 )
+from lib.database.tables import login_failures
+from lib.database.transactions import TransactionalDatabase
+from lib.errors import TooManyAttempts
+from lib.web.networks import network_of
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

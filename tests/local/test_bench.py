@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lib import movies
-from lib.db import Database
-from lib.movie import title_key
+from lib.catalogue import movies
+from lib.catalogue.movie import title_key
+from lib.database.database import Database
 from local.bench import catalogue, command, films, footprint, laboratory, scale, throughput, writes
 from local.bench.laboratory import Laboratory
 from local.bench.report import Report, Value, in_turn

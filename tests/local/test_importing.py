@@ -11,8 +11,8 @@ from typing import Final
 
 import pytest
 
-from lib.db_transactions import TransactionalDatabase
-from lib.first_movies import FIRST_IDS
+from lib.database.transactions import TransactionalDatabase
+from lib.imports.first_movies import FIRST_IDS
 from local import importing
 from local.demo_omdb.server import DemoOmdb
 from local.environment import Environment

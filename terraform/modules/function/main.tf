@@ -9,7 +9,7 @@ module "source" {
 
   name             = var.name
   root             = var.source_root
-  ships_migrations = var.ships_migrations
+  ships_schema = var.ships_schema
 }
 
 data "archive_file" "main" {

@@ -78,8 +78,8 @@ variable "secrets" {
   nullable = false
 }
 
-variable "ships_migrations" {
-  description = "Whether the zip holds lib/migrations"
+variable "ships_schema" {
+  description = "Whether the zip holds lib/schema"
   type        = bool
   default     = false
   nullable    = false

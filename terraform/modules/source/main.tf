@@ -10,7 +10,7 @@ locals {
   }
   _shared = {
     for file in fileset(var.root, "lib/**") :
-    file => file if var.ships_migrations || !startswith(file, "lib/migrations/")
+    file => file if var.ships_schema || !startswith(file, "lib/schema/")
   }
 
   # By the path in the zip. What Python leaves behind when it runs is no source.

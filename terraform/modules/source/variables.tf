@@ -8,8 +8,8 @@ variable "root" {
   type        = string
 }
 
-variable "ships_migrations" {
-  description = "Whether lib/migrations goes with it: only for who runs them"
+variable "ships_schema" {
+  description = "Whether lib/schema goes with it: only for who runs them"
   type        = bool
   default     = false
   nullable    = false

@@ -1,0 +1,1 @@
+"""Users: letting them in, what they may do, and how strangers are kept from guessing."""

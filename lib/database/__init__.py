@@ -1,0 +1,1 @@
+"""Postgres: connections and their pool, statements, transactions, faults in our own terms."""

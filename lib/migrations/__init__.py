@@ -1,1 +1,0 @@
-"""Schema migrations; `runner` applies them."""

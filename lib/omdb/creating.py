@@ -1,0 +1,132 @@
+"""Movies that callers ask for one by one: from what is known, else from OMDb.
+
+Whoever asks the same at once shares one call to OMDb. Each caller pays for the call that they wait
+for, once however many of their requests wait for it, and is refused for themselves alone.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lib.catalogue.movie import Movie
+from lib.catalogue.movies import Stored
+from lib.catalogue.wanted import Wanted
+from lib.database.database import Database
+from lib.errors import OmdbMovieNotFound
+from lib.omdb import budget, callers, memory
+from lib.omdb.budget import BudgetSpent
+from lib.omdb.callers import Caller
+from lib.omdb.client import MovieSource
+from lib.omdb.memory import Memory, NoMovie
+from lib.omdb.questions import Question, question
+from lib.settings import OmdbSettings
+from lib.web.threads import once_at_a_time
+
+STATEMENTS: Final = (
+    *budget.STATEMENTS, *callers.STATEMENTS, *memory.STATEMENTS,
+)  # fmt: skip
+
+
+@dataclass(kw_only=True)
+class _Seat:
+    """One caller's share in one question: their requests that wait, and what they paid."""
+
+    paid: "asyncio.Future[Stored | NoMovie | None]"
+    waiting: int = 0
+    is_paid_back: bool = False
+
+
+@dataclass(kw_only=True)
+class _Learned:
+    """What one call taught those who share it."""
+
+    answer: Stored | NoMovie
+
+    def take(self) -> Stored | NoMovie:
+        """Give the answer; a new movie is new to whoever comes first."""
+        answer = self.answer
+        if isinstance(answer, Stored):
+            self.answer = replace(answer, created=False)
+        return answer
+
+
+class Creator:
+    """Creates movies for one instance.
+
+    Args:
+        database: Made with `STATEMENTS`.
+    """
+
+    def __init__(self, database: Database, source: MovieSource, settings: OmdbSettings) -> None:
+        self._database = database
+        self._source = source
+        self._memory = Memory(database, settings)
+        self._seats: dict[tuple[str, str], _Seat] = {}
+
+    async def create(self, wanted: Wanted, caller: Caller) -> Stored:
+        """Give the movie that the caller means, stored.
+
+        Raises:
+            OmdbMovieNotFound: OMDb knows none.
+            TooManyRequests: OMDb has to be asked, and the caller has used up their calls.
+        """
+        asked = question(wanted)
+        place = (asked.spelling, caller.name)
+        seat = self._seats.get(place)
+        if seat is None:
+            seat = self._seats[place] = _Seat(paid=asyncio.ensure_future(self._pay(asked, caller)))
+            seat.paid.add_done_callback(_look_at)
+        seat.waiting += 1
+        try:
+            answer = await asyncio.shield(seat.paid)
+            # Who shares a call about another spelling has no answer to their own in a "no".
+            while answer is None or (
+                isinstance(answer, NoMovie) and answer.spelling != asked.spelling
+            ):
+                learned = await once_at_a_time((self, asked.key), lambda: self._learn(asked))
+                answer = learned.take()
+        except BudgetSpent:
+            await self._pay_back(seat, caller)  # OMDb was not asked
+            raise
+        finally:
+            seat.waiting -= 1
+            if not seat.waiting:
+                self._seats.pop(place, None)
+        if isinstance(answer, NoMovie):
+            raise answer.fault()
+        return answer
+
+    async def _pay(self, asked: Question, caller: Caller) -> Stored | NoMovie | None:
+        """Give what is known; charge the caller for a call where nothing is."""
+        known = await self._database.ask(self._memory.recall(asked))
+        if known is None:
+            await self._database.ask(callers.charge(caller))
+        return known
+
+    async def _pay_back(self, seat: _Seat, caller: Caller) -> None:
+        if not seat.is_paid_back:
+            seat.is_paid_back = True
+            await self._database.ask(callers.refund(caller))
+
+    def _learn(self, asked: Question) -> _Learned:
+        """Ask OMDb, unless somebody else has just done so, and remember what it says."""
+        known = self._database.answer(self._memory.recall(asked))
+        return _Learned(answer=known or self._ask(asked))
+
+    def _ask(self, asked: Question) -> Stored | NoMovie:
+        try:
+            movie = self._fetch(asked)
+        except OmdbMovieNotFound as fault:
+            return self._memory.remember_none(asked, fault)
+        return self._memory.store(asked, movie)
+
+    def _fetch(self, asked: Question) -> Movie:
+        if asked.imdb_id is not None:
+            return self._source.by_id(asked.imdb_id)
+        return self._source.by_title(asked.title, year=asked.year)
+
+
+def _look_at(paid: "asyncio.Future[Stored | NoMovie | None]") -> None:
+    """Take note of a refusal that nobody waits for any more, which asyncio would report."""
+    if not paid.cancelled():
+        paid.exception()

@@ -1,0 +1,158 @@
+"""Bring a database to a revision of the schema, safely when two try at once.
+
+Everything happens in one transaction: a second runner waits for its end, then finds nothing left to
+do; a failure leaves the schema as it was. The lock is one on Alembic's own table, which nobody can
+take who may not migrate; an advisory lock is anybody's who can connect.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from lib import settings as limits
+from lib.accounts.login import ensure_first_admin
+from lib.database.connections import unhurried
+from lib.database.faults import sqlstate
+from lib.database.transactions import TransactionalDatabase
+from lib.errors import DatabaseUnavailable
+from lib.schema.rights import grant_rights
+from lib.settings import AdminSettings, Grant
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+NEWEST: Final = "head"
+
+_DUPLICATE: Final = ("23505", "42P07")  # two make the same table: one of them is told either
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+# As Alembic makes it.
+_MAKE_TABLE: Final = """
+    create table alembic_version (
+        version_num varchar(32) not null constraint alembic_version_pkc primary key)
+"""
+# Who holds up the others: whoever holds a lock on Alembic's table, or, of its first migration, on a
+# table that nobody else can see yet. When a session's transaction began is not told to everybody.
+_HOLDER: Final = """
+    select held.pid, coalesce(usename, '?'),
+        to_char(xact_start at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+    from pg_locks held left join pg_stat_activity using (pid)
+    where held.locktype = 'relation' and held.granted and held.pid <> pg_backend_pid()
+        and held.database = (select oid from pg_database where datname = current_database())
+        and case when to_regclass('alembic_version') is null
+            then held.mode = 'AccessExclusiveLock'
+                and not exists (select from pg_class where oid = held.relation)
+            else held.relation = to_regclass('alembic_version')
+                and held.mode <> 'AccessShareLock' end
+    order by xact_start nulls last limit 1
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migrated:
+    """What a run found and left: revisions, None for an empty database."""
+
+    before: str | None
+    after: str | None
+    admin_created: bool
+
+
+def migrate(
+    database: TransactionalDatabase,
+    admin: AdminSettings,
+    *,
+    grants: Mapping[str, Grant] | None = None,
+    revision: str = NEWEST,
+) -> Migrated:
+    """Bring the schema to a revision and, where there is no user yet, make the first administrator.
+
+    Args:
+        grants: By function; None to leave roles alone.
+        revision: "head", a revision's id, or "base" for a database without any of our tables.
+
+    Raises:
+        DatabaseUnavailable: The database cannot be reached, or its locks not be had in time; of the
+            one on the migration itself the message says who holds it.
+        SettingsError: The administrator's password breaks the rule for new passwords.
+    """
+    with database.begin() as connection, unhurried(connection.connection.dbapi_connection):
+        connection.execute(text("set local statement_timeout = 0"))
+        _await_turn(connection)
+        connection.execute(text("set local lock_timeout = '4s'"))
+        before = _revision(connection)
+        _run(connection, revision)
+        after = _revision(connection)
+        if grants is not None and after is not None:
+            grant_rights(connection, grants)
+        admin_created = after is not None and ensure_first_admin(connection, admin)
+    return Migrated(before=before, after=after, admin_created=admin_created)
+
+
+def _await_turn(connection: "Connection") -> None:
+    """Wait until no other migration is under way, and keep others waiting up to the end of this."""
+    milliseconds = int(limits.MIGRATION_TIMEOUT * 1000)
+    connection.exec_driver_sql(f"set local lock_timeout = {milliseconds}")
+    try:
+        _make_table(connection)
+        with connection.begin_nested():
+            connection.exec_driver_sql("lock table alembic_version in exclusive mode")
+    except DBAPIError as error:
+        if sqlstate(error) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise DatabaseUnavailable(
+            f"{_holder(connection)} Wait for its end, or end it, and migrate again.",
+            retry_after_seconds=int(limits.MIGRATION_TIMEOUT),
+        ) from None
+
+
+def _make_table(connection: "Connection") -> None:
+    if connection.execute(text("select to_regclass('alembic_version')")).scalar_one() is not None:
+        return
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(_MAKE_TABLE)
+    except DBAPIError as error:
+        if sqlstate(error) not in _DUPLICATE:
+            raise
+
+
+def _holder(connection: "Connection") -> str:
+    found = connection.execute(text(_HOLDER)).one_or_none()
+    if found is None:
+        return "Another migration was under way until now."
+    pid, user, since = found
+    when = f" since {since}" if since else ""
+    return f"Another migration is under way{when}: process {pid} of the database, user {user}."
+
+
+def _run(connection: "Connection", revision: str) -> None:
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
+    )
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    if revision == NEWEST or _is_ahead(config, connection, revision):
+        command.upgrade(config, revision)
+    else:
+        command.downgrade(config, revision)
+
+
+def _is_ahead(config: Config, connection: "Connection", revision: str) -> bool:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    if revision == "base":
+        return False
+    script = ScriptDirectory.from_config(config)
+    applied = {step.revision for step in script.iterate_revisions(_revision(connection), "base")}
+    return revision not in applied
+
+
+def _revision(connection: "Connection") -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

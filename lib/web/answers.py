@@ -1,0 +1,148 @@
+"""What an endpoint answers, and what every answer carries beside it."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from starlette.responses import Response
+
+from lib.errors import ServiceError
+from lib.web.logs import RequestContext
+
+Method = Literal["GET", "POST", "DELETE"]
+BodyRule = Literal["ignored", "optional", "required"]
+
+# Browsers and caches ask again each time and get 304; a shared cache may answer for half a minute.
+_CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
+# What only some may read is kept by nobody but its reader, who asks again each time, too. So is a
+# page under another address than its own, of which a shared cache would keep endless copies.
+_CACHE_PRIVATE_READS: Final = "private, no-cache"
+_HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
+_HEADERS_OF_READS: Final = {
+    **_HEADERS,
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, Link, Retry-After, X-Request-Id",
+}
+# RFC 9110, 8.8.3 and 5.6.1: a tag may hold commas, and a list empty members.
+_TAG: Final = r'(?:W/)?"[!#-~\x80-\xff]*"'
+_TAGS: Final = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an endpoint answers: a JSON text, its status, and headers of its own.
+
+    Attributes:
+        at_its_address: Whether a shared cache may keep it, as it was asked for in the one way that
+            it has; see `parsing.is_normal`.
+    """
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    at_its_address: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What an endpoint takes, and so how its answers are dressed; see `http.endpoint`."""
+
+    method: Method
+    parameters: tuple[str, ...]
+    members: tuple[str, ...]
+    body: BodyRule
+    largest_body: int
+    private: bool
+
+    @property
+    def is_public_read(self) -> bool:
+        """Whether everybody may read it, from any page and out of a shared cache."""
+        return self.is_read and not self.private
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it is asked with GET, and so with HEAD."""
+        return self.method == "GET"
+
+    @property
+    def allow(self) -> str:
+        """Give the methods as the `Allow` header lists them."""
+        return "GET, HEAD, OPTIONS" if self.is_read else f"{self.method}, OPTIONS"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Give what every answer carries."""
+        return _HEADERS_OF_READS if self.is_public_read else _HEADERS
+
+
+def data(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """Answer `{"data": value}`."""
+    return Answer(body=_json({"data": value}), status=status, headers=headers or {})
+
+
+def error_answer(error: ServiceError, context: RequestContext) -> Answer:
+    """Tell a fault in the one shape that all have."""
+    content: dict[str, object] = {
+        "code": error.code,
+        "message": error.message,
+        "request_id": context.request_id,
+    }
+    if error.fields:
+        content["fields"] = error.fields
+    return Answer(status=error.status, body=_json({"error": content}), headers=error.headers)
+
+
+def response(
+    rules: Rules, answer: Answer, method: str, sent: Mapping[str, str], context: RequestContext
+) -> Response:
+    """Dress an answer: cache and CORS headers, the entity tag, 304 for who has it, HEAD's body.
+
+    Args:
+        method: Which the request came with.
+        sent: The request's headers, names in lower case.
+    """
+    body, status = answer.body, answer.status
+    headers = {**rules.headers, **answer.headers}
+    is_read = rules.is_read and status == 200  # noqa: PLR2004
+    is_shared = is_read and rules.is_public_read and answer.at_its_address
+    if not is_shared:
+        # A shared cache would tell everybody the id that its first caller had.
+        headers["X-Request-Id"] = context.request_id
+    if is_read:
+        # sha256, as processors have instructions for it: 12 KB take half of blake2b's time.
+        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        headers["ETag"] = tag
+        headers["Cache-Control"] = _CACHE_READS if is_shared else _CACHE_PRIVATE_READS
+        if "if-none-match" in sent and _matches(sent["if-none-match"], tag):
+            return Response(status_code=304, headers=headers)
+    else:
+        headers.setdefault("Cache-Control", "no-store")
+    if not body:
+        return Response(status_code=status, headers=headers)
+    headers["Content-Length"] = str(len(body))
+    headers["Content-Type"] = "application/json"
+    return Response(b"" if method == "HEAD" else body, status_code=status, headers=headers)
+
+
+def preflight(rules: Rules) -> dict[str, str]:
+    """Give the headers that a browser asks for before it lets a foreign page read."""
+    if not rules.is_public_read:
+        return {}
+    return {
+        "Access-Control-Allow-Methods": rules.allow,
+        "Access-Control-Allow-Headers": "If-None-Match, X-Request-Id",
+        "Access-Control-Max-Age": "86400",
+    }
+
+
+def _matches(sent: str, tag: str) -> bool:
+    return sent == "*" or (
+        _TAGS.fullmatch(sent) is not None and tag in re.findall(r'"[^"]*"', sent)
+    )
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,201 @@
+"""The server around a function: what it takes before a request is complete, and whom it believes.
+
+functions-framework starts uvicorn, under gunicorn, and passes no settings on to it. uvicorn itself
+reads a head of any length and for any time, takes trailers for headers, and has every request that
+comes from this machine tell its own origin. `install` puts ours where uvicorn looks for what is
+meant by "auto", so that it holds whatever starts uvicorn once a function is loaded.
+"""
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from starlette.convertors import PathConvertor, register_url_convertor
+from starlette.types import Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http import auto
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from lib.errors import AddressTooLong, HeadersTooLarge, InvalidRequest, RequestTimeout, ServiceError
+from lib.settings import HEAD_TIMEOUT
+from lib.web import logs
+from lib.web.answers import error_answer
+from lib.web.tracing import request_context
+
+log = logging.getLogger(__name__)
+
+# Google's front end passes on as many bytes of address and headers together.
+HEAD_BYTES: Final = 64 * 1024
+HEADER_FIELDS: Final = 100
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 as uvicorn speaks it, to callers who come to the point.
+
+    A head may take so many bytes and fields, and whatever is no body so many seconds. What is
+    refused here is told as `http` tells it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._refusal: ServiceError | None = None
+        self._in_head = False
+        self._head_bytes = 0
+        self._advanced = False  # whether what came last brought a head, a body or their end on
+        self._idle_bytes = 0  # what came since then
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request, but not for ever."""
+        super().connection_made(transport)
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave nothing behind."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, unless a request does not get on by it."""
+        self._advanced = False
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._advanced:
+            self._idle_bytes = 0
+            self._stop_timer()
+        else:
+            self._idle_bytes += len(data)
+        if self._in_head or not self._advanced:
+            self._start_timer()
+        if self._idle_bytes > HEAD_BYTES:
+            self._refusal = _too_large()
+            self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        """Begin to count."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the address."""
+        super().on_url(url)
+        if len(self.url) > HEAD_BYTES:
+            self._refuse(
+                AddressTooLong(
+                    f"The address is longer than the {HEAD_BYTES:,} bytes that are read."
+                )
+            )
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, and no trailer: nobody here asks for one (RFC 9110, 6.5.1)."""
+        if not self._in_head:
+            return
+        super().on_header(name, value)
+        self._head_bytes += len(name) + len(value) + 4
+        if len(self.headers) > HEADER_FIELDS or self._head_bytes + len(self.url) > HEAD_BYTES:
+            self._refuse(_too_large())
+
+    def on_headers_complete(self) -> None:
+        """Begin the request, if it says for whom it is (RFC 9112, 3.2)."""
+        self._in_head, self._advanced = False, True
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            self._refuse(InvalidRequest("A request needs one Host header."))
+        if self.url == b"*":
+            if self.parser.get_method() != b"OPTIONS":
+                self._refuse(InvalidRequest("Only OPTIONS can be asked of *."))
+            self.url = b"/"
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body, whose size and time are the endpoint's matter."""
+        self._advanced = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End the request."""
+        self._advanced = True
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell what is wrong, unless an answer is on its way; the connection is of no more use."""
+        del msg
+        if not (self.cycle and self.cycle.response_started and not self.cycle.response_complete):
+            self.transport.write(
+                self._told(self._refusal or InvalidRequest("This is no HTTP/1.1."))
+            )
+        self._stop_timer()
+        self.transport.close()
+
+    def _refuse(self, error: ServiceError) -> None:
+        self._refusal = error
+        raise error  # out of the parser, which ends in `send_400_response`
+
+    def _told(self, error: ServiceError) -> bytes:
+        context = request_context(
+            {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers or ()}
+        )
+        token = logs.current_request.set(context)
+        fields = {"code": error.code, "status": error.status}
+        log.info("request refused", extra={"fields": fields})
+        logs.current_request.reset(token)
+        body = error_answer(error, context).body
+        lines = [
+            *(name + b": " + value for name, value in self.server_state.default_headers),
+            f"x-request-id: {context.request_id}".encode(),
+            b"x-content-type-options: nosniff",
+            b"cache-control: no-store",
+            b"connection: close",
+            b"content-type: application/json",
+            f"content-length: {len(body)}".encode(),
+        ]
+        return STATUS_LINE[error.status] + b"\r\n".join([*lines, b"", body])
+
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(HEAD_TIMEOUT, self._give_up)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if self.cycle and not self.cycle.response_complete:
+            self._start_timer()  # the next request may wait for the answer to this one
+        elif self._in_head:
+            self._refusal = RequestTimeout(
+                f"The request did not arrive within {HEAD_TIMEOUT:.0f} seconds."
+            )
+            self.send_400_response("")
+        else:
+            self.transport.close()
+
+
+def install() -> None:
+    """Put ours in the place of uvicorn's."""
+    auto.AutoHTTPProtocol = BoundedProtocol
+    ProxyHeadersMiddleware.__call__ = _believe_nothing  # type: ignore[method-assign,assignment]
+    register_url_convertor("path", AnyPathConvertor())
+
+
+class AnyPathConvertor(PathConvertor):
+    """Any path, as Starlette says, but for line feeds that it leaves out."""
+
+    regex = "(?s:.*)"
+
+
+async def _believe_nothing(
+    self: ProxyHeadersMiddleware, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Leave the peer's address what it is; whom to believe beyond it, `TRUSTED_PROXIES` says."""
+    await self.app(scope, receive, send)  # type: ignore[arg-type]
+
+
+def _too_large() -> HeadersTooLarge:
+    return HeadersTooLarge(
+        f"A request may have {HEADER_FIELDS} header fields, of {HEAD_BYTES:,} bytes together with "
+        "its address."
+    )
