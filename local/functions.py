@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 
-from lib.settings import Grant
+from lib.schema.settings import Grant
 from local.environment import ROOT
 from local.failure import Failure
 

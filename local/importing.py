@@ -13,14 +13,17 @@ from typing import Any, Final, NoReturn
 
 from tqdm import tqdm
 
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import ServiceError
 from lib.imports.ledger import Progress
 from lib.imports.orders import ALL_TYPES, MOST_IDS, TICK, Order
 from lib.imports.service import STATEMENTS, Done, Importer
+from lib.imports.settings import ImportSettings
 from lib.imports.statements import OUTCOMES
 from lib.imports.stopping import Limits
-from lib.settings import DatabaseSettings, ImportSettings, OmdbSettings, require
+from lib.omdb.settings import OmdbSettings
+from lib.settings import require
 from local import id_lists
 from local.environment import Environment, prepared
 from local.failure import Failure

@@ -1,10 +1,13 @@
 """`./dev migrate`: bring the database that the environment names to the newest schema."""
 
+from lib.accounts.users import AdminSettings
 from lib.database.faults import POOLER, is_of_pooler
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import ServiceError
 from lib.schema.migrating import Migrated, migrate
-from lib.settings import AdminSettings, DatabaseSettings, GrantSettings, SettingsError, require
+from lib.schema.settings import GrantSettings
+from lib.settings import SettingsError, require
 from local.environment import Environment, keep_password, prepared
 from local.failure import Failure
 

@@ -15,7 +15,8 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from lib.settings import AdminSettings, require
+from lib.accounts.users import AdminSettings
+from lib.settings import require
 from local import importing, migrating
 from local.environment import ROOT, Environment, prepared
 from local.failure import Failure

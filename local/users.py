@@ -1,9 +1,10 @@
 """`./dev user`: users from a terminal, with the rights of whom the environment names."""
 
 from lib.accounts import login
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import NotFound, ServiceError
-from lib.settings import DatabaseSettings, require
+from lib.settings import require
 from local.environment import prepared
 from local.failure import Failure
 from local.migrating import bring_up_to_date, cause

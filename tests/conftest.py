@@ -12,14 +12,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
-from lib.accounts import login
+from lib.accounts import login, users
 from lib.accounts.access import AUTHORIZING, LOGGING_OUT
+from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.accounts.tokens import Signer, Verifier
-from lib.catalogue import movies
+from lib.accounts.users import AdminSettings
+from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.schema.migrating import migrate
-from lib.settings import AdminSettings, DatabaseSettings, SigningSettings, VerifyingSettings
 from local import gateway
 from local.demo_omdb.server import DemoOmdb
 from local.environment import SETTINGS
@@ -94,10 +96,10 @@ def database_url(postgres: EmbeddedPostgres, worker_id: str) -> str:
 def worker_database(database_url: str) -> Iterator[TransactionalDatabase]:
     """Give a database that can do all that any function can."""
     every_statement = [
-        *movies.LISTING,
-        *movies.FINDING,
-        movies.UPSERT,
-        movies.DELETE,
+        *statements.LISTING,
+        *statements.FINDING,
+        statements.UPSERT,
+        statements.DELETE,
         *AUTHORIZING,
         *LOGGING_OUT,
     ]
@@ -240,7 +242,7 @@ def authorization(
 
     def header(role: str) -> dict[str, str]:
         username = f"some {role}"
-        login.create_user(database, username=username, password=ADMIN_PASSWORD, role=role)
+        users.create_user(database, username=username, password=ADMIN_PASSWORD, role=role)
         issued = login.login(
             database, signer, username=username, password=ADMIN_PASSWORD, address="192.0.2.1"
         )

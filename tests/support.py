@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from lib.database.database import Query, Statement
-from lib.settings import DatabaseSettings
+from lib.database.settings import DatabaseSettings
+from lib.database.statement import Query, Statement
 
 ADMIN_PASSWORD: Final = "correct horse battery staple"
 OMDB_KEY: Final = "0a1b2c3d"

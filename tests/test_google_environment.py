@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from lib.accounts.keys import SigningSettings
 from lib.accounts.tokens import Signer
-from lib.settings import SigningSettings
 from local.environment import ROOT
 from local.functions import Function, read_functions
 from local.servers import free_port

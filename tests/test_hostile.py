@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from lib.accounts import login
+from lib.accounts import users
 from lib.accounts.access import logout
 from lib.accounts.tokens import Signer
 from lib.catalogue.movie import Movie
@@ -186,7 +186,7 @@ def test_it_is_answered_as_it_should_be_and_the_next_is_served(
 ) -> None:
     if case["path"] == "/login":
         for role in ("editor", "viewer"):
-            login.create_user(database, username=f"some {role}", password=ADMIN_PASSWORD, role=role)
+            users.create_user(database, username=f"some {role}", password=ADMIN_PASSWORD, role=role)
     extra = authorization("admin") if case.get("authorized") else {}
 
     reply = exchange(port, *request_of(case, extra), method=case["method"])

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pytest
 
-from lib.settings import HEAD_TIMEOUT
+from lib.limits import HEAD_TIMEOUT
 from lib.web.server import HEAD_BYTES, HEADER_FIELDS
 from local import servers
 from tests.test_raw_http import Deployed, Reply, await_answer, exchange, receive, rest_of, send

@@ -3,10 +3,12 @@
 import functions_framework.aio
 
 from lib.accounts import access
+from lib.accounts.keys import VerifyingSettings
 from lib.accounts.tokens import Verifier
 from lib.database.database import Database
+from lib.database.settings import DatabaseSettings
 from lib.imports import reports
-from lib.settings import DatabaseSettings, VerifyingSettings, require
+from lib.settings import require
 from lib.web.endpoint import Answer, Request, data, endpoint
 
 verifier = Verifier(require(VerifyingSettings))

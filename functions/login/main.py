@@ -2,10 +2,12 @@
 
 import functions_framework.aio
 
+from lib.accounts.keys import SigningSettings
 from lib.accounts.login import login as log_in
 from lib.accounts.tokens import LIFETIME_SECONDS, Signer
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
-from lib.settings import DatabaseSettings, SigningSettings, require
+from lib.settings import require
 from lib.web.endpoint import Answer, Request, data, endpoint, in_thread
 
 signer = Signer(require(SigningSettings))

@@ -4,9 +4,12 @@ import dataclasses
 
 import functions_framework.aio
 
+from lib.accounts.users import AdminSettings
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.schema.migrating import migrate as bring_up_to_date
-from lib.settings import AdminSettings, DatabaseSettings, GrantSettings, require
+from lib.schema.settings import GrantSettings
+from lib.settings import require
 from lib.web.endpoint import Answer, Request, data, endpoint, in_thread
 
 admin = require(AdminSettings)

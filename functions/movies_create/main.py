@@ -3,16 +3,19 @@
 import functions_framework.aio
 
 from lib.accounts import access
+from lib.accounts.keys import VerifyingSettings
 from lib.accounts.roles import ROLES
 from lib.accounts.tokens import Verifier
 from lib.catalogue.wanted import parse_create_body
 from lib.database.database import Database
+from lib.database.settings import DatabaseSettings
 from lib.omdb import callers, creating
 from lib.omdb.budget import Budget
 from lib.omdb.callers import Caller
 from lib.omdb.client import OmdbClient
 from lib.omdb.creating import Creator
-from lib.settings import DatabaseSettings, OmdbSettings, VerifyingSettings, require
+from lib.omdb.settings import OmdbSettings
+from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
 settings = require(OmdbSettings)

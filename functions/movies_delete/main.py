@@ -3,15 +3,17 @@
 import functions_framework.aio
 
 from lib.accounts import access
+from lib.accounts.keys import VerifyingSettings
 from lib.accounts.tokens import Verifier
-from lib.catalogue import movies
+from lib.catalogue import movies, statements
 from lib.catalogue.wanted import imdb_id_from_path
 from lib.database.database import Database
-from lib.settings import DatabaseSettings, VerifyingSettings, require
+from lib.database.settings import DatabaseSettings
+from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
 verifier = Verifier(require(VerifyingSettings))
-database = Database(require(DatabaseSettings), statements=[movies.DELETE, *access.AUTHORIZING])
+database = Database(require(DatabaseSettings), statements=[statements.DELETE, *access.AUTHORIZING])
 database.warm_after_fork()
 
 

@@ -2,13 +2,14 @@
 
 import functions_framework.aio
 
-from lib.catalogue import movies
+from lib.catalogue import movies, statements
 from lib.catalogue.wanted import parse_get_query
 from lib.database.database import Database
-from lib.settings import DatabaseSettings, require
+from lib.database.settings import DatabaseSettings
+from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
-database = Database(require(DatabaseSettings), statements=movies.FINDING)
+database = Database(require(DatabaseSettings), statements=statements.FINDING)
 database.warm_after_fork()
 
 

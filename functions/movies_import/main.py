@@ -4,10 +4,13 @@ from typing import Any
 
 import functions_framework.aio
 
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.imports import orders, service
+from lib.imports.settings import ImportSettings
 from lib.imports.stopping import Limits, notice_shutdown
-from lib.settings import DatabaseSettings, ImportSettings, OmdbSettings, require
+from lib.omdb.settings import OmdbSettings
+from lib.settings import require
 from lib.web.endpoint import IMPORT_BODY, Answer, Request, data, endpoint, in_thread
 
 settings = require(ImportSettings)

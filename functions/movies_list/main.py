@@ -2,12 +2,13 @@
 
 import functions_framework.aio
 
-from lib.catalogue import listing, movies
+from lib.catalogue import listing, statements
 from lib.database.database import Database
-from lib.settings import DatabaseSettings, require
+from lib.database.settings import DatabaseSettings
+from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
-database = Database(require(DatabaseSettings), statements=movies.LISTING)
+database = Database(require(DatabaseSettings), statements=statements.LISTING)
 database.warm_after_fork()
 
 

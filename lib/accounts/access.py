@@ -6,7 +6,8 @@ from typing import Final
 
 from lib.accounts.roles import ROLES
 from lib.accounts.tokens import LEEWAY_SECONDS, Claims, invalid_token
-from lib.database.database import Database, Query, Rows, Statement, Values
+from lib.database.database import Database
+from lib.database.statement import Query, Rows, Statement, Values
 from lib.errors import Forbidden
 
 _ROLE_IN_SESSION: Final = Statement(

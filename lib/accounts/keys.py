@@ -2,6 +2,10 @@
 
 import base64
 import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -12,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from lib.settings import SettingsError
+from lib.settings import Secret, SettingsError, read_needed
 
 
 def load_private_key(pem: str) -> Ed25519PrivateKey:
@@ -51,3 +55,48 @@ def thumbprint(key: Ed25519PublicKey) -> str:
 
 def _base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigningSettings:
+    """What `login` signs tokens with."""
+
+    private_key: Secret
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Demand a private key in PEM, whose line ends may be written as a backslash and an n."""
+        pem = read_needed(env, "TOKEN_PRIVATE_KEY", "an Ed25519 private key in PEM").replace(
+            "\\n", "\n"
+        )
+        # Here: only who signs or verifies loads cryptography.
+        from lib.accounts.keys import load_private_key  # noqa: PLC0415
+
+        load_private_key(pem)
+        return cls(private_key=Secret(pem))
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyingSettings:
+    """The public keys that a token may be signed for: the present one, and the last in rotation."""
+
+    public_keys: tuple[str, ...]
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Split the concatenated PEM blocks."""
+        text = read_needed(env, "TOKEN_PUBLIC_KEYS", "one or more Ed25519 public keys in PEM")
+        keys = re.findall(
+            r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----",
+            text.replace("\\n", "\n"),
+            re.DOTALL,
+        )
+        if not keys:
+            raise SettingsError(
+                "TOKEN_PUBLIC_KEYS is malformed: expected one or more Ed25519 public keys in PEM"
+            )
+        from lib.accounts.keys import load_public_key  # noqa: PLC0415
+
+        for key in keys:
+            load_public_key(key)
+        return cls(public_keys=tuple(keys))

@@ -16,10 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import jwt
 
-from lib.accounts.keys import load_private_key, load_public_key, thumbprint
+from lib.accounts.keys import (
+    SigningSettings,
+    VerifyingSettings,
+    load_private_key,
+    load_public_key,
+    thumbprint,
+)
 from lib.accounts.roles import ROLES
 from lib.errors import Unauthorized
-from lib.settings import SigningSettings, VerifyingSettings
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

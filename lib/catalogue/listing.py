@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from lib.catalogue.movie import IMDB_ID, TITLE_LENGTH
 from lib.catalogue.movies import Page, Position, page_after, page_at, page_before
-from lib.database.database import Query
+from lib.database.statement import Query
 from lib.errors import InvalidRequest
 
 DEFAULT_RECORDS: Final = 10

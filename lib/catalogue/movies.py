@@ -17,199 +17,22 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from lib.catalogue.merging import COLUMNS, assignments, differs
 from lib.catalogue.movie import Movie, title_key
-from lib.database.database import Database, Query, Rows, Statement
+from lib.catalogue.statements import (
+    BY_ID,
+    BY_TITLE,
+    DELETE,
+    PAGE_AFTER,
+    PAGE_AT,
+    PAGE_BEFORE,
+    UPSERT,
+)
+from lib.database.database import Database
+from lib.database.statement import Query, Rows, Statement
 from lib.errors import MovieNotFound
 
 log = logging.getLogger(__name__)
-
-ALTERNATIVES_LIMIT: Final = 50
-
-# What callers see of a movie, in this order (the rest is kept, but not shown).
-SHOWN: Final = """
-    imdb_id, title, type, year, year_end, rated, released, runtime_minutes, genres, directors,
-    writers, actors, plot, languages, countries, awards, poster_url, ratings, metascore,
-    imdb_rating, imdb_votes, box_office_usd, total_seasons, website, aliases,
-    to_char(fetched_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as fetched_at
-"""
-
-
-# Not exists (...): that drops the order, and with it the index; at the list's end Postgres would
-# then read every movie to find that none follows.
-_A_MOVIE_BEFORE: Final = """
-    (select true from movies where (sort_key, imdb_id) < (page.first_key, page.first_id)
-     order by sort_key desc, imdb_id desc limit 1) is not null
-"""
-_A_MOVIE_AFTER: Final = """
-    (select true from movies where (sort_key, imdb_id) > (page.last_key, page.last_id)
-     order by sort_key, imdb_id limit 1) is not null
-"""
-# Kept by triggers, so that nobody counts.
-TOTAL: Final = "(select movies from movie_totals)"
-
-
-def _page_statement(rows: str, *, before: str) -> Statement:
-    """Make a statement that answers one page.
-
-    Args:
-        rows: Selects the page's rows, in the list's order.
-        before: An SQL condition: does a movie stand before the page?
-    """
-    return Statement(
-        repeatable=True,
-        sql=f"""
-            select
-                page.movies, {TOTAL},
-                page.first_key, page.first_id, page.last_key, page.last_id,
-                {before},
-                {_A_MOVIE_AFTER}
-            from (
-                select
-                    '[' || string_agg(shown, ',') || ']' as movies,
-                    (array_agg(sort_key))[1] as first_key, (array_agg(imdb_id))[1] as first_id,
-                    (array_agg(sort_key))[count(*)] as last_key,
-                    (array_agg(imdb_id))[count(*)] as last_id
-                from (
-                    select sort_key, imdb_id,
-                        (select to_json(shown)::text from (select {SHOWN}) shown) as shown
-                    from ({rows}) wanted
-                ) shown
-            ) page
-        """,  # noqa: S608  built from this module's constants
-    )
-
-
-PAGE_AT: Final = _page_statement(
-    # The start is found in the index alone, from the nearer end; only the page's own rows are read
-    # from the table. It is the limit that chooses: a condition would be tried at every step.
-    """
-        select wanted.* from movie_totals total, lateral (
-            (select sort_key, imdb_id from movies order by sort_key, imdb_id
-             offset :skipped::bigint
-             limit case when :skipped::bigint <= total.movies / 2 then 1 else 0 end)
-            union all
-            (select sort_key, imdb_id from movies order by sort_key desc, imdb_id desc
-             offset greatest(total.movies - 1 - :skipped::bigint, 0)
-             limit case when :skipped::bigint > total.movies / 2
-                         and :skipped::bigint < total.movies then 1 else 0 end)
-        ) start, lateral (
-            select * from movies
-            where (sort_key, imdb_id) >= (start.sort_key, start.imdb_id)
-            order by sort_key, imdb_id limit :records::bigint
-        ) wanted
-    """,
-    before="false",
-)
-PAGE_AFTER: Final = _page_statement(
-    """
-        select * from movies
-        where (sort_key, imdb_id) > (:sort_key::text, :imdb_id::text)
-        order by sort_key, imdb_id limit :records::bigint
-    """,
-    before=_A_MOVIE_BEFORE,
-)
-PAGE_BEFORE: Final = _page_statement(
-    """
-        select * from (
-            select * from movies
-            where (sort_key, imdb_id) < (:sort_key::text, :imdb_id::text)
-            order by sort_key desc, imdb_id desc limit :records::bigint
-        ) backwards order by sort_key, imdb_id
-    """,
-    before=_A_MOVIE_BEFORE,
-)
-LISTING: Final = (PAGE_AT, PAGE_AFTER, PAGE_BEFORE)
-
-
-def merged_into(imdb_id: str) -> str:
-    """Give the SQL of a table with the id of the movie that an id was merged into, if there is one.
-
-    Args:
-        imdb_id: SQL, a text.
-    """
-    # Its ids are all read before one is chosen (offset 0): an order would lead Postgres to walk
-    # through the whole table in that order.
-    return f"""(
-        select imdb_id from (
-            select imdb_id from movies
-            where aliases <> '{{}}' and aliases @> array[{imdb_id}::text] offset 0
-        ) found order by imdb_id limit 1)"""  # noqa: S608  built from constants
-
-
-# A movie of that very id goes first.
-BY_ID: Final = Statement(
-    repeatable=True,
-    sql=f"""
-        select to_json(shown)::text
-        from (
-            select {SHOWN} from movies where imdb_id = coalesce(
-                (select imdb_id from movies where imdb_id = :imdb_id::text),
-                {merged_into(":imdb_id")})
-        ) shown
-    """,  # noqa: S608
-)
-# The year belongs to what identifies a film, so it narrows; what is left is ordered by votes.
-BY_TITLE: Final = Statement(
-    repeatable=True,
-    sql=f"""
-        with named as materialized (
-            select imdb_id, title, year, row_number() over
-                (order by imdb_votes desc nulls last, imdb_id) as place
-            from movies
-            where sort_key = :sort_key::text and (:year::integer is null or year = :year::integer)
-            order by place limit {ALTERNATIVES_LIMIT + 1}
-        )
-        select
-            (select to_json(shown)::text from (select {SHOWN} from movies
-             where imdb_id = (select imdb_id from named where place = 1)) shown),
-            (select json_agg(json_build_object('imdb_id', imdb_id, 'title', title, 'year', year)
-                             order by place)::text from named where place > 1)
-        where exists (select from named)
-    """,  # noqa: S608
-)
-FINDING: Final = (BY_ID, BY_TITLE)
-
-DELETE: Final = Statement(
-    repeatable=False, sql="delete from movies where imdb_id = :imdb_id returning imdb_id"
-)
-
-
-def upserting(also: str = "") -> str:
-    """Give the SQL that inserts or refreshes movies, and tells each and whether it is new.
-
-    One parameter carries any number of movies, so that a batch costs one round trip as well.
-
-    Args:
-        also: Further clauses of the statement, beginning with a comma; they may read `written`.
-    """
-    return f"""
-        with written as (
-            insert into movies ({", ".join(COLUMNS)})
-            select {", ".join(COLUMNS)} from json_populate_recordset(null::movies, :movies::json)
-            order by imdb_id
-            on conflict (imdb_id) do update set
-            {assignments("excluded")},
-            fetched_at = excluded.fetched_at,
-            changed_at = case when {differs("excluded")} then now() else movies.changed_at end
-            returning *, xmax = 0 as created
-        ), due as materialized (
-            select imdb_id, written.year from movie_checks join written using (imdb_id)
-            where not written.created
-                and (select count(*) from written) > 0  -- all of them, before the first check
-            order by imdb_id for update of movie_checks
-        ), checked as (
-            update movie_checks
-            set checked_at = now(), due_at = movie_due_at(due.year, now())
-            from due where movie_checks.imdb_id = due.imdb_id
-        ){also}
-        select created, (select to_json(shown)::text from (select {SHOWN}) shown) from written
-    """  # noqa: S608
-
-
-UPSERT: Final = Statement(repeatable=True, sql=upserting())
 
 
 @dataclass(frozen=True, kw_only=True)

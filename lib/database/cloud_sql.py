@@ -20,10 +20,11 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.sql.connector import Connector
 from google.cloud.sql.connector.exceptions import CloudSQLIPTypeError
 
-from lib import settings as limits
+from lib import limits
 from lib.database.connections import keep_alive
+from lib.database.settings import DatabaseSettings
 from lib.errors import DatabaseUnavailable
-from lib.settings import DatabaseSettings, SettingsError
+from lib.settings import SettingsError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection

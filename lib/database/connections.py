@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pg8000.dbapi
 
-from lib import settings as limits
-from lib.settings import DatabaseSettings
+from lib import limits
+from lib.database.settings import DatabaseSettings
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection

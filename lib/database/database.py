@@ -11,21 +11,21 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pg8000.dbapi
 from pg8000.native import PreparedStatement
 
-from lib import settings as limits
+from lib import limits
 from lib.database.connections import SERVER_SETTINGS, Losses, connect_directly, word_of
 from lib.database.exchange import exchange
 from lib.database.faults import PassingFault, is_connection_lost, is_rolled_back, translated
 from lib.database.pool import AnyPool, Info, Pool, Pooled
+from lib.database.settings import DatabaseSettings
+from lib.database.statement import Query, Rows, Statement, Values
 from lib.errors import ServiceError
-from lib.settings import DatabaseSettings
 from lib.web import callers
 
 if TYPE_CHECKING:
@@ -34,35 +34,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Rows = list[list[Any]]
-Values = Mapping[str, str | int | None]
+
 
 _SLOW_SECONDS: Final = 0.5
 # Waiting in line for so long, a caller may have left; sooner than that to see costs more than it
 # spares, as a read is cheap.
 _LONG_WAIT_SECONDS: Final = 1.0
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Statement:
-    """SQL that is prepared once a connection; its parameters are written `:name`.
-
-    Attributes:
-        repeatable: Whether running it twice does what running it once does, so that it may be
-            tried again when its answer was lost. What was rolled back is tried again in any case.
-    """
-
-    sql: str
-    repeatable: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Query(Generic[T]):
-    """A question to the database: a statement, its values, and how to read the answer's rows."""
-
-    statement: Statement
-    values: Values = field(default_factory=dict)
-    read: Callable[[Rows], T]
 
 
 class Database:

@@ -11,7 +11,7 @@ from pg8000.converters import make_params
 from pg8000.core import BIND, EXECUTE_MSG, SYNC_MSG, Context
 from pg8000.native import PreparedStatement
 
-from lib import settings as limits
+from lib import limits
 
 _HEADER: Final = struct.Struct("!ci")  # the message's kind, its length without that letter
 _CHUNK: Final = 16 * 1024

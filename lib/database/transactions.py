@@ -12,7 +12,7 @@ import pg8000.dbapi
 from sqlalchemy import Connection, Engine, create_engine, event, exc
 from sqlalchemy.pool import QueuePool
 
-from lib import settings as limits
+from lib import limits
 from lib.database.connections import let_go, still_answers
 from lib.database.database import Database
 from lib.database.faults import is_connection_lost, translated

@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from lib.catalogue.source import MovieSource
 from lib.errors import InvalidRequest, OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
 from lib.imports.judging import MOST_ATTEMPTS, error_name, is_outage
 from lib.imports.ledger import Ledger, Page
 from lib.imports.statements import LAST_PAGE
-from lib.omdb.client import MovieSource
 
 _HITS_A_PAGE: Final = 10
 _STALE_AT_ONCE: Final = 500

@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from lib.catalogue.movie import Movie
+from lib.catalogue.source import MovieSource
 from lib.errors import InternalError, OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
 from lib.imports.judging import Item, is_outage
 from lib.imports.pace import Pace
-from lib.omdb.client import MovieSource
 
 log = logging.getLogger(__name__)
 

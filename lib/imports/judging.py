@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from lib.catalogue.movie import Movie
 from lib.errors import OmdbMovieNotFound, OmdbTimeout, OmdbUnavailable, ServiceError
-from lib.omdb.answers import OmdbAnswerUnreadable, OmdbDataMissing, OmdbIdMalformed, OmdbTombstone
+from lib.omdb.faults import OmdbAnswerUnreadable, OmdbDataMissing, OmdbIdMalformed, OmdbTombstone
 
 Outcome = Literal["stored", "pending", "not_found", "rejected", "failed"]
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lib.catalogue.movies import as_records
+from lib.catalogue.source import SearchHit
 from lib.database.database import Database
 from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest
 from lib.imports import statements
 from lib.imports.judging import Item, Verdict, give_back, refused_by_database
-from lib.omdb.answers import SearchHit
 
 _PAUSES: Final = (0.5, 2.0, 5.0)  # before a batch is written again that the database could not take
 

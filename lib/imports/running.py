@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from lib.catalogue.source import MovieSource
 from lib.errors import OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
 from lib.imports.ending import Ended, StoppedBy, log_end
 from lib.imports.feeding import feed, is_refusal
@@ -29,7 +30,6 @@ from lib.imports.ledger import Ledger, Progress
 from lib.imports.pace import Pace
 from lib.imports.stopping import Limits
 from lib.omdb.budget import Budget
-from lib.omdb.client import MovieSource
 
 log = logging.getLogger(__name__)
 

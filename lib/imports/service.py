@@ -13,11 +13,12 @@ from lib.imports.opening import import_of_key, open_import, remember_key
 from lib.imports.orders import FIRST_FILL, STALEST, TICK, Order
 from lib.imports.pace import Pace
 from lib.imports.running import Run
+from lib.imports.settings import ImportSettings
 from lib.imports.stopping import Limits
 from lib.omdb.budget import STATEMENTS as BUDGET_STATEMENTS
 from lib.omdb.budget import Budget
 from lib.omdb.client import CallLimits, OmdbClient
-from lib.settings import ImportSettings, OmdbSettings
+from lib.omdb.settings import OmdbSettings
 
 STATEMENTS: Final = (*statements.STATEMENTS, *reports.STATEMENTS, *BUDGET_STATEMENTS)
 # One try again for a connection that went stale; all else the ledger tries again, later.

@@ -3,7 +3,7 @@
 from typing import Final
 
 from lib.catalogue.merging import COLUMNS, assignments, differs
-from lib.database.database import Statement
+from lib.database.statement import Statement
 
 LAST_PAGE: Final = 100  # of a search; OMDb documents no more
 OUTCOMES: Final = ("imported", "updated", "unchanged", "not_found", "rejected", "failed")

@@ -20,21 +20,28 @@ cannot be read is mended once. What came out is a value or one of these:
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
 
 from lib.catalogue.movie import Movie
+from lib.catalogue.source import SearchHit, SearchPage
 from lib.errors import (
-    InvalidRequest,
     OmdbAnswerUnusable,
     OmdbKeyRefused,
     OmdbMovieNotFound,
     OmdbQuotaExceeded,
     OmdbUnavailable,
     ServiceError,
+)
+from lib.omdb.faults import (
+    OmdbAnswerUnreadable,
+    OmdbDataMissing,
+    OmdbIdMalformed,
+    OmdbSearchRefused,
+    OmdbTombstone,
+    OmdbTooManyResults,
 )
 from lib.omdb.fields import INTEGER, SMALLINT, Fields
 from lib.omdb.mended_json import UNREADABLE, read_json
@@ -46,48 +53,6 @@ _LONGEST_WAIT_SECONDS: Final = 24 * 3600  # no quota of OMDb's lasts longer
 _KEY_REFUSED: Final = "OMDb refuses this service's API key"
 _ID_MALFORMED: Final = "OMDb knows no title by this imdb_id, or takes it for malformed"
 _SEARCH_REFUSED: Final = "OMDb cannot search for this text: give words of a title"
-
-
-class OmdbIdMalformed(OmdbMovieNotFound):
-    """OMDb does not take this for an id that a title can have."""
-
-
-class OmdbDataMissing(OmdbMovieNotFound):
-    """OMDb cannot get the data of this title; on another day it may."""
-
-
-class OmdbTombstone(OmdbMovieNotFound):
-    """OMDb holds only the empty shell of a duplicate under this id."""
-
-
-class OmdbAnswerUnreadable(OmdbAnswerUnusable):
-    """OMDb holds this title's data in a form that breaks its own JSON."""
-
-
-class OmdbSearchRefused(InvalidRequest):
-    """OMDb cannot search for this text."""
-
-
-class OmdbTooManyResults(OmdbSearchRefused):
-    """The text is too short or too broad for OMDb to search for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchHit:
-    """A title that a search found; `year_text` is as its source writes it, a range for a series."""
-
-    imdb_id: str
-    title: str
-    year_text: str | None
-    type: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchPage:
-    """One page of a search; `total` counts the hits of all pages, where the source says so."""
-
-    hits: tuple[SearchHit, ...]
-    total: int | None
 
 
 def too_many_calls(retry_after: str | None) -> OmdbQuotaExceeded:

@@ -23,9 +23,10 @@ import time
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from lib.database.database import Database, Statement
+from lib.database.database import Database
+from lib.database.statement import Statement
 from lib.errors import OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
-from lib.settings import OmdbSettings
+from lib.omdb.settings import OmdbSettings
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from lib.database.database import Query, Rows, Statement, Values
+from lib.database.statement import Query, Rows, Statement, Values
 from lib.errors import TooManyRequests
 from lib.web.networks import network_of
 

@@ -19,8 +19,9 @@ from typing import Final, Protocol, TypeVar
 import requests
 import urllib3.exceptions
 
-from lib import settings
+from lib import limits
 from lib.catalogue.movie import IMDB_ID, Movie
+from lib.catalogue.source import SearchPage
 from lib.errors import (
     OmdbAnswerUnusable,
     OmdbKeyRefused,
@@ -30,44 +31,16 @@ from lib.errors import (
     ServiceError,
 )
 from lib.omdb import transport
-from lib.omdb.answers import (
-    OmdbIdMalformed,
-    SearchPage,
-    movie_from_answer,
-    search_from_answer,
-    too_many_calls,
-)
+from lib.omdb.answers import movie_from_answer, search_from_answer, too_many_calls
+from lib.omdb.faults import OmdbIdMalformed
 from lib.omdb.questions import plain
-from lib.settings import OmdbSettings
+from lib.omdb.settings import OmdbSettings
 
 USER_AGENT: Final = "simple-movie-database/1.0"  # none or a browser's gets blocked: OMDb-API#22
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-
-class MovieSource(Protocol):
-    """Whatever knows movies; each method raises faults of `lib.errors` and no others."""
-
-    def by_id(self, imdb_id: str) -> Movie:
-        """Give the movie of an id; where that is an alias, the movie names it as one of its own."""
-        ...
-
-    def by_title(self, title: str, *, year: int | None = None) -> Movie:
-        """Give the film that the source takes for the best match, of no other year than this."""
-        ...
-
-    def search(
-        self,
-        title: str,
-        *,
-        page: int,
-        type: str | None = None,  # noqa: A002
-        year: int | None = None,
-    ) -> SearchPage:
-        """Give a page, from 1, of the titles that match; an empty one past the end."""
-        ...
 
 
 class Meter(Protocol):
@@ -101,10 +74,10 @@ class CallLimits:
         backoff: The longest pause before the second attempt; it doubles with each further one.
     """
 
-    connect_timeout: float = settings.OMDB_CONNECT_TIMEOUT
-    read_timeout: float = settings.OMDB_READ_TIMEOUT
-    attempt_timeout: float = settings.OMDB_ATTEMPT_TIMEOUT
-    call_timeout: float = settings.OMDB_CALL_TIMEOUT
+    connect_timeout: float = limits.OMDB_CONNECT_TIMEOUT
+    read_timeout: float = limits.OMDB_READ_TIMEOUT
+    attempt_timeout: float = limits.OMDB_ATTEMPT_TIMEOUT
+    call_timeout: float = limits.OMDB_CALL_TIMEOUT
     body_bytes: int = 1024 * 1024
     attempts: int = 3
     backoff: float = 0.25

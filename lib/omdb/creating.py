@@ -10,16 +10,16 @@ from typing import Final
 
 from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Stored
+from lib.catalogue.source import MovieSource
 from lib.catalogue.wanted import Wanted
 from lib.database.database import Database
 from lib.errors import OmdbMovieNotFound
 from lib.omdb import budget, callers, memory
 from lib.omdb.budget import BudgetSpent
 from lib.omdb.callers import Caller
-from lib.omdb.client import MovieSource
 from lib.omdb.memory import Memory, NoMovie
 from lib.omdb.questions import Question, question
-from lib.settings import OmdbSettings
+from lib.omdb.settings import OmdbSettings
 from lib.web.threads import once_at_a_time
 
 STATEMENTS: Final = (

@@ -10,14 +10,15 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from lib.catalogue import movies
+from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Stored
-from lib.database.database import Database, Query, Rows, Statement
+from lib.database.database import Database
+from lib.database.statement import Query, Rows, Statement
 from lib.errors import OmdbMovieNotFound
 from lib.omdb.budget import key_digest
 from lib.omdb.questions import Question
-from lib.settings import OmdbSettings
+from lib.omdb.settings import OmdbSettings
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ _RECALL: Final = Statement(
     sql=f"""
         select
             (select to_json(shown)::text
-             from (select {movies.SHOWN} from movies where imdb_id = known.film) shown),
+             from (select {statements.SHOWN} from movies where imdb_id = known.film) shown),
             known.none
         from (
             select
@@ -41,7 +42,7 @@ _RECALL: Final = Statement(
                     (select imdb_id from movie_checks
                      where imdb_id = :imdb_id::text and due_at > now()),
                     (select checks.imdb_id
-                     from {movies.merged_into(":imdb_id")} merged
+                     from {statements.merged_into(":imdb_id")} merged
                      join movie_checks checks on checks.imdb_id = merged.imdb_id
                      where checks.due_at > now()),
                     (select checks.imdb_id
@@ -88,7 +89,7 @@ def _remembering(rows: str, *, days: int) -> str:
 
 _STORE: Final = Statement(
     repeatable=True,
-    sql=movies.upserting(f", {_remembering('written', days=_DAYS_OF_A_MOVIE)}"),
+    sql=statements.upserting(f", {_remembering('written', days=_DAYS_OF_A_MOVIE)}"),
 )
 _REMEMBER_NONE: Final = Statement(
     repeatable=True,

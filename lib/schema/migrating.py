@@ -16,14 +16,14 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from lib import settings as limits
-from lib.accounts.login import ensure_first_admin
+from lib import limits
+from lib.accounts.users import AdminSettings, ensure_first_admin
 from lib.database.connections import unhurried
 from lib.database.faults import sqlstate
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
 from lib.schema.rights import grant_rights
-from lib.settings import AdminSettings, Grant
+from lib.schema.settings import Grant
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

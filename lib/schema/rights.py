@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from lib.settings import Grant
+from lib.schema.settings import Grant
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

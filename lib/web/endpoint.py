@@ -24,7 +24,8 @@ from lib.errors import (
     RequestTimeout,
     ServiceError,
 )
-from lib.settings import BODY_TIMEOUT, ServerSettings, require
+from lib.limits import BODY_TIMEOUT
+from lib.settings import require
 from lib.web import callers, logs, server
 from lib.web.answers import Answer, BodyRule, Method, Rules, data, error_answer, preflight, response
 from lib.web.callers import Caller
@@ -36,6 +37,7 @@ from lib.web.parsing import (
     parse_json_object,
     parse_query,
 )
+from lib.web.settings import ServerSettings
 from lib.web.threads import in_thread, once_at_a_time
 from lib.web.tracing import request_context
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from lib.settings import ServerSettings
+from lib.web.settings import ServerSettings
 
 _REPORTED_ERROR: Final = (
     "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent"

@@ -17,7 +17,7 @@ from uvicorn.protocols.http import auto
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from lib.errors import AddressTooLong, HeadersTooLarge, InvalidRequest, RequestTimeout, ServiceError
-from lib.settings import HEAD_TIMEOUT
+from lib.limits import HEAD_TIMEOUT
 from lib.web import logs
 from lib.web.answers import error_answer
 from lib.web.tracing import request_context

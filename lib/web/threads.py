@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-from lib import settings as limits
+from lib import limits
 from lib.errors import Overloaded
-from lib.settings import HANDLER_THREADS
+from lib.limits import HANDLER_THREADS
 from lib.web import callers
 from lib.web.callers import Caller
 

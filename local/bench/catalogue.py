@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lib.catalogue import movie, movies
+from lib.accounts.users import AdminSettings
+from lib.catalogue import movie, movies, statements
 from lib.database.connections import connect_directly, unhurried
 from lib.database.database import Database
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.schema import migrating
-from lib.settings import AdminSettings, DatabaseSettings, require
+from lib.settings import require
 from local.bench import films
 from local.postgres import EmbeddedPostgres
 
@@ -75,7 +77,7 @@ def connected(settings: DatabaseSettings) -> Iterator[Any]:
 
 def sample(settings: DatabaseSettings, rows: int) -> Sample:
     """Pick films of a catalogue that has so many."""
-    database = Database(settings, statements=movies.FINDING)
+    database = Database(settings, statements=statements.FINDING)
     numbers = random.Random(rows).sample(range(rows), _SAMPLED)  # noqa: S311  no secret
     ids = [films.imdb_id(number) for number in numbers]
     titles = [json.loads(database.answer(movies.by_id(some)).movie_json)["title"] for some in ids]

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from lib.accounts import login
+from lib.accounts.keys import SigningSettings
 from lib.accounts.tokens import Signer
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
-from lib.settings import DatabaseSettings, SigningSettings, require
+from lib.settings import require
 from local.bench import catalogue
 from local.demo_omdb.server import DemoOmdb
 from local.environment import ROOT, SETTINGS, kept, provide_token_keys

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lib.catalogue import movies
+from lib.catalogue import movies, statements
 from lib.catalogue.listing import Cursor
-from lib.database.database import Database, Statement
+from lib.database.database import Database
+from lib.database.settings import DatabaseSettings
+from lib.database.statement import Statement
 from lib.errors import MovieNotFound
-from lib.settings import DatabaseSettings
 from local.bench import catalogue, films
 from local.bench.calling import asked_each, asked_for, getting, request
 from local.bench.laboratory import FEW, MANY, Laboratory
@@ -112,11 +113,11 @@ def _measure_finding(few: Catalogue, many: Catalogue, report: Report) -> None:
 
 def _measure_the_total(many: Catalogue, report: Report) -> None:
     """Compare the statement itself, as a request around it would hide what the total costs."""
-    included = movies.PAGE_AFTER
-    left_out = Statement(sql=included.sql.replace(movies.TOTAL, "null"), repeatable=True)
+    included = statements.PAGE_AFTER
+    left_out = Statement(sql=included.sql.replace(statements.TOTAL, "null"), repeatable=True)
     if left_out.sql == included.sql:
         raise RuntimeError("the total was not found in the statement")
-    database = Database(many.settings, statements=[included, left_out, *movies.LISTING])
+    database = Database(many.settings, statements=[included, left_out, *statements.LISTING])
     middle = database.answer(movies.page_at(skipped=many.rows // 2, records=1)).first
     if middle is None:
         raise RuntimeError("the catalogue is empty")
@@ -168,7 +169,7 @@ def _measure_creating_and_deleting(few: Catalogue, many: Catalogue, report: Repo
 
 def _cursor(side: Catalogue, *, skipped: int) -> str:
     """Give the query that leads to what follows so many movies."""
-    database = Database(side.settings, statements=movies.LISTING)
+    database = Database(side.settings, statements=statements.LISTING)
     last = database.answer(movies.page_at(skipped=skipped - 1, records=1)).last
     database.close()
     if last is None:
@@ -197,7 +198,7 @@ def _seconds(action: Callable[[], object]) -> float:
 
 def _forget_films(settings: DatabaseSettings) -> None:
     """Delete what an earlier run that was broken off may have left."""
-    database = Database(settings, statements=[movies.DELETE])
+    database = Database(settings, statements=[statements.DELETE])
     for film in FILMS:
         with contextlib.suppress(MovieNotFound):
             database.answer(movies.deletion(film, user_id=0))

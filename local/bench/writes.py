@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pg8000.native import PreparedStatement
 
-from lib.catalogue import movies
+from lib.catalogue import statements
 from lib.catalogue.merging import COLUMNS
 from local.bench import films
 from local.bench.catalogue import connected
@@ -65,7 +65,7 @@ def _measure_inserts(scratch: Any, report: Report) -> None:
 
 
 def _measure_upserts(few: Any, many: Any, report: Report) -> None:
-    upsert = {side: PreparedStatement(side, movies.UPSERT.sql) for side in (few, many)}
+    upsert = {side: PreparedStatement(side, statements.UPSERT.sql) for side in (few, many)}
     known = itertools.repeat(json.dumps(list(films.films(BATCH))))
     for name, batches in {"known": known, "new": _batches()}.items():
         for side in (few, many):

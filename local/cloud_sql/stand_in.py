@@ -27,7 +27,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from lib.settings import DatabaseSettings
+from lib.database.settings import DatabaseSettings
 from local.cloud_sql.authority import Authority
 from local.cloud_sql.proxy import LoginRefused, Proxy
 from local.servers import Server

@@ -5,7 +5,8 @@ from typing import Any, Final, Protocol
 import pytest
 from google.auth.credentials import Credentials
 
-from lib.database.database import Database, Statement
+from lib.database.database import Database
+from lib.database.statement import Statement
 from local.cloud_sql.stand_in import AccountCredentials, CloudSqlStandIn
 from tests.support import ECHO
 

@@ -6,8 +6,9 @@ import google.oauth2.credentials
 import pytest
 
 from lib.database.cloud_sql import own_database_user
+from lib.database.settings import DatabaseSettings
 from lib.errors import DatabaseUnavailable
-from lib.settings import DatabaseSettings, SettingsError
+from lib.settings import SettingsError
 from local.cloud_sql.stand_in import ADMIN_SCOPE, AccountCredentials, CloudSqlStandIn
 from tests.cloud_sql.conftest import WHO, Connect
 from tests.support import ECHO

@@ -12,12 +12,13 @@ import google.oauth2.credentials
 import psutil
 import pytest
 
-from lib import settings as limits
+from lib import limits
 from lib.database import cloud_sql
-from lib.database.database import Database, Query, Statement
+from lib.database.database import Database
+from lib.database.settings import DatabaseSettings
+from lib.database.statement import Query, Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
-from lib.settings import DatabaseSettings
 from local.cloud_sql.stand_in import INSTANCE, AccountCredentials, CloudSqlStandIn
 from tests.cloud_sql.conftest import SLEEP, Connect
 from tests.support import ECHO, echo

@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import text
 
 from lib.catalogue.movie import Movie
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.imports.orders import ALL_TYPES
-from lib.settings import DatabaseSettings
 from local.demo_omdb.server import DemoOmdb, read_films
 from local.servers import Server
 from tests.imports.support import by_ids, carry_out, counts, make_importer

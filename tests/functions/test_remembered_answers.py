@@ -10,10 +10,12 @@ from sqlalchemy import text
 from lib.catalogue.movie import Movie
 from lib.catalogue.wanted import Wanted
 from lib.database.database import Database
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.omdb.memory import MOST_ANSWERS, STATEMENTS, Memory, NoMovie
 from lib.omdb.questions import question
-from lib.settings import DatabaseSettings, OmdbSettings, Secret
+from lib.omdb.settings import OmdbSettings
+from lib.settings import Secret
 from local.demo_omdb.server import DemoOmdb
 from tests.functions.test_movies_create import details
 from tests.lib.omdb_payloads import refusal

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lib.database.database import Database
+from lib.database.settings import DatabaseSettings
 from lib.imports.service import Importer
-from lib.settings import DatabaseSettings
 from local.demo_omdb.server import DemoOmdb
 from tests.imports.support import film, make_importer
 from tests.support import OMDB_KEY

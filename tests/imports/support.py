@@ -7,12 +7,15 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.imports.orders import Order
 from lib.imports.service import CALL_LIMITS, STATEMENTS, Done, Importer
+from lib.imports.settings import ImportSettings
 from lib.imports.stopping import Limits
 from lib.omdb.client import CallLimits
-from lib.settings import DatabaseSettings, ImportSettings, OmdbSettings, Secret
+from lib.omdb.settings import OmdbSettings
+from lib.settings import Secret
 from tests.support import OMDB_KEY
 
 HASTY: Final = CallLimits(

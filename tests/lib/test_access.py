@@ -16,12 +16,16 @@ from cryptography.hazmat.primitives.serialization import (
 from sqlalchemy import text
 
 from lib.accounts.access import AUTHORIZING, LOGGING_OUT, logout, permission
-from lib.accounts.login import create_user, login, set_role
+from lib.accounts.keys import SigningSettings, VerifyingSettings
+from lib.accounts.login import login
 from lib.accounts.tokens import Claims, IssuedToken, Signer, Verifier
-from lib.database.database import Database, Statement
+from lib.accounts.users import create_user, set_role
+from lib.database.database import Database
+from lib.database.settings import DatabaseSettings
+from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, Forbidden, Unauthorized
-from lib.settings import DatabaseSettings, Secret, SigningSettings, VerifyingSettings
+from lib.settings import Secret
 
 PASSWORD = "correct horse battery staple"
 WRITERS = ("editor", "admin")

@@ -23,16 +23,18 @@ from sqlalchemy import text
 from sqlalchemy.pool import QueuePool
 
 from lib.accounts import passwords
-from lib.accounts.login import (
-    clear_failures,
+from lib.accounts.keys import SigningSettings
+from lib.accounts.login import clear_failures, login
+from lib.accounts.throttle import count_attempt
+from lib.accounts.tokens import IssuedToken, Signer
+from lib.accounts.users import (
+    AdminSettings,
     create_user,
     ensure_first_admin,
     fold_username,
-    login,
     set_role,
 )
-from lib.accounts.throttle import count_attempt
-from lib.accounts.tokens import IssuedToken, Signer
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import (
     DatabaseUnavailable,
@@ -42,7 +44,7 @@ from lib.errors import (
     ServiceError,
     TooManyAttempts,
 )
-from lib.settings import AdminSettings, DatabaseSettings, Secret, SettingsError, SigningSettings
+from lib.settings import Secret, SettingsError
 from lib.web.networks import network_of
 
 PASSWORD = "correct horse battery staple"

@@ -16,18 +16,21 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from lib import settings as limits
-from lib.catalogue import movies
+from lib import limits
+from lib.accounts.users import AdminSettings
+from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
 from lib.database import connections
 from lib.database import database as database_module
-from lib.database.database import Database, Query, Statement
+from lib.database.database import Database
 from lib.database.faults import translated
 from lib.database.pool import PoolExhausted
+from lib.database.settings import DatabaseSettings
+from lib.database.statement import Query, Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest, ServiceError
 from lib.schema.migrating import migrate
-from lib.settings import AdminSettings, DatabaseSettings, Secret
+from lib.settings import Secret
 from local import gateway
 from local.postgres import EmbeddedPostgres
 from local.servers import Server
@@ -740,7 +743,7 @@ def own_service(
     empty = TransactionalDatabase(database_settings(url))
     migrate(empty, AdminSettings(username="admin", password=None))
     empty.close()
-    database = Database(database_settings(url), statements=[movies.UPSERT])
+    database = Database(database_settings(url), statements=[statements.UPSERT])
     movies.store(database, Movie(imdb_id="tt0111161", title="A Film", type="movie"))
     database.close()
     for name, value in (environment | {"DATABASE_URL": url}).items():

@@ -15,8 +15,8 @@ from lib.database import faults
 from lib.database.connections import let_go
 from lib.database.database import Database
 from lib.database.faults import translated
+from lib.database.settings import DatabaseSettings
 from lib.errors import DatabaseUnavailable
-from lib.settings import DatabaseSettings
 from local.migrating import cause
 from local.postgres import EmbeddedPostgres
 from tests.support import ECHO, database_settings

@@ -16,15 +16,15 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, text
 
-from lib.catalogue import movies
+from lib.accounts.users import AdminSettings
+from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import MovieNotFound
-from lib.imports import statements
 from lib.imports.judging import Item, Verdict
 from lib.imports.ledger import Ledger
+from lib.imports.statements import STATEMENTS as OF_IMPORTS
 from lib.schema.migrating import migrate
-from lib.settings import AdminSettings
 from local.postgres import EmbeddedPostgres
 from tests.support import database_settings
 
@@ -57,7 +57,7 @@ def own_database(postgres: EmbeddedPostgres) -> Iterator[TransactionalDatabase]:
     empty = TransactionalDatabase(settings)
     migrate(empty, AdminSettings(username="admin", password=None))
     empty.close()
-    every_statement = [movies.UPSERT, movies.DELETE, *statements.STATEMENTS]
+    every_statement = [statements.UPSERT, statements.DELETE, *OF_IMPORTS]
     database = TransactionalDatabase(settings, statements=every_statement)
     yield database
     database.close()
@@ -116,7 +116,7 @@ def create(database: TransactionalDatabase) -> None:
 
 def create_many(database: TransactionalDatabase) -> None:
     chosen = [film(imdb_id) for imdb_id in some(20)]
-    database.run(movies.UPSERT, movies=movies.as_records(chosen))
+    database.run(statements.UPSERT, movies=movies.as_records(chosen))
 
 
 def delete(database: TransactionalDatabase) -> None:
@@ -197,7 +197,7 @@ def do(deed: str, database: TransactionalDatabase, import_id: int, ledger: Ledge
         ledger.settle(import_id, [*verdicts, lost])
     elif deed == "create":
         films = [film(imdb_id, 9) for imdb_id in (HIGH, NEW, LOW, LAST, MIDDLE)]
-        database.run(movies.UPSERT, movies=movies.as_records(films))
+        database.run(statements.UPSERT, movies=movies.as_records(films))
     else:
         with database.begin() as connection:
             connection.execute(
@@ -237,7 +237,7 @@ def test_who_waits_for_a_lock_has_none_that_comes_later(
     own_database: TransactionalDatabase, deed: str, held: str
 ) -> None:
     stored = [film(imdb_id, 1) for imdb_id in (LOW, MIDDLE, HIGH)]
-    own_database.run(movies.UPSERT, movies=movies.as_records(stored))
+    own_database.run(statements.UPSERT, movies=movies.as_records(stored))
     import_id = open_import(own_database, [LAST, HIGH, NEW, MIDDLE, LOW])
     ledger = Ledger(database=own_database, lease_seconds=120)
     assert len(ledger.lease(import_id, most=9)) == 5

@@ -10,9 +10,9 @@ from contextlib import redirect_stdout
 
 import pytest
 
-from lib.settings import ServerSettings
 from lib.web import logs
 from lib.web.logs import CloudFormatter, RequestContext, TerminalFormatter
+from lib.web.settings import ServerSettings
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from lib import settings as limits
+from lib import limits
+from lib.accounts.users import AdminSettings
 from lib.database.tables import metadata
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, InternalError
 from lib.schema.migrating import migrate
-from lib.settings import AdminSettings, Secret
+from lib.settings import Secret
 from local import migrating
 from local.environment import Environment
 from local.failure import Failure

@@ -7,25 +7,25 @@ import pytest
 from pg8000.native import to_statement
 from sqlalchemy import text
 
-from lib.catalogue import movies
+from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
-from lib.database.database import Statement
+from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
-from lib.imports import statements
+from lib.imports.statements import SETTLE
 from lib.omdb import memory
 
 MANY = 20_000
 SERVED_BY_AN_INDEX = {
-    "page_at": movies.PAGE_AT,
-    "page_after": movies.PAGE_AFTER,
-    "page_before": movies.PAGE_BEFORE,
-    "by_id": movies.BY_ID,
-    "by_title": movies.BY_TITLE,
-    "delete": movies.DELETE,
-    "upsert": movies.UPSERT,
+    "page_at": statements.PAGE_AT,
+    "page_after": statements.PAGE_AFTER,
+    "page_before": statements.PAGE_BEFORE,
+    "by_id": statements.BY_ID,
+    "by_title": statements.BY_TITLE,
+    "delete": statements.DELETE,
+    "upsert": statements.UPSERT,
     "recall": memory.STATEMENTS[0],
     "store": memory.STATEMENTS[1],
-    "settle": statements.SETTLE,
+    "settle": SETTLE,
 }
 
 

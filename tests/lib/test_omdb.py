@@ -2,7 +2,7 @@ import io
 import logging
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -19,10 +19,14 @@ from lib.errors import (
     OmdbUnavailable,
     ServiceError,
 )
-from lib.omdb.answers import OmdbAnswerUnreadable, OmdbIdMalformed
-from lib.omdb.client import CallLimits, MovieSource, OmdbClient
-from lib.settings import OmdbSettings, Secret
+from lib.omdb.client import CallLimits, OmdbClient
+from lib.omdb.faults import OmdbAnswerUnreadable, OmdbIdMalformed
+from lib.omdb.settings import OmdbSettings
+from lib.settings import Secret
 from tests.lib.omdb_payloads import answer, hit, page, refusal
+
+if TYPE_CHECKING:
+    from lib.catalogue.source import MovieSource
 
 URL = "https://omdb.example/"
 KEY = "5ecre7k3y"

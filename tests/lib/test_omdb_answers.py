@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib.catalogue.movie import Movie, title_key
+from lib.catalogue.source import SearchHit, SearchPage
 from lib.errors import (
     OmdbAnswerUnusable,
     OmdbKeyRefused,
@@ -20,16 +21,13 @@ from lib.errors import (
     OmdbUnavailable,
     ServiceError,
 )
-from lib.omdb.answers import (
+from lib.omdb.answers import movie_from_answer, search_from_answer
+from lib.omdb.faults import (
     OmdbDataMissing,
     OmdbIdMalformed,
     OmdbSearchRefused,
     OmdbTombstone,
     OmdbTooManyResults,
-    SearchHit,
-    SearchPage,
-    movie_from_answer,
-    search_from_answer,
 )
 from tests.lib.omdb_payloads import FILM, answer, hit, page, raw_answer, refusal
 

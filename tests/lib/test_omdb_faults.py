@@ -19,7 +19,8 @@ from cryptography.x509.oid import NameOID
 
 from lib.errors import OmdbAnswerUnusable, OmdbTimeout, OmdbUnavailable, ServiceError
 from lib.omdb.client import CallLimits, OmdbClient
-from lib.settings import OmdbSettings, Secret
+from lib.omdb.settings import OmdbSettings
+from lib.settings import Secret
 from tests.lib.misbehaving_server import BOMB, Behaviour, MisbehavingServer, Peer
 from tests.lib.omdb_payloads import answer
 

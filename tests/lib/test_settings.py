@@ -5,21 +5,14 @@ from urllib.parse import quote
 
 import pytest
 
-from lib.settings import (
-    AdminSettings,
-    DatabaseSettings,
-    Grant,
-    GrantSettings,
-    Group,
-    ImportSettings,
-    OmdbSettings,
-    Secret,
-    ServerSettings,
-    SettingsError,
-    SigningSettings,
-    VerifyingSettings,
-    require,
-)
+from lib.accounts.keys import SigningSettings, VerifyingSettings
+from lib.accounts.users import AdminSettings
+from lib.database.settings import DatabaseSettings
+from lib.imports.settings import ImportSettings
+from lib.omdb.settings import OmdbSettings
+from lib.schema.settings import Grant, GrantSettings
+from lib.settings import Group, Secret, SettingsError, require
+from lib.web.settings import ServerSettings
 
 URL = "postgresql+pg8000://movies:s%40cret@db.example:6543/catalogue"
 

@@ -13,10 +13,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from lib import settings as limits
-from lib.database.database import Database, Query, Statement
+from lib import limits
+from lib.database.database import Database
+from lib.database.settings import DatabaseSettings
+from lib.database.statement import Query, Statement
 from lib.database.transactions import TransactionalDatabase
-from lib.settings import DatabaseSettings
 from lib.web import endpoint, threads
 from local import gateway
 from local.servers import Server

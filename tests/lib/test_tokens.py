@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.accounts.keys import thumbprint
+from lib.accounts.keys import SigningSettings, VerifyingSettings, thumbprint
 from lib.accounts.tokens import IssuedToken, Signer, Verifier, bearer_token
 from lib.errors import Unauthorized
-from lib.settings import Secret, SettingsError, SigningSettings, VerifyingSettings
+from lib.settings import Secret, SettingsError
 
 
 def private_pem(key: Any) -> str:

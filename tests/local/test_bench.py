@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.catalogue import movies
+from lib.catalogue import movies, statements
 from lib.catalogue.movie import title_key
 from lib.database.database import Database
 from local.bench import catalogue, command, films, footprint, laboratory, scale, throughput, writes
@@ -113,7 +113,7 @@ def test_a_catalogue_is_kept_until_the_films_change(
     name = catalogue.provide(small.postgres, 40, password="a password")
     assert len(loads) == 2
 
-    database = Database(small.settings(name), statements=movies.LISTING)
+    database = Database(small.settings(name), statements=statements.LISTING)
     assert database.answer(movies.page_at(skipped=0, records=1)).total == 40
     database.close()
 
@@ -186,7 +186,7 @@ def stop_the_second_time() -> Callable[[object], None]:
 def totals(laboratory: Laboratory) -> list[int]:
     found = []
     for name in (laboratory.few, laboratory.many):
-        database = Database(laboratory.settings(name), statements=movies.LISTING)
+        database = Database(laboratory.settings(name), statements=statements.LISTING)
         found.append(database.answer(movies.page_at(skipped=0, records=1)).total)
         database.close()
     return found

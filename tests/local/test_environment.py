@@ -5,7 +5,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from lib.settings import DatabaseSettings, SigningSettings, VerifyingSettings
+from lib.accounts.keys import SigningSettings, VerifyingSettings
+from lib.database.settings import DatabaseSettings
 from local import environment
 from local.environment import Environment, keep_password, prepared, provide_password
 from local.failure import Failure

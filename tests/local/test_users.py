@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 import pytest
 
-from lib.accounts import login
+from lib.accounts import users
 from lib.accounts.throttle import FREE_FOR_USER, count_attempt
 from lib.database.transactions import TransactionalDatabase
 from lib.web.networks import network_of
@@ -44,7 +44,7 @@ def log_in(client: httpx.Client, password: str = ADMIN_PASSWORD) -> int:
 @pytest.fixture
 def waiting(client: httpx.Client, database: TransactionalDatabase) -> httpx.Client:
     """Give a client whose user has to wait."""
-    login.create_user(database, username="some editor", password=ADMIN_PASSWORD, role="editor")
+    users.create_user(database, username="some editor", password=ADMIN_PASSWORD, role="editor")
     while log_in(client, "wrong") == 401:
         pass
     return client
@@ -65,7 +65,7 @@ def test_where_nothing_failed_it_says_so(
     client: httpx.Client, database: TransactionalDatabase, database_url: str
 ) -> None:
     assert client
-    login.create_user(database, username="some editor", password=ADMIN_PASSWORD, role="editor")
+    users.create_user(database, username="some editor", password=ADMIN_PASSWORD, role="editor")
 
     code, output, _ = run(database_url, "clear", "some editor", "--from", "198.51.100.7")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from lib import settings
+from lib import limits
 from local.failure import Failure
 from local.functions import FILE, SECRETS, Function, read_functions
 from tests.terraform.configuration import ROOT, read
@@ -147,10 +147,10 @@ def test_a_folder_with_two_lines_is_a_function(tmp_path: Path) -> None:
 def test_the_waits_of_a_request_end_before_the_function_is_given_up(function: Function) -> None:
     waits = 0.0
     if function.rights:
-        waits += max(settings.TURN_TIMEOUT, settings.POOL_TIMEOUT) + 2 * settings.POOL_TIMEOUT
-        waits += settings.CLOUD_SQL_TIMEOUT + settings.SOCKET_TIMEOUT
+        waits += max(limits.TURN_TIMEOUT, limits.POOL_TIMEOUT) + 2 * limits.POOL_TIMEOUT
+        waits += limits.CLOUD_SQL_TIMEOUT + limits.SOCKET_TIMEOUT
     if "omdb" in function.settings:
-        waits += settings.OMDB_CALL_TIMEOUT + settings.TURN_TIMEOUT + settings.SOCKET_TIMEOUT
+        waits += limits.OMDB_CALL_TIMEOUT + limits.TURN_TIMEOUT + limits.SOCKET_TIMEOUT
     default = re.search(r"timeout_seconds = (\d+)", read("functions.tf"))
     assert default
 
@@ -160,7 +160,7 @@ def test_the_waits_of_a_request_end_before_the_function_is_given_up(function: Fu
 def test_a_migration_waits_for_another_for_a_part_of_its_time_only() -> None:
     [migrate] = (function for function in FUNCTIONS if function.rights == "owner")
 
-    assert migrate.sizes["timeout_seconds"] > settings.MIGRATION_TIMEOUT * 10
+    assert migrate.sizes["timeout_seconds"] > limits.MIGRATION_TIMEOUT * 10
 
 
 def test_every_module_of_lib_has_a_place_in_a_zip() -> None:

@@ -1,0 +1,47 @@
+"""The port: what any source of movies offers."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lib.catalogue.movie import Movie
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchHit:
+    """A title that a search found; `year_text` is as its source writes it, a range for a series."""
+
+    imdb_id: str
+    title: str
+    year_text: str | None
+    type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchPage:
+    """One page of a search; `total` counts the hits of all pages, where the source says so."""
+
+    hits: tuple[SearchHit, ...]
+    total: int | None
+
+
+class MovieSource(Protocol):
+    """Whatever knows movies; each method raises faults of `lib.errors` and no others."""
+
+    def by_id(self, imdb_id: str) -> Movie:
+        """Give the movie of an id; where that is an alias, the movie names it as one of its own."""
+        ...
+
+    def by_title(self, title: str, *, year: int | None = None) -> Movie:
+        """Give the film that the source takes for the best match, of no other year than this."""
+        ...
+
+    def search(
+        self,
+        title: str,
+        *,
+        page: int,
+        type: str | None = None,  # noqa: A002
+        year: int | None = None,
+    ) -> SearchPage:
+        """Give a page, from 1, of the titles that match; an empty one past the end."""
+        ...
