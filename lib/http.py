@@ -45,10 +45,10 @@ from lib.parsing import (
     parse_query,
 )
 from lib.settings import BODY_TIMEOUT, ServerSettings, require
-from lib.threads import in_thread, once_at_a_time
+from lib.threads import in_thread
 from lib.tracing import request_context
 
-__all__ = ["Answer", "Request", "data", "endpoint", "in_thread", "once_at_a_time"]
+__all__ = ["Answer", "Request", "data", "endpoint", "in_thread"]
 
 log = logging.getLogger(__name__)
 
