@@ -3,13 +3,15 @@
 Postgres makes the JSON: a page reaches the caller as the text that the database wrote, which costs
 less than turning rows into objects and objects into JSON.
 
-Whoever writes takes locks in one order, here, in `lib.imports.statements` and in the triggers, so
-that nobody waits in a circle:
+Whoever writes takes locks in one order, here, in `lib.imports.statements`, in `lib.omdb_memory` and
+in the triggers, so that nobody waits in a circle:
 
-    movies (by imdb_id), import_items, imports, movie_checks (by imdb_id), movie_totals
+    movies (by imdb_id), import_items, imports, movie_checks (by imdb_id), omdb_answers,
+    movie_totals
 
 A check may be locked without its movie, where OMDb had nothing new; the order holds all the same,
-as whoever has the movie asks for its check later than for any movie.
+as whoever has the movie asks for its check later than for any movie. The check of a movie that is
+new comes with the total; nobody else can want it. Of `omdb_answers` a statement waits for one row.
 """
 
 import dataclasses
