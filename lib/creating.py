@@ -8,10 +8,12 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Final
 
-from lib import omdb_budget, omdb_callers, omdb_memory
+from starlette.requests import ClientDisconnect
+
+from lib import callers, omdb_budget, omdb_callers, omdb_memory
 from lib.asking import Wanted
 from lib.db import Database
-from lib.errors import OmdbMovieNotFound
+from lib.errors import OmdbMovieNotFound, Overloaded
 from lib.movie import Movie
 from lib.movies import Stored
 from lib.omdb import MovieSource
@@ -29,7 +31,11 @@ STATEMENTS: Final = (
 
 @dataclass(kw_only=True)
 class _Seat:
-    """One caller's share in one question: their requests that wait, and what they paid."""
+    """One caller's share in one question: their requests that wait, and what they paid.
+
+    Attributes:
+        paid: The answer that was known without a call; None once one is paid for.
+    """
 
     paid: "asyncio.Future[Stored | NoMovie | None]"
     waiting: int = 0
@@ -79,25 +85,36 @@ class Creator:
         seat.waiting += 1
         try:
             answer = await asyncio.shield(seat.paid)
-            # Who shares a call about another spelling has no answer to their own in a "no".
-            while answer is None or (
-                isinstance(answer, NoMovie) and answer.spelling != asked.spelling
-            ):
-                learned = await once_at_a_time((self, asked.key), lambda: self._learn(asked))
-                answer = learned.take()
-        except BudgetSpent:
-            await self._pay_back(seat, caller)  # OMDb was not asked
+            if answer is None:
+                answer = await self._learned(asked)
+        except (BudgetSpent, Overloaded, ClientDisconnect):  # OMDb was not asked
+            self._close(place, seat)  # before the refund: who comes now pays anew
+            await self._pay_back(seat, caller)
             raise
         finally:
             seat.waiting -= 1
             if not seat.waiting:
-                self._seats.pop(place, None)
+                self._close(place, seat)
         if isinstance(answer, NoMovie):
             raise answer.fault()
         return answer
 
+    async def _learned(self, asked: Question) -> Stored | NoMovie:
+        """Give what OMDb says; whoever asks the same meanwhile shares the call."""
+        while True:
+            learned = await once_at_a_time((self, asked.key), lambda: self._learn(asked))
+            answer = learned.take()
+            # Who shares a call about another spelling has no answer to their own in a "no".
+            if isinstance(answer, Stored) or answer.spelling == asked.spelling:
+                return answer
+
+    def _close(self, place: tuple[str, str], seat: _Seat) -> None:
+        if self._seats.get(place) is seat:
+            del self._seats[place]
+
     async def _pay(self, asked: Question, caller: Caller) -> Stored | NoMovie | None:
         """Give what is known; charge the caller for a call where nothing is."""
+        callers.current.set(None)  # others may wait for it when the first of them leaves
         known = await self._database.ask(self._memory.recall(asked))
         if known is None:
             await self._database.ask(omdb_callers.charge(caller))
@@ -106,6 +123,7 @@ class Creator:
     async def _pay_back(self, seat: _Seat, caller: Caller) -> None:
         if not seat.is_paid_back:
             seat.is_paid_back = True
+            callers.current.set(None)  # it is due, whether or not they are still there
             await self._database.ask(omdb_callers.refund(caller))
 
     def _learn(self, asked: Question) -> _Learned:
