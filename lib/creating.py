@@ -18,7 +18,7 @@ from lib.movie import Movie
 from lib.movies import Stored
 from lib.omdb import MovieSource
 from lib.omdb_budget import BudgetSpent
-from lib.omdb_callers import Caller
+from lib.omdb_callers import Payer
 from lib.omdb_memory import Memory, NoMovie
 from lib.omdb_questions import Question, question
 from lib.settings import OmdbSettings
@@ -69,7 +69,7 @@ class Creator:
         self._memory = Memory(database, settings)
         self._seats: dict[tuple[str, str], _Seat] = {}
 
-    async def create(self, wanted: Wanted, caller: Caller) -> Stored:
+    async def create(self, wanted: Wanted, caller: Payer) -> Stored:
         """Give the movie that the caller means, stored.
 
         Raises:
@@ -112,7 +112,7 @@ class Creator:
         if self._seats.get(place) is seat:
             del self._seats[place]
 
-    async def _pay(self, asked: Question, caller: Caller) -> Stored | NoMovie | None:
+    async def _pay(self, asked: Question, caller: Payer) -> Stored | NoMovie | None:
         """Give what is known; charge the caller for a call where nothing is."""
         callers.current.set(None)  # others may wait for it when the first of them leaves
         known = await self._database.ask(self._memory.recall(asked))
@@ -120,7 +120,7 @@ class Creator:
             await self._database.ask(omdb_callers.charge(caller))
         return known
 
-    async def _pay_back(self, seat: _Seat, caller: Caller) -> None:
+    async def _pay_back(self, seat: _Seat, caller: Payer) -> None:
         if not seat.is_paid_back:
             seat.is_paid_back = True
             callers.current.set(None)  # it is due, whether or not they are still there

@@ -8,7 +8,7 @@ from lib.creating import Creator
 from lib.db import Database
 from lib.omdb import OmdbClient
 from lib.omdb_budget import Budget
-from lib.omdb_callers import Caller
+from lib.omdb_callers import Payer
 from lib.roles import ROLES
 from lib.settings import DatabaseSettings, OmdbSettings, VerifyingSettings, require
 from lib.tokens import Verifier
@@ -31,7 +31,7 @@ async def movies_create(request: http.Request) -> http.Answer:
     return http.Answer(status=201 if stored.created else 200, body=stored.as_body())
 
 
-async def identify(request: http.Request) -> Caller:
+async def identify(request: http.Request) -> Payer:
     """Tell whose calls to OMDb these are: an account's, if there is a token, else a network's."""
     authorization = request.headers.get("authorization")
     if authorization is None:
