@@ -6,8 +6,8 @@ HANDLER_THREADS = 8
 # How the waits of a request nest, in seconds. Its turn (TURN for a thread, POOL on the event loop),
 # the connection that is being warmed and a place in the pool (POOL each), a new connection
 # (CLOUD_SQL) and an answer on it (SOCKET) stay below the time-out that a function has in
-# ../terraform/functions.tf; movies_create also waits for OMDb (OMDB_CALL), and then for its turn to
-# store what came (TURN, SOCKET).
+# ../terraform/functions.tf; movies_create also waits for OMDb (OMDB_CALL), and asks the database
+# before its turn, in it, and after the call.
 TURN_TIMEOUT = 3.0  # waiting in line before work is begun, beyond which a caller is told to return
 CONNECT_TIMEOUT = 5.0  # opening a database connection, TLS and login included
 CLOUD_SQL_TIMEOUT = 10.0  # the same through the connector, which asks Google's API before it

@@ -21,7 +21,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Give the value itself, for the one place that uses it."""
+        """Return the value itself, for the one place that uses it."""
         return self._value
 
     def __repr__(self) -> str:

@@ -136,7 +136,7 @@ class _Lines:
         self.record: list[str] = []
 
     def first(self) -> str:
-        """Give the first line that is neither blank nor a comment, and keep it to be read."""
+        """Return the first line that is neither blank nor a comment, and keep it to be read."""
         for line in self._text:
             self.number += 1
             if line.strip() and not line.lstrip().startswith("#"):
@@ -182,7 +182,7 @@ def _read_lines(first: str, lines: _Lines, found: IdList) -> None:
 
 
 def _records(reader: Iterator[list[str]], lines: _Lines) -> Iterator[list[str]]:
-    """Give record after record, with the lines that each takes in `lines.record`.
+    """Return record after record, with the lines that each takes in `lines.record`.
 
     A quotation mark that nothing closes makes one record of all that follows, up to the csv
     module's limit for a field; from there it goes on with the next line.
@@ -198,7 +198,7 @@ def _records(reader: Iterator[list[str]], lines: _Lines) -> Iterator[list[str]]:
 
 
 def _header(line: str, separator: str | None, found: IdList) -> tuple[dict[str, int], str | None]:
-    """Give the places of the columns that may hold ids, none where this is no header."""
+    """Return the places of the columns that may hold ids, none where this is no header."""
     if line.lower().startswith("letterboxd list export"):
         raise _of_letterboxd(found)
     for delimiter in [separator] if separator else _DELIMITERS:
@@ -220,7 +220,7 @@ def _of_letterboxd(found: IdList) -> Failure:
 
 
 def _of_columns(cells: list[str], columns: Mapping[str, int]) -> tuple[list[str], bool]:
-    """Give the id of a row, from the first column that has one."""
+    """Return the id of a row, from the first column that has one."""
     for name, place in columns.items():
         imdb_id = id_of_word(cells[place], name) if place < len(cells) else None
         if imdb_id:
@@ -229,7 +229,7 @@ def _of_columns(cells: list[str], columns: Mapping[str, int]) -> tuple[list[str]
 
 
 def _of_words(cells: list[str]) -> tuple[list[str], bool]:
-    """Give the ids of a line without named columns, and whether there is nothing to complain of."""
+    """Return the ids of a line without named columns, and whether there is nothing to complain of."""
     if cells[0].lstrip().startswith("#"):
         return [], True
     words = [word for cell in cells for word in _BETWEEN.split(cell.partition(" #")[0])]
@@ -256,7 +256,7 @@ def _read_json(text: str, found: IdList) -> None:
 
 
 def _items(value: Any) -> Iterator[Any]:
-    """Give what arrays hold, also those in an object that is no title itself."""
+    """Return what arrays hold, also those in an object that is no title itself."""
     if isinstance(value, list):
         for item in value:
             yield from _items(item)

@@ -21,7 +21,7 @@ COLUMNS: Final = (*ID_COLUMNS, "url", "imdburl", "imdblink", "link")
 
 
 def id_of_word(word: str, column: str = "") -> str | None:
-    """Give the id that a word is, or that the address of a title's page names."""
+    """Return the id that a word is, or that the address of a title's page names."""
     word = bare(word)
     if column in _IMDB_COLUMNS and _BARE_NUMBER.fullmatch(word):
         return f"tt{word}"
@@ -36,7 +36,7 @@ def bare(word: str) -> str:
 
 
 def id_of_item(item: Any) -> str | None:
-    """Give the id of a text, or of an object: its own member's, or else one further in."""
+    """Return the id of a text, or of an object: its own member's, or else one further in."""
     if isinstance(item, str):
         return id_of_word(item)
     if not isinstance(item, dict):
@@ -52,5 +52,5 @@ def id_of_item(item: Any) -> str | None:
 
 
 def plain_name(written: str) -> str:
-    """Give the name of a column or a member without case and marks."""
+    """Return the name of a column or a member without case and marks."""
     return re.sub(r"[^a-z0-9]", "", written.lower())

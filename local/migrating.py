@@ -45,7 +45,7 @@ def bring_up_to_date(environment: Environment) -> Migrated:
 
 
 def cause(error: Exception) -> str:
-    """Give the driver's own words, which a caller is not told but a developer is."""
+    """Return the driver's own words, which a caller is not told but a developer is."""
     cause = getattr(error.__cause__, "orig", None) or error.__cause__
     if cause is None:
         return ""

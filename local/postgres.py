@@ -97,7 +97,7 @@ class EmbeddedPostgres:
         return status[0]
 
     def url(self, database: str) -> str:
-        """Give the address of a database, as `DATABASE_URL` has it."""
+        """Return the address of a database, as `DATABASE_URL` has it."""
         name = quote(database, safe="")
         return f"postgresql+pg8000://postgres:{self._password()}@127.0.0.1:{self.port}/{name}"
 

@@ -74,7 +74,7 @@ def give(path: Path, user: User) -> None:
 
 
 def reachable(installation: Path) -> Path:
-    """Give a folder with the programs that every user can read.
+    """Return a folder with the programs that every user can read.
 
     Raises:
         Failure: They are closed, and cannot be copied.
@@ -126,7 +126,7 @@ def _is_open(installation: Path) -> bool:
 
 
 def _in_use() -> set[int]:
-    """Give the users whose processes are running, where the system tells."""
+    """Return the users whose processes are running, where the system tells."""
     used = set()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

@@ -75,14 +75,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    """Give the run's server; a test that stops a database starts one of its own."""
+    """Return the run's server; a test that stops a database starts one of its own."""
     with EmbeddedPostgres(Path(os.environ[POSTGRES_FOLDER]), durable=False) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def database_url(postgres: EmbeddedPostgres, worker_id: str) -> str:
-    """Give the address of this worker's database, migrated."""
+    """Return the address of this worker's database, migrated."""
     name = f"movies_{worker_id}"
     postgres.create_database(name)
     url = postgres.url(name)
@@ -94,7 +94,7 @@ def database_url(postgres: EmbeddedPostgres, worker_id: str) -> str:
 
 @pytest.fixture(scope="session")
 def worker_database(database_url: str) -> Iterator[TransactionalDatabase]:
-    """Give a database that can do all that any function can."""
+    """Return a database that can do all that any function can."""
     every_statement = [
         *statements.LISTING,
         *statements.FINDING,
@@ -110,7 +110,7 @@ def worker_database(database_url: str) -> Iterator[TransactionalDatabase]:
 
 @pytest.fixture
 def database(worker_database: TransactionalDatabase) -> Iterator[TransactionalDatabase]:
-    """Give the worker's database; what the test leaves in it is gone with the test."""
+    """Return the worker's database; what the test leaves in it is gone with the test."""
     yield worker_database
     with worker_database.begin() as connection:
         tables = connection.execute(
@@ -124,7 +124,7 @@ def database(worker_database: TransactionalDatabase) -> Iterator[TransactionalDa
 
 @pytest.fixture
 def settings(database_url: str) -> DatabaseSettings:
-    """Give the settings of the worker's database."""
+    """Return the settings of the worker's database."""
     return database_settings(database_url)
 
 
@@ -144,7 +144,7 @@ def private_key_pem() -> str:
 
 @pytest.fixture(scope="session")
 def public_key_pem(private_key_pem: str) -> str:
-    """Give the public half of the run's key."""
+    """Return the public half of the run's key."""
     key = serialization.load_pem_private_key(private_key_pem.encode(), password=None)
     return (
         key.public_key()
@@ -162,7 +162,7 @@ def worker_omdb() -> Iterator[DemoOmdb]:
 
 @pytest.fixture
 def omdb(worker_omdb: DemoOmdb) -> Iterator[DemoOmdb]:
-    """Give the demo OMDb, answering well again after each test."""
+    """Return the demo OMDb, answering well again after each test."""
     worker_omdb.forget_calls()
     yield worker_omdb
     worker_omdb.overrides.clear()
@@ -175,7 +175,7 @@ def omdb(worker_omdb: DemoOmdb) -> Iterator[DemoOmdb]:
 def environment(
     database_url: str, worker_omdb: DemoOmdb, private_key_pem: str, public_key_pem: str
 ) -> dict[str, str]:
-    """Give the variables that the functions run with."""
+    """Return the variables that the functions run with."""
     return {
         "DATABASE_URL": database_url,
         "OMDB_URL": worker_omdb.url,

@@ -61,12 +61,12 @@ class Endpoint:
 
     @property
     def allow(self) -> set[str]:
-        """Give the methods that its 405 must name."""
+        """Return the methods that its 405 must name."""
         return {"GET", "HEAD", "OPTIONS"} if self.reads else {self.method, "OPTIONS"}
 
     @property
     def target(self) -> str:
-        """Give the path of a good request."""
+        """Return the path of a good request."""
         return self.path or self.route
 
 
@@ -745,7 +745,7 @@ def test_without_a_token_a_delete_is_refused_with_a_challenge(client: httpx.Clie
 
 
 def bad_requests() -> list[tuple[str, str, dict[str, Any], int]]:
-    """Give a bad request of every kind: method, target, the rest of it, the answer's status."""
+    """Return a bad request of every kind: method, target, the rest of it, the answer's status."""
     as_json = {"Content-Type": "application/json"}
     bad: list[tuple[str, str, dict[str, Any], int]] = [
         ("GET", "/movies.list?page=0", {}, 400),

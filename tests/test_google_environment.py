@@ -50,7 +50,7 @@ def usually_asked(function: Function) -> Asked:
 
 
 def broken(function: str) -> str:
-    """Give a function's source, but for a fault that its handler has when a header asks for it."""
+    """Return a function's source, but for a fault that its handler has when a header asks for it."""
     tree = ast.parse((ROOT / "functions" / function / "main.py").read_text(encoding="utf-8"))
     handler = next(
         node
@@ -113,7 +113,7 @@ def ask(server: Deployed, asked: Asked, request_id: str, *headers: str) -> Reply
 
 
 def line_of(server: Deployed, request_id: str, message: str) -> dict[str, Any]:
-    """Give the one line that says this of the request."""
+    """Return the one line that says this of the request."""
     lines = [json.loads(line) for line in server.logged().splitlines() if request_id in line]
     [line] = [line for line in lines if line["message"] == message]
     assert {line["logging.googleapis.com/trace"] for line in lines} == {TRACE}

@@ -62,7 +62,7 @@ def repeated(rule: dict[str, Any]) -> bytes:
 
 
 def text_or_bytes(case: Case, name: str) -> bytes | None:
-    """Give a part of a request: written out, in hexadecimal, or as something many times over."""
+    """Return a part of a request: written out, in hexadecimal, or as something many times over."""
     if f"{name}_hex" in case:
         return bytes.fromhex(case[f"{name}_hex"])
     if f"{name}_repeat" in case:
@@ -282,7 +282,7 @@ def encoded(part: object) -> str:
 def good(
     authorization: Authorization, signer: Signer
 ) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Give the token of an administrator with a session, its header and its claims."""
+    """Return the token of an administrator with a session, its header and its claims."""
     token = authorization("admin")["Authorization"].removeprefix("Bearer ")
     claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     return token, {"alg": "EdDSA", "typ": "at+jwt", "kid": signer.kid}, claims

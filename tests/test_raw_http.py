@@ -42,7 +42,7 @@ class Reply:
 
     @property
     def error(self) -> dict[str, Any]:
-        """Give the error that the body tells."""
+        """Return the error that the body tells."""
         content: dict[str, dict[str, Any]] = json.loads(self.body)
         return content["error"]
 
@@ -98,7 +98,7 @@ class Deployed:
     log: Path = field(repr=False)
 
     def logged(self) -> str:
-        """Give what the process has written so far, on both of its streams."""
+        """Return what the process has written so far, on both of its streams."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
 

@@ -22,7 +22,7 @@ def every_error(kind: type[ServiceError] = ServiceError) -> set[tuple[int, str]]
 
 
 def table(header: str) -> list[list[str]]:
-    """Give the cells of the rows of the table that begins with a header."""
+    """Return the cells of the rows of the table that begins with a header."""
     rows = README.partition(header)[2].partition("\n\n")[0].splitlines()[2:]
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
 

@@ -9,11 +9,11 @@ from lib.accounts.tokens import Verifier
 from lib.catalogue.wanted import parse_create_body
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
-from lib.omdb import callers, creating
+from lib.omdb import creating, payers
 from lib.omdb.budget import Budget
-from lib.omdb.callers import Caller
 from lib.omdb.client import OmdbClient
 from lib.omdb.creating import Creator
+from lib.omdb.payers import Payer
 from lib.omdb.settings import OmdbSettings
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
@@ -36,11 +36,11 @@ async def movies_create(request: Request) -> Answer:
     return Answer(status=201 if stored.created else 200, body=stored.as_body())
 
 
-async def identify(request: Request) -> Caller:
+async def identify(request: Request) -> Payer:
     """Tell whose calls to OMDb these are: an account's, if there is a token, else a network's."""
     authorization = request.headers.get("authorization")
     if authorization is None:
-        return callers.network(request.client_address, calls=settings.calls_per_caller)
+        return payers.network(request.client_address, calls=settings.calls_per_caller)
     claims = verifier.verify_header(authorization)
     await database.ask(access.permission(claims, roles=ROLES))
-    return callers.account(claims.user_id, calls=settings.calls_per_caller)
+    return payers.account(claims.user_id, calls=settings.calls_per_caller)

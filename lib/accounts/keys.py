@@ -46,7 +46,7 @@ def load_public_key(pem: str) -> Ed25519PublicKey:
 
 
 def thumbprint(key: Ed25519PublicKey) -> str:
-    """Give a key's id: the SHA-256 of its JWK (RFC 7638; RFC 8037, appendix A.3)."""
+    """Return a key's id: the SHA-256 of its JWK (RFC 7638; RFC 8037, appendix A.3)."""
     x = _base64url(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
     # RFC 7638 hashes exactly these members, in this order, without blanks.
     jwk = f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'

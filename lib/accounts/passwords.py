@@ -55,7 +55,7 @@ class PasswordMismatch(Exception):
 
 
 def normalise_password(password: object) -> str:
-    """Give the form of a password that is hashed.
+    """Return the form of a password that is hashed.
 
     Raises:
         InvalidRequest: It is no text of 1 to 1024 bytes, or one of marks on marks.
@@ -77,7 +77,7 @@ def normalise_password(password: object) -> str:
 
 
 def check_new_password(password: object) -> str:
-    """Give the normal form of a password that someone chose, if it keeps the rule for new ones.
+    """Return the normal form of a password that someone chose, if it keeps the rule for new ones.
 
     Raises:
         InvalidRequest: It is too short or too long; nothing else is asked of it.

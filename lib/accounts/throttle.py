@@ -71,12 +71,12 @@ def clock(now: datetime | None) -> "ColumnElement[datetime]":
 
 
 def user_digest(username: str) -> str:
-    """Give what stands for a (folded) username in counters and logs."""
+    """Return what stands for a (folded) username in counters and logs."""
     return hashlib.sha256(username.encode()).hexdigest()
 
 
 def wait_seconds(failures: int, *, free: int) -> int:
-    """Give the wait after so many failures: 1, 2, 4 … seconds once the free ones are used up."""
+    """Return the wait after so many failures: 1, 2, 4 … seconds once the free ones are used up."""
     if failures <= free:
         return 0
     doublings = min(failures - free - 1, LONGEST_WAIT_SECONDS.bit_length())

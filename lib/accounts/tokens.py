@@ -113,7 +113,7 @@ class Verifier:
         self.kids: Final = frozenset(self._keys)
 
     def verify(self, token: str, *, now: datetime | None = None) -> Claims:
-        """Give what a token says, if we signed it and it is valid now.
+        """Return what a token says, if we signed it and it is valid now.
 
         A given `now` only narrows: PyJWT compares with the clock in any case.
 
@@ -127,7 +127,7 @@ class Verifier:
             raise invalid_token() from error
 
     def verify_header(self, authorization: str | None) -> Claims:
-        """Give what the token of an `Authorization` header says; raises as `verify` does."""
+        """Return what the token of an `Authorization` header says; raises as `verify` does."""
         return self.verify(bearer_token(authorization))
 
     def _check_signature(self, token: str) -> dict[str, Any]:
@@ -171,7 +171,7 @@ class Verifier:
 
 
 def bearer_token(authorization: str | None) -> str:
-    """Give the token of an `Authorization` header.
+    """Return the token of an `Authorization` header.
 
     Raises:
         Unauthorized: There is none, or not in the form `Bearer <token>`.

@@ -53,7 +53,7 @@ class AdminSettings:
 
 
 def fold_username(username: object) -> str:
-    """Give the form that a username is stored and found in.
+    """Return the form that a username is stored and found in.
 
     Raises:
         InvalidRequest: It is no text of 1 to 100 visible characters, or one of marks on marks.
@@ -113,7 +113,7 @@ def ensure_first_admin(connection: "Connection", settings: AdminSettings) -> boo
 
 
 def set_role(database: "TransactionalDatabase", *, username: object, role: str) -> None:
-    """Give a user another role, which counts from their next request on.
+    """Return a user another role, which counts from their next request on.
 
     Raises:
         InvalidRequest: There is no such role.

@@ -36,7 +36,7 @@ class Cursor:
     position: Position
 
     def encode(self) -> str:
-        """Give the cursor as callers carry it: opaque, and safe in a query."""
+        """Return the cursor as callers carry it: opaque, and safe in a query."""
         text = f"{self.direction[0]}{self.position.imdb_id} {self.position.sort_key}"
         return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 

@@ -19,12 +19,12 @@ COLUMNS: Final = (
 
 
 def assignments(new: str) -> str:
-    """Give what an update of `movies` sets, from the row of this name."""
+    """Return what an update of `movies` sets, from the row of this name."""
     return ",\n            ".join(f"{name} = {value}" for name, value in _merged(new).items())
 
 
 def differs(new: str) -> str:
-    """Give the condition under which the row of this name would change its movie."""
+    """Return the condition under which the row of this name would change its movie."""
     merged = _merged(new)
     known = ", ".join(f"movies.{name}{_comparable(name)}" for name in merged)
     after = ", ".join(f"{value}{_comparable(name)}" for name, value in merged.items())

@@ -3,13 +3,6 @@
 Postgres makes the JSON: a page reaches the caller as the text that the database wrote, which costs
 less than turning rows into objects and objects into JSON.
 
-Whoever writes takes locks in one order, here, in `lib.imports.statements` and in the triggers, so
-that nobody waits in a circle:
-
-    movies (by imdb_id), import_items, imports, movie_checks (by imdb_id), movie_totals
-
-A check may be locked without its movie, where OMDb had nothing new; the order holds all the same,
-as whoever has the movie asks for its check later than for any movie.
 """
 
 import dataclasses
@@ -70,7 +63,7 @@ class Found:
     alternatives_json: str | None
 
     def as_body(self) -> bytes:
-        """Give the answer's body; who asked by title is told what else it might have meant."""
+        """Return the answer's body; who asked by title is told what else it might have meant."""
         if self.alternatives_json is None:
             return f'{{"data": {self.movie_json}}}'.encode()
         return f'{{"data": {self.movie_json}, "alternatives": {self.alternatives_json}}}'.encode()
@@ -84,7 +77,7 @@ class Stored:
     created: bool
 
     def as_body(self) -> bytes:
-        """Give the answer's body."""
+        """Return the answer's body."""
         return f'{{"data": {self.movie_json}}}'.encode()
 
 
@@ -185,7 +178,7 @@ def _position(sort_key: str | None, imdb_id: str | None) -> Position | None:
 
 
 def as_records(movies: Sequence[Movie]) -> str:
-    """Give movies as the JSON array that a statement makes rows of.
+    """Return movies as the JSON array that a statement makes rows of.
 
     Several of one id, as when a movie was asked for under several ids, become one: the last.
     """

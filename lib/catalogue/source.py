@@ -28,11 +28,11 @@ class MovieSource(Protocol):
     """Whatever knows movies; each method raises faults of `lib.errors` and no others."""
 
     def by_id(self, imdb_id: str) -> Movie:
-        """Give the movie of an id; where that is an alias, the movie names it as one of its own."""
+        """Return the movie of an id; where that is an alias, the movie names it as one of its own."""
         ...
 
     def by_title(self, title: str, *, year: int | None = None) -> Movie:
-        """Give the film that the source takes for the best match, of no other year than this."""
+        """Return the film that the source takes for the best match, of no other year than this."""
         ...
 
     def search(
@@ -43,5 +43,5 @@ class MovieSource(Protocol):
         type: str | None = None,  # noqa: A002
         year: int | None = None,
     ) -> SearchPage:
-        """Give a page, from 1, of the titles that match; an empty one past the end."""
+        """Return a page, from 1, of the titles that match; an empty one past the end."""
         ...

@@ -1,4 +1,15 @@
-"""The catalogue's SQL: every statement that reads or writes movies one by one or in pages."""
+"""The catalogue's SQL: every statement that reads or writes movies one by one or in pages.
+
+Whoever writes takes locks in one order, here, in `lib.imports.statements`, in `lib.omdb.memory` and
+in the triggers, so that nobody waits in a circle:
+
+    movies (by imdb_id), import_items, imports, movie_checks (by imdb_id), omdb_answers,
+    movie_totals
+
+A check may be locked without its movie, where OMDb had nothing new; the order holds all the same,
+as whoever has the movie asks for its check later than for any movie. The check of a movie that is
+new comes with the total; nobody else can want it. Of `omdb_answers` a statement waits for one row.
+"""
 
 from typing import Final
 
@@ -101,7 +112,7 @@ LISTING: Final = (PAGE_AT, PAGE_AFTER, PAGE_BEFORE)
 
 
 def merged_into(imdb_id: str) -> str:
-    """Give the SQL of a table with the id of the movie that an id was merged into, if there is one.
+    """Return the SQL of a table with the id of the movie that an id was merged into, if there is one.
 
     Args:
         imdb_id: SQL, a text.
@@ -153,7 +164,7 @@ DELETE: Final = Statement(
 
 
 def upserting(also: str = "") -> str:
-    """Give the SQL that inserts or refreshes movies, and tells each and whether it is new.
+    """Return the SQL that inserts or refreshes movies, and tells each and whether it is new.
 
     One parameter carries any number of movies, so that a batch costs one round trip as well.
 

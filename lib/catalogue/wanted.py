@@ -51,7 +51,7 @@ def is_id(value: object) -> TypeGuard[str]:
 
 
 def checked_id(value: object) -> str:
-    """Give the id when it is one, or raise `InvalidRequest`."""
+    """Return the id when it is one, or raise `InvalidRequest`."""
     if not is_id(value):
         raise InvalidRequest(f"imdb_id {ID_RULE}.", fields={"imdb_id": ID_RULE})
     return value

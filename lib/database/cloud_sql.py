@@ -231,7 +231,7 @@ class _Session:
 
 
 def own_database_user(credentials: Credentials) -> str:
-    """Give the database user of the service account that this process runs as.
+    """Return the database user of the service account that this process runs as.
 
     Cloud SQL names it like the account, without the ending that they all share.
     https://cloud.google.com/sql/docs/postgres/add-manage-iam-users

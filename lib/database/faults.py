@@ -46,7 +46,7 @@ class PassingFault(Exception):
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """Give the five letters that say what Postgres refused; None when it was not Postgres."""
+    """Return the five letters that say what Postgres refused; None when it was not Postgres."""
     original = getattr(error, "orig", None) or error
     details = original.args[0] if original.args else None
     code = details.get("C") if isinstance(details, dict) else None

@@ -13,7 +13,7 @@ from lib.database.url import SYSTEM
 
 @lru_cache(maxsize=1)
 def driver_option(mode: str, root_cert: str | None) -> ssl.SSLContext | bool | None:
-    """Give what pg8000 takes for a mode."""
+    """Return what pg8000 takes for a mode."""
     if mode in {"disable", "prefer", "require"}:
         return {"disable": False, "prefer": None, "require": True}[mode]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

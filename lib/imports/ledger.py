@@ -211,12 +211,12 @@ class Ledger:
         return Choice(needs_first_fill=bool(empty), import_id=import_id, movies_are_due=due)
 
     def open_first_fill(self) -> int | None:
-        """Give the first fill that is open, whatever it waits for."""
+        """Return the first fill that is open, whatever it waits for."""
         rows = self.database.run(statements.OPEN_FILL)
         return int(rows[0][0]) if rows else None
 
     def oldest_open(self) -> int | None:
-        """Give the import that has been open for longest, whatever it waits for."""
+        """Return the import that has been open for longest, whatever it waits for."""
         rows = self.database.run(statements.OLDEST_OPEN)
         return int(rows[0][0]) if rows else None
 

@@ -59,7 +59,7 @@ _INSERT_ITEMS: Final = """
 def open_import(
     database: "TransactionalDatabase", order: Order, *, key: str | None, requested_by: str
 ) -> int:
-    """Give the import of an order: the one that the key led to, the same one that is still open,
+    """Return the import of an order: the one that the key led to, the same one that is still open,
     or a new one with all its ids.
 
     Raises:
@@ -82,7 +82,7 @@ def open_import(
 
 
 def import_of_key(database: "TransactionalDatabase", key: str, order: Order) -> int | None:
-    """Give the import that a key led to, None where it is new.
+    """Return the import that a key led to, None where it is new.
 
     Raises:
         IdempotencyKeyReused: The key was used for another order.

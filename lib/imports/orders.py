@@ -49,7 +49,7 @@ class Order:
 
     @property
     def fingerprint(self) -> str:
-        """Give the same for the same order, whatever the sequence and repetition of its ids."""
+        """Return the same for the same order, whatever the sequence and repetition of its ids."""
         asked = (
             self.kind,
             sorted(set(self.types)),
@@ -88,7 +88,7 @@ def parse_import_body(body: Mapping[str, Any]) -> Order:
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str | None:
-    """Give what tells a repeated request from a new one: the caller's key, or the scheduler's.
+    """Return what tells a repeated request from a new one: the caller's key, or the scheduler's.
 
     A header that stands twice arrives joined by a comma, so a key holds none.
     """

@@ -97,7 +97,7 @@ class Listed:
     next_cursor: str | None
 
     def as_body(self) -> bytes:
-        """Give the answer's body."""
+        """Return the answer's body."""
         pagination = {
             "page": None,
             "number_of_records": self.records,
@@ -197,7 +197,7 @@ def _expected_at(
 
 
 def _calls_left(budget: Mapping[str, Any]) -> int:
-    """Give the day's calls that are left to imports; a share of them is the creates' alone."""
+    """Return the day's calls that are left to imports; a share of them is the creates' alone."""
     daily: int = budget["daily"]
     used: int = budget["used"]
     own: int = daily - budget["share"] - budget["used_by_imports"]

@@ -137,7 +137,7 @@ def _movie(fields: Fields, imdb_id: str, title: str, kind: str) -> Movie:
 
 
 def _hits(found: list[object]) -> Iterator[SearchHit]:
-    """Give the hits that could be fetched: one odd entry does not cost the page its others."""
+    """Return the hits that could be fetched: one odd entry does not cost the page its others."""
     for entry in found:
         if not isinstance(entry, dict) or entry.get("Title") == "#DUPE#":
             continue
@@ -148,7 +148,7 @@ def _hits(found: list[object]) -> Iterator[SearchHit]:
 
 
 def _members(status: int, body: bytes) -> Mapping[str, object]:
-    """Give the members of a successful answer, or raise what the answer means instead."""
+    """Return the members of a successful answer, or raise what the answer means instead."""
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         raise too_many_calls(None)
     # Bytes that are no UTF-8 cost only the field they are in: see `_plain`.
@@ -177,7 +177,7 @@ _QUOTING_REFUSAL: Final = re.compile(
 
 
 def _refusal(document: object, text: str) -> str | None:
-    """Give OMDb's error text, if the body is an error of OMDb's own."""
+    """Return OMDb's error text, if the body is an error of OMDb's own."""
     if isinstance(document, dict):
         error = document.get("Error")
         if _says(document, "false") or (isinstance(error, str) and not _says(document, "true")):

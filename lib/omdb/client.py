@@ -111,7 +111,7 @@ class OmdbClient:
         )
 
     def by_id(self, imdb_id: str) -> Movie:
-        """Give the movie of an id; where that is an alias, the movie names it as one of its own."""
+        """Return the movie of an id; where that is an alias, the movie names it as one of its own."""
         imdb_id = imdb_id.lower()  # in upper case it is "Incorrect IMDb ID." to OMDb
         if not IMDB_ID.fullmatch(imdb_id):
             raise OmdbIdMalformed("No movie can have this imdb_id: expected tt and 7 to 10 digits")
@@ -119,7 +119,7 @@ class OmdbClient:
         return movie if movie.imdb_id == imdb_id else replace(movie, aliases=(imdb_id,))
 
     def by_title(self, title: str, *, year: int | None = None) -> Movie:
-        """Give the film that OMDb takes for the best match, of no other year than this.
+        """Return the film that OMDb takes for the best match, of no other year than this.
 
         Only films: without a type, OMDb answers "Star Wars" with an arcade game. With a year it may
         answer a film of another one, which nobody has asked for (OMDb-API#215).
@@ -138,7 +138,7 @@ class OmdbClient:
         type: str | None = None,  # noqa: A002
         year: int | None = None,
     ) -> SearchPage:
-        """Give a page, from 1, of the titles that match; an empty one past the end."""
+        """Return a page, from 1, of the titles that match; an empty one past the end."""
         query = {"s": _askable(title), "page": str(page), "type": type or None, "y": _digits(year)}
         return self._ask(query, search_from_answer)
 

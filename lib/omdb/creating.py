@@ -8,28 +8,35 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Final
 
+from starlette.requests import ClientDisconnect
+
 from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Stored
 from lib.catalogue.source import MovieSource
 from lib.catalogue.wanted import Wanted
 from lib.database.database import Database
-from lib.errors import OmdbMovieNotFound
-from lib.omdb import budget, callers, memory
+from lib.errors import OmdbMovieNotFound, Overloaded
+from lib.omdb import budget, memory, payers
 from lib.omdb.budget import BudgetSpent
-from lib.omdb.callers import Caller
 from lib.omdb.memory import Memory, NoMovie
+from lib.omdb.payers import Payer
 from lib.omdb.questions import Question, question
 from lib.omdb.settings import OmdbSettings
+from lib.web import callers
 from lib.web.threads import once_at_a_time
 
 STATEMENTS: Final = (
-    *budget.STATEMENTS, *callers.STATEMENTS, *memory.STATEMENTS,
+    *budget.STATEMENTS, *payers.STATEMENTS, *memory.STATEMENTS,
 )  # fmt: skip
 
 
 @dataclass(kw_only=True)
 class _Seat:
-    """One caller's share in one question: their requests that wait, and what they paid."""
+    """One caller's share in one question: their requests that wait, and what they paid.
+
+    Attributes:
+        paid: The answer that was known without a call; None once one is paid for.
+    """
 
     paid: "asyncio.Future[Stored | NoMovie | None]"
     waiting: int = 0
@@ -43,7 +50,7 @@ class _Learned:
     answer: Stored | NoMovie
 
     def take(self) -> Stored | NoMovie:
-        """Give the answer; a new movie is new to whoever comes first."""
+        """Return the answer; a new movie is new to whoever comes first."""
         answer = self.answer
         if isinstance(answer, Stored):
             self.answer = replace(answer, created=False)
@@ -63,8 +70,8 @@ class Creator:
         self._memory = Memory(database, settings)
         self._seats: dict[tuple[str, str], _Seat] = {}
 
-    async def create(self, wanted: Wanted, caller: Caller) -> Stored:
-        """Give the movie that the caller means, stored.
+    async def create(self, wanted: Wanted, caller: Payer) -> Stored:
+        """Return the movie that the caller means, stored.
 
         Raises:
             OmdbMovieNotFound: OMDb knows none.
@@ -79,34 +86,46 @@ class Creator:
         seat.waiting += 1
         try:
             answer = await asyncio.shield(seat.paid)
-            # Who shares a call about another spelling has no answer to their own in a "no".
-            while answer is None or (
-                isinstance(answer, NoMovie) and answer.spelling != asked.spelling
-            ):
-                learned = await once_at_a_time((self, asked.key), lambda: self._learn(asked))
-                answer = learned.take()
-        except BudgetSpent:
-            await self._pay_back(seat, caller)  # OMDb was not asked
+            if answer is None:
+                answer = await self._learned(asked)
+        except (BudgetSpent, Overloaded, ClientDisconnect):  # OMDb was not asked
+            self._close(place, seat)  # before the refund: who comes now pays anew
+            await self._pay_back(seat, caller)
             raise
         finally:
             seat.waiting -= 1
             if not seat.waiting:
-                self._seats.pop(place, None)
+                self._close(place, seat)
         if isinstance(answer, NoMovie):
             raise answer.fault()
         return answer
 
-    async def _pay(self, asked: Question, caller: Caller) -> Stored | NoMovie | None:
-        """Give what is known; charge the caller for a call where nothing is."""
+    async def _learned(self, asked: Question) -> Stored | NoMovie:
+        """Return what OMDb says; whoever asks the same meanwhile shares the call."""
+        while True:
+            learned = await once_at_a_time((self, asked.key), lambda: self._learn(asked))
+            answer = learned.take()
+            # Who shares a call about another spelling has no answer to their own in a "no".
+            if isinstance(answer, Stored) or answer.spelling == asked.spelling:
+                return answer
+
+    def _close(self, place: tuple[str, str], seat: _Seat) -> None:
+        if self._seats.get(place) is seat:
+            del self._seats[place]
+
+    async def _pay(self, asked: Question, caller: Payer) -> Stored | NoMovie | None:
+        """Return what is known; charge the caller for a call where nothing is."""
+        callers.current.set(None)  # others may wait for it when the first of them leaves
         known = await self._database.ask(self._memory.recall(asked))
         if known is None:
-            await self._database.ask(callers.charge(caller))
+            await self._database.ask(payers.charge(caller))
         return known
 
-    async def _pay_back(self, seat: _Seat, caller: Caller) -> None:
+    async def _pay_back(self, seat: _Seat, caller: Payer) -> None:
         if not seat.is_paid_back:
             seat.is_paid_back = True
-            await self._database.ask(callers.refund(caller))
+            callers.current.set(None)  # it is due, whether or not they are still there
+            await self._database.ask(payers.refund(caller))
 
     def _learn(self, asked: Question) -> _Learned:
         """Ask OMDb, unless somebody else has just done so, and remember what it says."""

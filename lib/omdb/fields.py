@@ -59,7 +59,7 @@ _RATED: Final = {
 
 
 def _plain(value: str) -> str | None:
-    """Give a value as one clean line, or nothing if it is absent or has lost characters."""
+    """Return a value as one clean line, or nothing if it is absent or has lost characters."""
     line = _ENTITY.sub(_character, value)
     line = " ".join(line.translate(_CONTROLS).split())
     # A lone surrogate cannot be stored, and U+FFFD stands for bytes that were no UTF-8.
@@ -79,7 +79,7 @@ class Fields:
         self.members = members
 
     def text(self, name: str) -> str | None:
-        """Give a text, without the rest of a page that was scraped into it."""
+        """Return a text, without the rest of a page that was scraped into it."""
         line = self._line(name)
         if line is None:
             return None
@@ -88,7 +88,7 @@ class Fields:
         return line if 0 < len(line) <= TEXT_LENGTH else None
 
     def title(self) -> str | None:
-        """Give the title unless it is too long to be one, or part of a page."""
+        """Return the title unless it is too long to be one, or part of a page."""
         title = self._line("Title")
         if title is None and self.members.get("Title") == "N/A" and self._line("Year"):
             return "N/A"  # a film's title; what has none has no year either
@@ -97,40 +97,40 @@ class Fields:
         return title
 
     def type(self) -> str | None:
-        """Give the kind of title, if it is one of ours."""
+        """Return the kind of title, if it is one of ours."""
         kind = (self._line("Type") or "").lower()
         return kind if kind in TYPES else None
 
     def imdb_id(self, name: str) -> str | None:
-        """Give an imdb_id in lower case."""
+        """Return an imdb_id in lower case."""
         imdb_id = (self._line(name) or "").lower()
         return imdb_id if IMDB_ID.fullmatch(imdb_id) else None
 
     def names(self, name: str) -> tuple[str, ...]:
-        """Give the names of a list, each once."""
+        """Return the names of a list, each once."""
         return _split(self.text(name) or "")
 
     def people(self, name: str) -> tuple[str, ...]:
-        """Give names without what each did, which stands behind them in brackets."""
+        """Return names without what each did, which stands behind them in brackets."""
         return _split(_without_brackets(self.text(name) or ""))
 
     def countries(self) -> tuple[str, ...]:
-        """Give the countries by the names that newer answers use."""
+        """Return the countries by the names that newer answers use."""
         names = (_COUNTRIES.get(name, name) for name in self.names("Country"))
         return tuple(dict.fromkeys(names))
 
     def awards(self) -> str | None:
-        """Give the awards with the full stop that may lack between two kinds."""
+        """Return the awards with the full stop that may lack between two kinds."""
         awards = self.text("Awards")
         return awards and _AWARDS_RUN_ON.sub(". ", awards)
 
     def rated(self) -> str | None:
-        """Give the certificate in one spelling."""
+        """Return the certificate in one spelling."""
         rated = self.text("Rated")
         return rated and _RATED.get(rated.upper(), rated)
 
     def years(self, kind: str) -> tuple[int | None, int | None]:
-        """Give the first year and the last, which only a series that ended has.
+        """Return the first year and the last, which only a series that ended has.
 
         A series with one year and no dash, "2024", began and ended in it; with a dash, it goes on.
         """
@@ -144,7 +144,7 @@ class Fields:
         return year, end if year <= end <= LAST_YEAR else None
 
     def date(self, name: str) -> date | None:
-        """Give a date, "14 Jun 2013" or in ISO 8601."""
+        """Return a date, "14 Jun 2013" or in ISO 8601."""
         line = self._line(name) or ""
         if match := _DATE.fullmatch(line):
             day, month, year = int(match[1]), _MONTHS.get(match[2].lower(), 0), int(match[3])
@@ -158,7 +158,7 @@ class Fields:
             return None
 
     def minutes(self, name: str) -> int | None:
-        """Give a length, "148 min" or "2 h 28 min", in minutes."""
+        """Return a length, "148 min" or "2 h 28 min", in minutes."""
         match = _RUNTIME.fullmatch(self._line(name) or "")
         if not match:
             return None
@@ -166,7 +166,7 @@ class Fields:
         return minutes if 0 < minutes <= INTEGER else None
 
     def whole(self, name: str, low: int, high: int) -> int | None:
-        """Give a whole number in a range, written with or without thousands separators."""
+        """Return a whole number in a range, written with or without thousands separators."""
         line = self._line(name) or ""
         if not _WHOLE.fullmatch(line):
             return None
@@ -174,12 +174,12 @@ class Fields:
         return number if low <= number <= high else None
 
     def rating(self) -> float | None:
-        """Give IMDb's rating, from 0 to 10 with one decimal."""
+        """Return IMDb's rating, from 0 to 10 with one decimal."""
         line = self._line("imdbRating") or ""
         return float(line) if _SCORE.fullmatch(line) else None
 
     def dollars(self, name: str) -> int | None:
-        """Give US dollars; a sum in another currency is nothing, as no rate is known."""
+        """Return US dollars; a sum in another currency is nothing, as no rate is known."""
         match = _DOLLARS.fullmatch(self._line(name) or "")
         if not match:
             return None
@@ -188,12 +188,12 @@ class Fields:
         return dollars if dollars <= BIGINT else None
 
     def url(self, name: str) -> str | None:
-        """Give an address that a browser would open: http or https."""
+        """Return an address that a browser would open: http or https."""
         line = self._line(name) or ""
         return line if len(line) <= URL_LENGTH and _URL.fullmatch(line) else None
 
     def ratings(self) -> tuple[Rating, ...]:
-        """Give what each source thinks; the key is absent from answers before 2017."""
+        """Return what each source thinks; the key is absent from answers before 2017."""
         entries = self.members.get("Ratings")
         if entries is None or (isinstance(entries, str) and _plain(entries) is None):
             return ()

@@ -61,12 +61,16 @@ _RECALL: Final = Statement(
 
 
 def _remembering(rows: str, *, days: int) -> str:
-    """Give the clauses that remember an answer and forget some others.
+    """Return the clauses that remember an answer and forget some others.
+
+    What is forgotten is locked last, and only where nobody else has it: of parts that do not need
+    each other's rows Postgres may run either first.
 
     Args:
         rows: A table, or a query in brackets, with the movie's id or null.
     """
-    others = "question <> :question::text"  # no row may be written twice by one statement
+    # No row may be written twice by one statement.
+    others = "question <> :question::text and exists (select from remembered)"
     return f"""
         remembered as (
             insert into omdb_answers (source, question, imdb_id, expires_at)
@@ -74,6 +78,7 @@ def _remembering(rows: str, *, days: int) -> str:
             from {rows} answer
             on conflict (source, question) do update set
                 imdb_id = excluded.imdb_id, expires_at = excluded.expires_at, number = default
+            returning question
         ), expired as (
             delete from omdb_answers where number in (
                 select number from omdb_answers where expires_at < now() and {others}
@@ -87,9 +92,11 @@ def _remembering(rows: str, *, days: int) -> str:
         )"""  # noqa: S608
 
 
+# In the order of locks that `lib.catalogue.statements` gives: a movie's check before the answer.
+_STORED: Final = "(select imdb_id from written where (select count(*) from due) >= 0)"
 _STORE: Final = Statement(
     repeatable=True,
-    sql=statements.upserting(f", {_remembering('written', days=_DAYS_OF_A_MOVIE)}"),
+    sql=statements.upserting(f", {_remembering(_STORED, days=_DAYS_OF_A_MOVIE)}"),
 )
 _REMEMBER_NONE: Final = Statement(
     repeatable=True,
@@ -109,7 +116,7 @@ class NoMovie:
     message: str = "OMDb knows no such movie"
 
     def fault(self) -> OmdbMovieNotFound:
-        """Give what to tell the caller."""
+        """Return what to tell the caller."""
         return OmdbMovieNotFound(self.message)
 
 

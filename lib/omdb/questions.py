@@ -46,7 +46,7 @@ class Question:
 
 
 def question(wanted: Wanted) -> Question:
-    """Give the question that finds what a caller wants."""
+    """Return the question that finds what a caller wants."""
     if wanted.imdb_id is not None:
         key = wanted.imdb_id
         return Question(imdb_id=key, title="", year=None, key=key, spelling=key)
@@ -62,7 +62,7 @@ def question(wanted: Wanted) -> Question:
 
 
 def plain(title: str) -> str:
-    """Give a title in composed characters, with straight marks and nothing that is invisible."""
+    """Return a title in composed characters, with straight marks and nothing that is invisible."""
     straight = unicodedata.normalize("NFC", title).translate(_MARKS)
     visible = "".join(" " if c.isspace() else c for c in straight if c.isspace() or _is_seen(c))
     return re.sub(" +", " ", visible).strip()

@@ -69,12 +69,12 @@ class Rules:
 
     @property
     def allow(self) -> str:
-        """Give the methods as the `Allow` header lists them."""
+        """Return the methods as the `Allow` header lists them."""
         return "GET, HEAD, OPTIONS" if self.is_read else f"{self.method}, OPTIONS"
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Give what every answer carries."""
+        """Return what every answer carries."""
         return _HEADERS_OF_READS if self.is_public_read else _HEADERS
 
 
@@ -128,7 +128,7 @@ def response(
 
 
 def preflight(rules: Rules) -> dict[str, str]:
-    """Give the headers that a browser asks for before it lets a foreign page read."""
+    """Return the headers that a browser asks for before it lets a foreign page read."""
     if not rules.is_public_read:
         return {}
     return {

@@ -12,20 +12,15 @@ from typing import Final
 from starlette.requests import ClientDisconnect
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Caller:
     """One request's caller.
 
     Attributes:
         has_left: Asks the server; right once the request's body was read.
-        has_result: Whether something was fetched for this caller.
-        must_keep: Whether it is this caller's part to keep that, also after leaving; of several who
-            share a result it is the first one's.
     """
 
     has_left: Callable[[], Awaitable[bool]]
-    has_result: bool = False
-    must_keep: bool = False
 
 
 current: Final[ContextVar[Caller | None]] = ContextVar("caller", default=None)

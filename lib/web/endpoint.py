@@ -38,10 +38,10 @@ from lib.web.parsing import (
     parse_query,
 )
 from lib.web.settings import ServerSettings
-from lib.web.threads import in_thread, once_at_a_time
+from lib.web.threads import in_thread
 from lib.web.tracing import request_context
 
-__all__ = ["Answer", "Request", "data", "endpoint", "in_thread", "once_at_a_time"]
+__all__ = ["Answer", "Request", "data", "endpoint", "in_thread"]
 
 log = logging.getLogger(__name__)
 

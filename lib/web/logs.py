@@ -50,7 +50,7 @@ class CloudFormatter(logging.Formatter):
         self._project = project
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the record as JSON; the stack goes where Error Reporting looks for it."""
+        """Return the record as JSON; the stack goes where Error Reporting looks for it."""
         entry: dict[str, Any] = {
             "severity": record.levelname,
             "message": record.getMessage(),
@@ -78,7 +78,7 @@ class TerminalFormatter(logging.Formatter):
     """A line for a person: time, level, what happened, what belongs to it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the record as text, with the stack below it where there is one."""
+        """Return the record as text, with the stack below it where there is one."""
         moment = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
         line = f"{moment} {record.levelname:<7} {record.getMessage()}{fields}"
@@ -122,7 +122,7 @@ def configure(settings: ServerSettings) -> None:
 
 
 def stack_without_values(error: BaseException) -> str:
-    """Give the traceback with the exceptions' classes but without their messages.
+    """Return the traceback with the exceptions' classes but without their messages.
 
     A driver's message can hold an SQL parameter, that of requests the address with the API key.
     """

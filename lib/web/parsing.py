@@ -183,7 +183,7 @@ def reject_unknown(given: Iterable[str], allowed: Collection[str], *, what: str)
 def text_member(
     body: Mapping[str, Any], name: str, *, longest: int, shortest: int = 1
 ) -> str | None:
-    """Give a text member, None when it is not there.
+    """Return a text member, None when it is not there.
 
     Raises:
         InvalidRequest: It is no text, is blank, too long, or holds a control character.
@@ -203,7 +203,7 @@ def text_member(
 
 
 def integer_member(body: Mapping[str, Any], name: str, *, low: int, high: int) -> int | None:
-    """Give a whole number, None when it is not there; texts and floats are not coerced.
+    """Return a whole number, None when it is not there; texts and floats are not coerced.
 
     Raises:
         InvalidRequest: It is no whole number, or out of range.

@@ -61,12 +61,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._advanced:
-            self._idle_bytes = 0
+        self._idle_bytes = 0 if self._advanced else self._idle_bytes + len(data)
+        # Of a request that is answered nothing more is read, and uvicorn no longer minds the time.
+        is_surplus = self.cycle is None or self.cycle.response_complete
+        if self._advanced and not is_surplus:
             self._stop_timer()
-        else:
-            self._idle_bytes += len(data)
-        if self._in_head or not self._advanced:
+        if self._in_head or not self._advanced or is_surplus:
             self._start_timer()
         if self._idle_bytes > HEAD_BYTES:
             self._refusal = _too_large()

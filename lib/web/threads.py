@@ -28,12 +28,8 @@ log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 5
 
-# They start with the first work, which comes after the server's fork. As many for each line.
-_threads: Final = ThreadPoolExecutor(2 * HANDLER_THREADS, thread_name_prefix="work")
-
-
-def _turns() -> asyncio.Semaphore:
-    return asyncio.Semaphore(HANDLER_THREADS)
+# They start with the first work, which comes after the server's fork.
+_threads: Final = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="work")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +42,9 @@ class _Shared:
 
 @dataclass(frozen=True, kw_only=True)
 class _Desk:
-    """What one event loop has under way.
+    """What one event loop has under way."""
 
-    Attributes:
-        storing: A line of its own for what only keeps a result that has been fetched already: it
-            must not be lost because others still wait for theirs.
-    """
-
-    beginning: asyncio.Semaphore = field(default_factory=_turns)
-    storing: asyncio.Semaphore = field(default_factory=_turns)
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HANDLER_THREADS))
     shared: dict[Hashable, _Shared] = field(default_factory=dict)
 
 
@@ -67,14 +57,10 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
 
     Raises:
         Overloaded: Its turn did not come in time.
-        ClientDisconnect: Its turn came when its caller had left. After `once_at_a_time` that is no
-            reason any more for the first of those who asked: what was fetched is stored.
+        ClientDisconnect: Its turn came when its caller had left.
     """
-    desk, caller = _desk(), callers.current.get()
     run = functools.partial(work, *args, **kwargs)
-    if caller is not None and caller.has_result:
-        return await _in_turn(desk.storing, run, [None if caller.must_keep else caller])
-    return await _in_turn(desk.beginning, run, [caller])
+    return await _in_turn(_desk().turns, run, [callers.current.get()])
 
 
 async def once_at_a_time(key: Hashable, work: Callable[[], T]) -> T:
@@ -87,17 +73,15 @@ async def once_at_a_time(key: Hashable, work: Callable[[], T]) -> T:
         Overloaded: Its turn did not come in time.
         ClientDisconnect: Its turn came when all who asked for it had left.
     """
-    desk, caller = _desk(), callers.current.get()
+    desk = _desk()
     shared = desk.shared.get(key)
     if shared is None:
         waiting: list[Caller | None] = []
         result = asyncio.ensure_future(_for_all(desk, key, work, waiting))
         shared = desk.shared[key] = _Shared(result=result, callers=waiting)
-    shared.callers.append(caller)
+    shared.callers.append(callers.current.get())
     # One caller that goes away must not take the result from the others.
     got: T = await asyncio.shield(shared.result)
-    if caller is not None:
-        caller.has_result, caller.must_keep = True, caller is shared.callers[0]
     return got
 
 
@@ -105,7 +89,7 @@ async def _for_all(
     desk: _Desk, key: Hashable, work: Callable[[], T], waiting: list[Caller | None]
 ) -> T:
     try:
-        return await _in_turn(desk.beginning, work, waiting)
+        return await _in_turn(desk.turns, work, waiting)
     finally:
         # In the same step as the result: who came later would join what was dropped already.
         del desk.shared[key]

@@ -15,7 +15,7 @@ from local.failure import Failure
 def request(
     path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: object = None
 ) -> bytes:
-    """Give an HTTP/1.1 request as it goes over the wire."""
+    """Return an HTTP/1.1 request as it goes over the wire."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     content = b"" if body is None else json.dumps(body).encode()
@@ -27,7 +27,7 @@ def request(
 
 
 def getting(parameter: str, values: Iterable[str]) -> list[bytes]:
-    """Give the requests to `movies.get` for some titles or ids."""
+    """Return the requests to `movies.get` for some titles or ids."""
     return [request(f"/movies.get?{parameter}={quote(value)}") for value in values]
 
 

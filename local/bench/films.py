@@ -79,7 +79,7 @@ _PLOT: Final = (
 
 
 def imdb_id(number: int) -> str:
-    """Give the id of a film by its number."""
+    """Return the id of a film by its number."""
     return f"tt{FIRST_ID + number}"
 
 

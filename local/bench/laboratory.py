@@ -45,11 +45,11 @@ class Laboratory:
     common: Mapping[str, str]
 
     def variables(self, database: str) -> dict[str, str]:
-        """Give the environment of a function that uses this database."""
+        """Return the environment of a function that uses this database."""
         return {**self.common, "DATABASE_URL": self.postgres.url(database)}
 
     def settings(self, database: str) -> DatabaseSettings:
-        """Give the settings of a database."""
+        """Return the settings of a database."""
         return require(DatabaseSettings, self.variables(database))
 
     def authorization(self, database: str) -> dict[str, str]:

@@ -76,11 +76,11 @@ class Report:
         ]
 
     def as_json(self) -> str:
-        """Give every figure, unrounded."""
+        """Return every figure, unrounded."""
         return json.dumps([dataclasses.asdict(figure) for figure in self.figures], indent=1)
 
     def as_table(self) -> str:
-        """Give the table, a heading for each section."""
+        """Return the table, a heading for each section."""
         lines: list[str] = []
         for section, figures in itertools.groupby(self.figures, lambda figure: figure.section):
             lines += ["", section, *_lines(list(figures))]

@@ -168,7 +168,7 @@ def _measure_creating_and_deleting(few: Catalogue, many: Catalogue, report: Repo
 
 
 def _cursor(side: Catalogue, *, skipped: int) -> str:
-    """Give the query that leads to what follows so many movies."""
+    """Return the query that leads to what follows so many movies."""
     database = Database(side.settings, statements=statements.LISTING)
     last = database.answer(movies.page_at(skipped=skipped - 1, records=1)).last
     database.close()

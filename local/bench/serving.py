@@ -47,7 +47,7 @@ class Served:
 
 
 def ours(target: str, sample: bytes = request("/"), *, status: int = 200) -> Subject:
-    """Give one of our functions as a subject."""
+    """Return one of our functions as a subject."""
     source = ROOT / "functions" / target / "main.py"
     return Subject(name=target, source=source, target=target, sample=sample, status=status)
 

@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _asgi(sent: bytes) -> tuple[dict[str, Any], Any]:
-    """Give an HTTP request as the server hands it to the function."""
+    """Return an HTTP request as the server hands it to the function."""
     head, _, body = sent.partition(b"\r\n\r\n")
     first, *lines = head.split(b"\r\n")
     method, target, _ = first.decode().split(" ")

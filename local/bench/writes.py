@@ -84,7 +84,7 @@ def _forget_new(side: Any) -> None:
 
 
 def _batches() -> Iterator[str]:
-    """Give ever new movies, as deleted ones slow down those that come after them."""
+    """Return ever new movies, as deleted ones slow down those that come after them."""
     for first in itertools.count(_FIRST, BATCH):
         yield json.dumps(list(films.films(BATCH, first=first)))
 

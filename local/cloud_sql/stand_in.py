@@ -113,11 +113,11 @@ class CloudSqlStandIn:
         self.proxy.recover()
 
     def settings(self, **changes: Any) -> DatabaseSettings:
-        """Give what a function is deployed with; the database user is left to the account."""
+        """Return what a function is deployed with; the database user is left to the account."""
         return DatabaseSettings(**{"instance": INSTANCE, "name": self._owner.name, **changes})
 
     def environment(self) -> dict[str, str]:
-        """Give the variables of a process that reaches us as if it ran in the cloud."""
+        """Return the variables of a process that reaches us as if it ran in the cloud."""
         host = self.endpoint.removeprefix("http://")
         return {
             "CLOUD_SQL_INSTANCE": INSTANCE,
@@ -247,7 +247,7 @@ class AccountCredentials(Credentials, Scoped):
         return False
 
     def with_scopes(self, scopes: Sequence[str], default_scopes: object = None) -> Self:  # noqa: ARG002
-        """Give the same with other scopes, as the connector does for logins."""
+        """Return the same with other scopes, as the connector does for logins."""
         return type(self)(self._stand_in, scopes, self._lifetime)
 
     def refresh(self, request: object) -> None:  # noqa: ARG002

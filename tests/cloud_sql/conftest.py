@@ -33,7 +33,7 @@ def worker_stand_in(database_url: str) -> Iterator[CloudSqlStandIn]:
 
 @pytest.fixture
 def stand_in(worker_stand_in: CloudSqlStandIn) -> Iterator[CloudSqlStandIn]:
-    """Give the Cloud SQL, well again after each test."""
+    """Return the Cloud SQL, well again after each test."""
     default = socket.getdefaulttimeout()
     yield worker_stand_in
     socket.setdefaulttimeout(default)

@@ -269,7 +269,7 @@ def memory(database: Database, *, url: str = "https://omdb.example/", key: str =
 
 @pytest.fixture
 def remembering(settings: DatabaseSettings, database: Database) -> Database:
-    """Give a database as the function has it."""
+    """Return a database as the function has it."""
     assert database
     return Database(settings, statements=STATEMENTS)
 

@@ -40,5 +40,5 @@ def importers(database: Database, settings: DatabaseSettings) -> Iterator[MakeIm
 
 @pytest.fixture
 def importer(importers: MakeImporter, films: DemoOmdb) -> Importer:
-    """Give an importer that asks the demo OMDb."""
+    """Return an importer that asks the demo OMDb."""
     return importers(films.url)

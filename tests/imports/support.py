@@ -60,12 +60,12 @@ def film(number: int, **members: Any) -> dict[str, Any]:
 
 
 def film_id(number: int) -> str:
-    """Give the id of a film by its number."""
+    """Return the id of a film by its number."""
     return f"tt{9_000_000 + number:07d}"
 
 
 def film_ids(count: int) -> tuple[str, ...]:
-    """Give the ids of the first films."""
+    """Return the ids of the first films."""
     return tuple(film_id(number) for number in range(count))
 
 
@@ -106,7 +106,7 @@ def by_ids(*imdb_ids: str, types: tuple[str, ...] = ("movie",)) -> Order:
 
 
 def counts(told: Mapping[str, Any]) -> dict[str, int]:
-    """Give the counts that are not zero."""
+    """Return the counts that are not zero."""
     names = ("imported", "updated", "unchanged", "not_found", "rejected", "failed", "pending")
     return {name: told[name] for name in names if told[name]}
 
@@ -132,5 +132,5 @@ def hurry(database: TransactionalDatabase) -> None:
 
 
 def body(**members: Any) -> bytes:
-    """Give an answer of OMDb's."""
+    """Return an answer of OMDb's."""
     return json.dumps(members, ensure_ascii=False).encode()

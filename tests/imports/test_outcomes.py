@@ -46,7 +46,7 @@ def page(status: int, text: bytes) -> Override:
 
 
 def raw(plot: str) -> bytes:
-    """Give a film's answer with a plot that stands there as it is, valid or not."""
+    """Return a film's answer with a plot that stands there as it is, valid or not."""
     return json.dumps(film(0, Plot="PLOT")).replace('"PLOT"', f'"{plot}"').encode()
 
 

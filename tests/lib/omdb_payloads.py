@@ -36,13 +36,13 @@ FILM: dict[str, Any] = {
 
 
 def answer(**members: Any) -> bytes:
-    """Give the film's answer with other or further members; `...` leaves one out."""
+    """Return the film's answer with other or further members; `...` leaves one out."""
     film = {name: value for name, value in (FILM | members).items() if value is not ...}
     return json.dumps(film, ensure_ascii=False).encode()
 
 
 def raw_answer(members: str) -> bytes:
-    """Give a short answer with members that are written as they stand, valid JSON or not."""
+    """Return a short answer with members that are written as they stand, valid JSON or not."""
     return (
         f'{{"Title":"The Lighthouse Ledger",{members},"imdbID":"tt9900001","Type":"movie",'
         '"Response":"True"}'
@@ -50,12 +50,12 @@ def raw_answer(members: str) -> bytes:
 
 
 def refusal(error: str) -> bytes:
-    """Give OMDb's answer to a request that it did not fulfil."""
+    """Return OMDb's answer to a request that it did not fulfil."""
     return json.dumps({"Response": "False", "Error": error}).encode()
 
 
 def page(*hits: Any, total: str | None = None) -> bytes:
-    """Give a page of search hits."""
+    """Return a page of search hits."""
     found: dict[str, Any] = {"Search": list(hits)}
     if total is not None:
         found["totalResults"] = total
@@ -63,7 +63,7 @@ def page(*hits: Any, total: str | None = None) -> bytes:
 
 
 def hit(**members: Any) -> dict[str, Any]:
-    """Give one hit of a search."""
+    """Return one hit of a search."""
     return {
         "Title": "The Lighthouse Ledger",
         "Year": "2010",

@@ -77,7 +77,7 @@ class World:
 
 @pytest.fixture
 def world(database: TransactionalDatabase) -> Iterator[World]:
-    """Give a world of two users."""
+    """Return a world of two users."""
     own = TransactionalDatabase(database._settings, statements=(*AUTHORIZING, *LOGGING_OUT))
     world = World(own)
     world.execute("truncate users, sessions, login_failures, login_networks")

@@ -76,7 +76,7 @@ class World:
         )
 
     def outcome(self, *args: Any, **kwargs: Any) -> str:
-        """Give the code of the answer: OK, or that of the error."""
+        """Return the code of the answer: OK, or that of the error."""
         try:
             self.login(*args, **kwargs)
         except ServiceError as error:
@@ -90,7 +90,7 @@ class World:
             return [tuple(row) for row in result] if result.returns_rows else []
 
     def connections_in_use(self) -> int:
-        """Give how many connections are checked out of the pool."""
+        """Return how many connections are checked out of the pool."""
         pool = self.database._pool
         assert isinstance(pool, QueuePool)
         return pool.checkedout()
@@ -98,7 +98,7 @@ class World:
 
 @pytest.fixture
 def empty(database: TransactionalDatabase) -> Iterator[World]:
-    """Give a database without users."""
+    """Return a database without users."""
     world = World(TransactionalDatabase(database._settings))
     world.rows("truncate users, sessions, login_failures, login_networks")
     yield world
@@ -107,7 +107,7 @@ def empty(database: TransactionalDatabase) -> Iterator[World]:
 
 @pytest.fixture
 def world(empty: World) -> World:
-    """Give a database with one user."""
+    """Return a database with one user."""
     create_user(empty.database, username="ann", password=PASSWORD, role="editor")
     return empty
 

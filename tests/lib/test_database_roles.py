@@ -45,7 +45,7 @@ def users(worker_id: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def owned(postgres: EmbeddedPostgres, worker_id: str) -> Iterator[TransactionalDatabase]:
-    """Give a database of this module's own, without any table."""
+    """Return a database of this module's own, without any table."""
     name = f"roles_{worker_id}"
     postgres.create_database(name)
     database = TransactionalDatabase(database_settings(postgres.url(name)))

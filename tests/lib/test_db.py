@@ -43,13 +43,13 @@ CONNECTIONS = DatabaseSettings().connections
 
 @pytest.fixture(params=[Database, TransactionalDatabase])
 def kind(request: pytest.FixtureRequest) -> type[Database]:
-    """Give each kind of database, as each has a pool of its own kind."""
+    """Return each kind of database, as each has a pool of its own kind."""
     return cast("type[Database]", request.param)
 
 
 @pytest.fixture
 def plain(settings: DatabaseSettings, kind: type[Database]) -> Iterator[Database]:
-    """Give a pool of the test's own."""
+    """Return a pool of the test's own."""
     database = kind(settings, statements=[ECHO, SLEEP, PID])
     yield database
     database.close()
@@ -57,7 +57,7 @@ def plain(settings: DatabaseSettings, kind: type[Database]) -> Iterator[Database
 
 @pytest.fixture
 def transactional(settings: DatabaseSettings) -> Iterator[TransactionalDatabase]:
-    """Give a pool of the test's own that takes transactions."""
+    """Return a pool of the test's own that takes transactions."""
     database = TransactionalDatabase(settings, statements=[ECHO, SLEEP, PID])
     yield database
     database.close()

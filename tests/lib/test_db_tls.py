@@ -77,7 +77,7 @@ def server(tmp_path: Path, authority: Signer, postgres: EmbeddedPostgres) -> Ite
 
 @pytest.fixture
 def url(postgres: EmbeddedPostgres, server: TlsFront) -> Url:
-    """Give the address of the front: `url("?sslmode=require", host="127.0.0.1")`."""
+    """Return the address of the front: `url("?sslmode=require", host="127.0.0.1")`."""
 
     def of(query: str, host: str = "localhost") -> str:
         address = postgres.url("postgres").replace(f"127.0.0.1:{postgres.port}", host)

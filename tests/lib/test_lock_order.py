@@ -19,22 +19,40 @@ from sqlalchemy import Connection, text
 from lib.accounts.users import AdminSettings
 from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
+from lib.catalogue.wanted import Wanted
+from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
-from lib.errors import MovieNotFound
+from lib.errors import MovieNotFound, OmdbMovieNotFound
 from lib.imports.judging import Item, Verdict
 from lib.imports.ledger import Ledger
 from lib.imports.statements import STATEMENTS as OF_IMPORTS
+from lib.omdb.memory import STATEMENTS as OF_MEMORY
+from lib.omdb.memory import Memory
+from lib.omdb.questions import Question, question
+from lib.omdb.settings import OmdbSettings
 from lib.schema.migrating import migrate
+from lib.settings import Secret
 from local.postgres import EmbeddedPostgres
 from tests.support import database_settings
 
 CHANCE: Final = Random()  # noqa: S311  no secret
 FULL: Final = bool(os.environ.get("MOVIES_FULL_SIZE"))
+EXPIRE: Final = Statement(
+    repeatable=True,
+    sql="""
+        update omdb_answers set expires_at = now() - interval '1 second'
+        where number in (
+            select number from omdb_answers
+            where :number::integer is null or number % 20 = :number::integer
+            for update skip locked)
+    """,
+)
 SECONDS: Final = 60 if FULL else 5
 AT_ONCE: Final = 8
 IDS: Final = tuple(f"tt{7_000_000 + number}" for number in range(200))
 
 
+ASKED: Final = question(Wanted(title="A film"))
 LOW, MIDDLE, HIGH, NEW, LAST = "tt7000001", "tt7000005", "tt7000009", "tt7000003", "tt7000010"
 # The order, and a row of each that the statements below need.
 LOCKS: Final = {
@@ -42,22 +60,32 @@ LOCKS: Final = {
     "import_items": "select imdb_id from import_items where imdb_id = 'tt7000009'",
     "imports": "select id from imports",
     "movie_checks": "select imdb_id from movie_checks where imdb_id = 'tt7000005'",
+    "omdb_answers": "select question from omdb_answers where question like '%a film'",
     "movie_totals": "select id from movie_totals",
 }
 MOVIES_ONLY: Final = [table for table in LOCKS if table.startswith("movie")]
-TAKEN: Final = {"import": [*LOCKS], "create": MOVIES_ONLY, "delete": MOVIES_ONLY}
+TAKEN: Final = {
+    "import": [table for table in LOCKS if table != "omdb_answers"],
+    "create many": MOVIES_ONLY,
+    "refresh": ["movie_checks", "omdb_answers"],
+    "create": ["omdb_answers", "movie_totals"],
+    "remember none": ["omdb_answers"],
+    "delete": MOVIES_ONLY,
+}
 
 
 @pytest.fixture
 def own_database(postgres: EmbeddedPostgres) -> Iterator[TransactionalDatabase]:
-    """Give a database of the test's own, whose deadlocks are nobody else's."""
+    """Return a database of the test's own, whose deadlocks are nobody else's."""
     name = f"locks_{uuid4().hex}"
     postgres.create_database(name)
     settings = database_settings(postgres.url(name))
     empty = TransactionalDatabase(settings)
     migrate(empty, AdminSettings(username="admin", password=None))
     empty.close()
-    every_statement = [statements.UPSERT, statements.DELETE, *OF_IMPORTS]
+    every_statement = [
+        statements.UPSERT, statements.DELETE, EXPIRE, *OF_MEMORY, *OF_IMPORTS
+    ]  # fmt: skip
     database = TransactionalDatabase(settings, statements=every_statement)
     yield database
     database.close()
@@ -110,8 +138,29 @@ def verdict(item: Item) -> Verdict:
     return Verdict(item=item, outcome="stored", movie=film(item.imdb_id))
 
 
+def memory(database: TransactionalDatabase) -> Memory:
+    settings = OmdbSettings(
+        url="https://omdb.example/", api_key=Secret("k"), daily_budget=1, concurrency=1
+    )
+    return Memory(database, settings)
+
+
+def some_question() -> Question:
+    """Return one of a few, to which OMDb answers now this, now that."""
+    return question(Wanted(title=f"Film {CHANCE.randrange(20)}"))
+
+
 def create(database: TransactionalDatabase) -> None:
-    movies.store(database, film(CHANCE.choice(IDS)))
+    memory(database).store(some_question(), film(CHANCE.choice(IDS)))
+
+
+def remember_none(database: TransactionalDatabase) -> None:
+    memory(database).remember_none(some_question(), OmdbMovieNotFound("OMDb knows no such movie"))
+
+
+def forget(database: TransactionalDatabase) -> None:
+    """Let what is remembered expire, row by row, so that there is much to sweep."""
+    database.run(EXPIRE, number=CHANCE.randrange(20))
 
 
 def create_many(database: TransactionalDatabase) -> None:
@@ -155,7 +204,8 @@ def test_the_same_movies_are_imported_created_and_deleted_at_once_without_a_dead
 ) -> None:
     monkeypatch.setattr(logging.getLogger("lib"), "propagate", True)
     deeds: list[Callable[[TransactionalDatabase], None]] = [
-        import_or_refresh, import_or_refresh, create, create_many, delete, delete, delete_many
+        import_or_refresh, import_or_refresh, create, create, create_many, delete, delete,
+        delete_many, remember_none, forget, forget,
     ]  # fmt: skip
     ends = time.monotonic() + SECONDS
 
@@ -195,7 +245,13 @@ def do(deed: str, database: TransactionalDatabase, import_id: int, ledger: Ledge
         ]
         lost = Verdict(item=Item(imdb_id=MIDDLE), outcome="not_found", error="not_found")
         ledger.settle(import_id, [*verdicts, lost])
+    elif deed == "refresh":
+        memory(database).store(ASKED, film(MIDDLE, 9))
     elif deed == "create":
+        memory(database).store(ASKED, film(NEW, 9))
+    elif deed == "remember none":
+        memory(database).remember_none(ASKED, OmdbMovieNotFound("OMDb knows no such movie"))
+    elif deed == "create many":
         films = [film(imdb_id, 9) for imdb_id in (HIGH, NEW, LOW, LAST, MIDDLE)]
         database.run(statements.UPSERT, movies=movies.as_records(films))
     else:
@@ -238,6 +294,9 @@ def test_who_waits_for_a_lock_has_none_that_comes_later(
 ) -> None:
     stored = [film(imdb_id, 1) for imdb_id in (LOW, MIDDLE, HIGH)]
     own_database.run(statements.UPSERT, movies=movies.as_records(stored))
+    for asked in (ASKED, question(Wanted(title="Another, to be swept"))):
+        memory(own_database).remember_none(asked, OmdbMovieNotFound("OMDb knows no such movie"))
+    own_database.run(EXPIRE, number=None)
     import_id = open_import(own_database, [LAST, HIGH, NEW, MIDDLE, LOW])
     ledger = Ledger(database=own_database, lease_seconds=120)
     assert len(ledger.lease(import_id, most=9)) == 5
@@ -250,7 +309,11 @@ def test_who_waits_for_a_lock_has_none_that_comes_later(
             await_waiting(connection)
             later = {table: locked(own_database, table) for table in order[order.index(held) + 1 :]}
             higher = held == "movie_checks" and locked(own_database, held, f"imdb_id > '{MIDDLE}'")
+            swept = held == "omdb_answers" and locked(
+                own_database, held, "question not like '%a film'"
+            )
         done.result()
 
     assert set(later.values()) <= {0}, later
     assert not higher
+    assert not swept

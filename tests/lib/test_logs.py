@@ -98,7 +98,7 @@ def test_a_terminal_shows_level_message_fields_and_stack() -> None:
 
 @pytest.fixture
 def out() -> Iterator[io.StringIO]:
-    """Give what is logged; how logging is configured is put back."""
+    """Return what is logged; how logging is configured is put back."""
     written = io.StringIO()
     ours, root = logging.getLogger("lib"), logging.getLogger()
     before = (ours.handlers[:], ours.level, ours.propagate, root.handlers[:], root.level)

@@ -33,7 +33,7 @@ ADMIN = AdminSettings(username="admin", password=Secret(ADMIN_PASSWORD))
 
 @pytest.fixture
 def empty(postgres: EmbeddedPostgres) -> Iterator[TransactionalDatabase]:
-    """Give a database without any table."""
+    """Return a database without any table."""
     name = f"empty_{uuid4().hex}"
     postgres.create_database(name)
     database = TransactionalDatabase(database_settings(postgres.url(name)))
@@ -91,7 +91,7 @@ UNDER_WAY = {
 
 @pytest.fixture(params=UNDER_WAY)
 def under_way(request: pytest.FixtureRequest, empty: TransactionalDatabase) -> str:
-    """Give what holds the next migration up."""
+    """Return what holds the next migration up."""
     if request.param == "later":
         migrate(empty, NOBODY, grants={})
     return UNDER_WAY[request.param]

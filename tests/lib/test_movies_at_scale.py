@@ -43,7 +43,7 @@ def insert_many(database: TransactionalDatabase) -> None:
 
 
 def plan(database: TransactionalDatabase, statement: Statement) -> str:
-    """Give the plan that is made once a connection, whatever the values."""
+    """Return the plan that is made once a connection, whatever the values."""
     sql, _ = to_statement(statement.sql)
     with database.begin() as connection:
         rows = connection.exec_driver_sql(

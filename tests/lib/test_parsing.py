@@ -331,7 +331,7 @@ MARKS: Final = (
 
 
 def best_of_20(work: Callable[[], object]) -> float:
-    """Give the seconds that something takes when nothing comes between."""
+    """Return the seconds that something takes when nothing comes between."""
     times = []
     for _ in range(20):
         started = time.perf_counter()

@@ -45,21 +45,20 @@ class Work:
         self.ended.append(title)
         return title
 
-    def store(self, title: str) -> None:
-        """Keep what was fetched."""
-        self.stored.append(title)
+    def fetch_and_store(self, title: str) -> None:
+        """Fetch, and keep what was fetched."""
+        self.stored.append(self.fetch(title))
 
     async def serve(self, request: endpoint.Request) -> endpoint.Answer:
-        """Fetch, then store."""
+        """Do so once for all who ask at once."""
         title = request.body["title"]
-        await endpoint.once_at_a_time(title, lambda: self.fetch(title))
-        await endpoint.in_thread(self.store, title)
+        await threads.once_at_a_time(title, lambda: self.fetch_and_store(title))
         return endpoint.data(title, status=201)
 
 
 @pytest.fixture
 def work() -> Iterator[Work]:
-    """Give work whose end the test decides on."""
+    """Return work whose end the test decides on."""
     work = Work()
     yield work
     work.may_end.set()
@@ -190,22 +189,6 @@ def test_who_joins_when_all_others_have_left_is_served(served: Server, work: Wor
             time.sleep(0.1)
             work.may_end.set()
             assert answer.result().status_code == 201
-
-
-def test_what_was_fetched_is_stored_though_others_still_hold_every_thread(
-    served: Server, work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "TURN_TIMEOUT", 0.3)
-    with callers(served, "/", [f"film {n}" for n in range(AT_ONCE - 1)]):
-        assert eventually(lambda: len(work.begun) == AT_ONCE - 1)
-        fetched, work.fetch = work.fetch, lambda title: title  # type: ignore[method-assign]
-        assert ask(served, "quick").status_code == 201
-        work.fetch = fetched  # type: ignore[method-assign]
-        with callers(served, "/", ["the last thread"]):
-            assert eventually(lambda: len(work.begun) == AT_ONCE)
-            assert ask(served, "refused").status_code == 503
-
-    assert work.stored == ["quick"]
 
 
 def test_a_piece_that_is_given_up_frees_its_turn_only_when_it_ends() -> None:

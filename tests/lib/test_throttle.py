@@ -30,7 +30,7 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def counters(database: TransactionalDatabase) -> Iterator[TransactionalDatabase]:
-    """Give a database without any counters, in which transactions can be opened."""
+    """Return a database without any counters, in which transactions can be opened."""
     own = TransactionalDatabase(database._settings)
     with own.begin() as connection:
         connection.execute(text("truncate login_failures"))
@@ -65,7 +65,7 @@ def refused_for(
     known: bool = False,
     after: float = 0,
 ) -> int:
-    """Give the seconds that an attempt is told to wait."""
+    """Return the seconds that an attempt is told to wait."""
     with pytest.raises(TooManyAttempts) as caught:
         attempt(counters, user=user, address=address, known=known, after=after)
     assert caught.value.headers == {"Retry-After": str(caught.value.retry_after_seconds)}
@@ -85,7 +85,7 @@ def stored(counters: TransactionalDatabase) -> dict[str, int]:
 
 
 def by_kind(counters: TransactionalDatabase) -> dict[str, int]:
-    """Give the counters of a single user in a single network."""
+    """Return the counters of a single user in a single network."""
     return {subject.partition(":")[0]: number for subject, number in stored(counters).items()}
 
 

@@ -48,7 +48,7 @@ def now() -> int:
 
 
 def claims(**changed: Any) -> dict[str, Any]:
-    """Give the claims of a good token, with some changed; None leaves one out."""
+    """Return the claims of a good token, with some changed; None leaves one out."""
     moment = now()
     good = {
         "iss": "simple-movie-database",

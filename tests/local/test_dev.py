@@ -66,7 +66,7 @@ class Checkout:
         return process.returncode, output, errors
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        """Give a plain environment in which PYTHON is the pretending one."""
+        """Return a plain environment in which PYTHON is the pretending one."""
         return {
             "PATH": os.environ["PATH"],
             "PYTHON": str(self.python),

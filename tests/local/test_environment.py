@@ -16,7 +16,7 @@ URL = "postgresql+pg8000://someone:secret@db.example:5432/films"
 
 @pytest.fixture
 def variables() -> dict[str, str]:
-    """Give the environment of a caller who has a database and a key of OMDb's."""
+    """Return the environment of a caller who has a database and a key of OMDb's."""
     return {"DATABASE_URL": URL, "OMDB_API_KEY": "theirs", "OMDB_URL": "http://omdb.example/"}
 
 

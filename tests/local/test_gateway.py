@@ -33,7 +33,7 @@ def {name}(request):
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder for functions; what the framework leaves in the process is put back."""
+    """Return a folder for functions; what the framework leaves in the process is put back."""
     monkeypatch.setenv("FUNCTION_TARGET", "")
     monkeypatch.setattr("sys.path", sys.path.copy())
     monkeypatch.setitem(sys.modules, "main", ModuleType("main"))

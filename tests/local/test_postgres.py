@@ -26,7 +26,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder whose data is made once for this module."""
+    """Return a folder whose data is made once for this module."""
     folder = tmp_path_factory.mktemp("postgres") / "a folder"
     with EmbeddedPostgres(folder, durable=False):
         return folder
@@ -258,7 +258,7 @@ def test_it_does_not_outlive_a_process_that_was_killed(folder: Path) -> None:
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Path:
-    """Give a folder that looks like ours, and which a test then breaks."""
+    """Return a folder that looks like ours, and which a test then breaks."""
     data = tmp_path / "postgres" / "data"
     data.mkdir(parents=True)
     (tmp_path / "postgres" / "password").write_text("0" * 32)

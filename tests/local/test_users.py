@@ -43,7 +43,7 @@ def log_in(client: httpx.Client, password: str = ADMIN_PASSWORD) -> int:
 
 @pytest.fixture
 def waiting(client: httpx.Client, database: TransactionalDatabase) -> httpx.Client:
-    """Give a client whose user has to wait."""
+    """Return a client whose user has to wait."""
     users.create_user(database, username="some editor", password=ADMIN_PASSWORD, role="editor")
     while log_in(client, "wrong") == 401:
         pass

@@ -13,7 +13,7 @@ def read(name: str) -> str:
 
 
 def table(name: str, file: str) -> dict[str, str]:
-    """Give the entries of a local map by their keys, as text, whatever its indentation."""
+    """Return the entries of a local map by their keys, as text, whatever its indentation."""
     lines = read(file).splitlines()
     start = next(
         n for n, line in enumerate(lines) if re.fullmatch(rf"\s*{name}\s*= (merge\()?\{{?", line)
@@ -35,6 +35,6 @@ def table(name: str, file: str) -> dict[str, str]:
 
 
 def strings(entry: str, column: str) -> list[str]:
-    """Give the strings of one column of an entry, whether it is one string or a list of them."""
+    """Return the strings of one column of an entry, whether it is one string or a list of them."""
     found = re.search(rf"^\s*{column}\s*= (.*)$", entry, re.MULTILINE)
     return re.findall(r'"([^"]*)"', found[1]) if found else []

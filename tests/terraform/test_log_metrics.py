@@ -15,7 +15,7 @@ METHODS: Final = {"debug", "info", "warning", "error", "exception", "critical", 
 
 @cache
 def logged() -> frozenset[str]:
-    """Give every text that a log call in `lib` carries."""
+    """Return every text that a log call in `lib` carries."""
     found = set()
     for path in (ROOT / "lib").rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

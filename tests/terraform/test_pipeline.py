@@ -15,7 +15,7 @@ STEPS: Final = {step["id"]: step for step in BUILD["steps"]}
 
 
 def needed_by(step: str) -> set[str]:
-    """Give all steps that have to succeed before one begins."""
+    """Return all steps that have to succeed before one begins."""
     found: set[str] = set()
     for one in STEPS[step]["waitFor"]:
         if one != "-":

@@ -9,7 +9,7 @@ RUNBOOK: Final = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 
 
 def anchors() -> set[str]:
-    """Give the anchors of all headings, as GitHub makes them."""
+    """Return the anchors of all headings, as GitHub makes them."""
     return {
         re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
         for heading in re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE)

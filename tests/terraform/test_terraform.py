@@ -79,12 +79,12 @@ class Terraform:
         )
 
     def planned(self) -> dict[str, Any]:
-        """Give the last plan as JSON."""
+        """Return the last plan as JSON."""
         plan: dict[str, Any] = json.loads(self.run("show", "-json", "movies.tfplan").stdout)
         return plan
 
     def changed(self) -> set[str]:
-        """Give the addresses that the last plan changes."""
+        """Return the addresses that the last plan changes."""
         return {
             change["address"]
             for change in self.planned().get("resource_changes", [])

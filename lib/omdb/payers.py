@@ -20,7 +20,7 @@ _SWEPT_AT_ONCE: Final = 10  # a call adds two at most
 
 
 def _counting(rows: str, *, most: str) -> str:
-    """Give the clause that counts one call more; it returns no row beyond the most."""
+    """Return the clause that counts one call more; it returns no row beyond the most."""
     return f"""
         insert into omdb_callers as known (caller, calls) {rows}
         on conflict (caller) do update set
@@ -71,7 +71,7 @@ STATEMENTS: Final = (_CHARGE, _REFUND)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Caller:
+class Payer:
     """Whose calls are counted together.
 
     Attributes:
@@ -87,15 +87,15 @@ class Caller:
     advice: str = ""
 
 
-def account(user_id: int, *, calls: int) -> Caller:
-    """Give an account; `calls` are those of a network."""
-    return Caller(name=f"user {user_id}", most=_LARGER_SHARE * calls)
+def account(user_id: int, *, calls: int) -> Payer:
+    """Return an account; `calls` are those of a network."""
+    return Payer(name=f"user {user_id}", most=_LARGER_SHARE * calls)
 
 
-def network(address: str, *, calls: int) -> Caller:
-    """Give the network of an address, which has so many calls."""
+def network(address: str, *, calls: int) -> Payer:
+    """Return the network of an address, which has so many calls."""
     found = network_of(address)
-    return Caller(
+    return Payer(
         name=f"network {found.name}",
         most=calls,
         site=None if found.wider is None else f"network {found.wider}",
@@ -104,7 +104,7 @@ def network(address: str, *, calls: int) -> Caller:
     )
 
 
-def charge(caller: Caller) -> Query[None]:
+def charge(caller: Payer) -> Query[None]:
     """Ask for a call to be counted; beyond the most the answer is `TooManyRequests`."""
 
     def read(rows: Rows) -> None:
@@ -121,13 +121,13 @@ def charge(caller: Caller) -> Query[None]:
     return Query(statement=_CHARGE, values=values, read=read)
 
 
-def refund(caller: Caller) -> Query[None]:
+def refund(caller: Payer) -> Query[None]:
     """Ask for a call to be taken back that was not made."""
     values: Values = {"caller": caller.name, "site": caller.site}
     return Query(statement=_REFUND, values=values, read=lambda _: None)
 
 
-def _refusal(caller: Caller, seconds: int) -> TooManyRequests:
+def _refusal(caller: Payer, seconds: int) -> TooManyRequests:
     log.warning("caller throttled", extra={"fields": {"caller": caller.name, "seconds": seconds}})
     return TooManyRequests(
         f"Movies that have to be asked of OMDb are limited to {caller.most} an hour for a caller: "
