@@ -229,7 +229,7 @@ def _of_columns(cells: list[str], columns: Mapping[str, int]) -> tuple[list[str]
 
 
 def _of_words(cells: list[str]) -> tuple[list[str], bool]:
-    """Return the ids of a line without named columns, and whether there is nothing to complain of."""
+    """Return the ids of a line without named columns, and whether all of it could be read."""
     if cells[0].lstrip().startswith("#"):
         return [], True
     words = [word for cell in cells for word in _BETWEEN.split(cell.partition(" #")[0])]
