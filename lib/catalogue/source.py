@@ -28,7 +28,7 @@ class MovieSource(Protocol):
     """Whatever knows movies; each method raises faults of `lib.errors` and no others."""
 
     def by_id(self, imdb_id: str) -> Movie:
-        """Return the movie of an id; a movie that is found by an alias names it as one of its own."""
+        """Return the movie of an id; one that is found by an alias names it among its own."""
         ...
 
     def by_title(self, title: str, *, year: int | None = None) -> Movie:

@@ -111,7 +111,7 @@ class OmdbClient:
         )
 
     def by_id(self, imdb_id: str) -> Movie:
-        """Return the movie of an id; a movie that is found by an alias names it as one of its own."""
+        """Return the movie of an id; one that is found by an alias names it among its own."""
         imdb_id = imdb_id.lower()  # in upper case it is "Incorrect IMDb ID." to OMDb
         if not IMDB_ID.fullmatch(imdb_id):
             raise OmdbIdMalformed("No movie can have this imdb_id: expected tt and 7 to 10 digits")
