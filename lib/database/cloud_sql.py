@@ -21,7 +21,7 @@ from google.cloud.sql.connector import Connector
 from google.cloud.sql.connector.exceptions import CloudSQLIPTypeError
 
 from lib import limits
-from lib.database.connections import keep_alive
+from lib.database.driver import keep_alive, wire_of
 from lib.database.settings import DatabaseSettings
 from lib.errors import DatabaseUnavailable
 from lib.settings import SettingsError
@@ -143,7 +143,7 @@ class CloudSql:
             self._session = None
             session.end()
             raise
-        wire = connection._usock  # noqa: SLF001  pg8000 gives no other way to its socket
+        wire = wire_of(connection)
         keep_alive(wire)
         wire.settimeout(limits.SOCKET_TIMEOUT)
         return connection

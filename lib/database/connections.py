@@ -1,15 +1,13 @@
 """Connections to Postgres: how they are opened, tried after a rest, and given up."""
 
-import contextlib
-import select
 import socket
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import pg8000.dbapi
 
 from lib import limits
+from lib.database.driver import answers, keep_alive, wire_of
 from lib.database.settings import DatabaseSettings
 
 if TYPE_CHECKING:
@@ -57,8 +55,7 @@ def connect_directly(settings: DatabaseSettings) -> "DBAPIConnection":
     except BaseException:
         wire.close()
         raise
-    driver: Any = connection
-    driver._usock.settimeout(limits.SOCKET_TIMEOUT)  # noqa: SLF001  with TLS it is not `wire`
+    wire_of(connection).settimeout(limits.SOCKET_TIMEOUT)  # with TLS it is not `wire`
     return connection
 
 
@@ -70,52 +67,9 @@ def _tls(settings: DatabaseSettings) -> Any:
     return driver_option(settings.ssl_mode, settings.ssl_root_cert)
 
 
-@contextlib.contextmanager
-def unhurried(connection: Any) -> Iterator[None]:
-    """Wait for each answer as long as it takes, but no longer for a peer that has vanished.
-
-    `keep_alive` notices that within a minute. What Postgres itself ends is not changed by this.
-    """
-    wire = connection._usock  # noqa: SLF001  pg8000 gives no other way to its socket
-    wire.settimeout(None)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # it may be closed by now
-            wire.settimeout(limits.SOCKET_TIMEOUT)
-
-
-def let_go(connection: Any) -> None:
-    """Close a connection, whatever state it is in.
-
-    Its socket closes with the file object that pg8000 reads it through and not before, and the
-    traceback of a fault may hold that for as long as somebody looks at the fault.
-    """
-    file = connection._sock  # noqa: SLF001  pg8000 gives no other way to it
-    for part in (connection, file):
-        with contextlib.suppress(Exception):
-            part.close()
-
-
-def keep_alive(wire: socket.socket) -> None:
-    """Notice a peer that vanished without a word, even on a connection that rests in the pool."""
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):  # not on macOS
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-
-
 def still_answers(connection: Any, info: dict[Any, Any]) -> bool:
     """Tell whether a connection from the pool is alive; without a doubt it is taken to be."""
-    if not is_in_doubt(info):
-        return True
-    try:
-        connection.execute_simple("select 1")
-    except Exception:  # noqa: BLE001  whatever it is, another connection is better
-        return False
-    return True
+    return not is_in_doubt(info) or answers(connection)
 
 
 def is_in_doubt(info: dict[Any, Any]) -> bool:
@@ -128,13 +82,3 @@ def is_in_doubt(info: dict[Any, Any]) -> bool:
         or used_at <= info["losses"].last_at
         or bool(info["word"].poll(0))
     )
-
-
-def word_of(connection: Any) -> select.poll:
-    """Watch for what a connection says: `poll(0)` gives nothing while it is silent and open.
-
-    It takes a microsecond, with TLS as well, and any number of open files.
-    """
-    word = select.poll()
-    word.register(connection._usock, select.POLLIN)  # noqa: SLF001
-    return word

@@ -19,7 +19,8 @@ import pg8000.dbapi
 from pg8000.native import PreparedStatement
 
 from lib import limits
-from lib.database.connections import SERVER_SETTINGS, Losses, connect_directly, word_of
+from lib.database.connections import SERVER_SETTINGS, Losses, connect_directly
+from lib.database.driver import word_of
 from lib.database.exchange import exchange
 from lib.database.faults import PassingFault, is_connection_lost, is_rolled_back, translated
 from lib.database.pool import AnyPool, Info, Pool, Pooled

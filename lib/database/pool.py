@@ -9,7 +9,8 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
 
-from lib.database.connections import is_in_doubt, let_go, still_answers
+from lib.database.connections import is_in_doubt, still_answers
+from lib.database.driver import let_go
 
 Info = dict[Any, Any]
 

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc
 from sqlalchemy.pool import QueuePool
 
 from lib import limits
-from lib.database.connections import let_go, still_answers
+from lib.database.connections import still_answers
 from lib.database.database import Database
+from lib.database.driver import let_go
 from lib.database.faults import is_connection_lost, translated
 from lib.database.pool import Pooled, PoolExhausted
 

@@ -12,8 +12,8 @@ import pg8000.dbapi
 import pytest
 
 from lib.database import faults
-from lib.database.connections import let_go
 from lib.database.database import Database
+from lib.database.driver import let_go
 from lib.database.faults import translated
 from lib.database.settings import DatabaseSettings
 from lib.errors import DatabaseUnavailable
