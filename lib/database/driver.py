@@ -1,7 +1,7 @@
 """All that we use of pg8000 beyond what it documents, and of the sockets that it speaks through.
 
-`tests/lib/test_db_driver.py` shows that all of it is there in the shape that is used here, and
-`requirements.in` admits no version that has no reason to keep it.
+A test shows that all of it is there in the shape that is used here, and `requirements.in` admits
+patch releases only.
 """
 
 import contextlib

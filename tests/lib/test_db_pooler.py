@@ -98,8 +98,8 @@ def test_a_statement_that_is_gone_from_its_connection_is_told_the_same_way(
 ) -> None:
     database = Database(settings, statements=[ECHO])
     database.run(ECHO, value="a")
-    with contextlib.closing(database._check_out()) as connection:
-        connection.dbapi_connection.execute_simple("deallocate all")
+    with contextlib.closing(database._take()) as connection:
+        connection.driver.execute_simple("deallocate all")
     with caplog.at_level(logging.CRITICAL):
         refused(lambda: database.run(ECHO, value="b"))
     database.close()
