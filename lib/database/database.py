@@ -17,7 +17,7 @@ import pg8000.dbapi
 from lib import limits
 from lib.database.connections import Connections
 from lib.database.exchange import exchange
-from lib.database.faults import PassingFault, is_connection_lost, is_rolled_back, translated
+from lib.database.faults import PassingFault, is_connection_lost, is_rolled_back, translate_fault
 from lib.database.pool import Connection, Pool
 from lib.database.statement import Query, Rows, Statement, Values
 from lib.errors import ServiceError
@@ -93,7 +93,7 @@ class Database(Connections):
             async with asyncio.timeout(limits.POOL_TIMEOUT):
                 await pool.seats.acquire()
         except TimeoutError as error:
-            raise translated(error) from error
+            raise translate_fault(error) from error
         try:
             if time.monotonic() - asked > _LONG_WAIT_SECONDS:
                 await callers.drop_if_all_have_left([callers.current.get()])
@@ -138,7 +138,7 @@ def _translating() -> Iterator[None]:
     except ServiceError:
         raise
     except Exception as error:
-        raise translated(error) from error
+        raise translate_fault(error) from error
 
 
 @contextmanager
@@ -155,15 +155,15 @@ def _watched(connection: Connection) -> Iterator[None]:
     except pg8000.dbapi.DatabaseError as error:
         if is_connection_lost(error):
             connection.lose()
-            raise PassingFault(translated(error), undone=False) from error
+            raise PassingFault(translate_fault(error), undone=False) from error
         if is_rolled_back(error):
-            raise PassingFault(translated(error), undone=True) from error
-        raise translated(error) from error
+            raise PassingFault(translate_fault(error), undone=True) from error
+        raise translate_fault(error) from error
     except Exception as error:
         # pg8000 stopped between a request and its answer: what comes next on this wire would be
         # taken for the answer to something else.
         connection.lose()
-        raise PassingFault(translated(error), undone=False) from error
+        raise PassingFault(translate_fault(error), undone=False) from error
     except BaseException:
         connection.invalidate()
         raise

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from lib.database import pool
 from lib.database.database import Database
-from lib.database.faults import is_connection_lost, translated
+from lib.database.faults import is_connection_lost, translate_fault
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import ExceptionContext
@@ -37,7 +37,7 @@ class TransactionalDatabase(Database):
             with self._engine.begin() as connection:
                 yield connection
         except (exc.SQLAlchemyError, pg8000.dbapi.Error, OSError, UnicodeError) as error:
-            raise translated(error) from error
+            raise translate_fault(error) from error
 
     @cached_property
     def _engine(self) -> Engine:

@@ -24,7 +24,7 @@ from lib.database import connections
 from lib.database import database as database_module
 from lib.database import pool as pool_module
 from lib.database.database import Database
-from lib.database.faults import translated
+from lib.database.faults import translate_fault
 from lib.database.pool import PoolExhausted
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Query, Statement
@@ -438,7 +438,7 @@ def test_a_wrong_password_is_unavailable_and_not_shown(
 def test_every_sqlstate_means_one_of_our_faults(state: str, fault: type[ServiceError]) -> None:
     error = pg8000.dbapi.DatabaseError({"C": state, "M": "select secret from users"})
 
-    fault_told = translated(error)
+    fault_told = translate_fault(error)
 
     assert type(fault_told) is fault
     assert "secret" not in fault_told.message
@@ -459,7 +459,7 @@ def test_every_sqlstate_means_one_of_our_faults(state: str, fault: type[ServiceE
 def test_faults_without_a_sqlstate_are_told_apart(
     error: Exception, fault: type[ServiceError]
 ) -> None:
-    assert type(translated(error)) is fault
+    assert type(translate_fault(error)) is fault
 
 
 def test_on_the_loop_a_connection_in_use_when_the_pool_closes_is_closed_after_its_answer(
