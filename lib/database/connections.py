@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pg8000.dbapi
-from pg8000.native import PreparedStatement
 
 from lib import limits
-from lib.database.driver import keep_alive, let_go, wire_of
+from lib.database.driver import keep_alive, let_go, prepare, wire_of
 from lib.database.pool import Connection, Pool, Prepared
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Statement
@@ -109,8 +108,7 @@ class Connections:
         try:
             connection.autocommit = True
             prepared = {
-                statement: PreparedStatement(connection, statement.sql)
-                for statement in self._statements
+                statement: prepare(connection, statement.sql) for statement in self._statements
             }
         except BaseException:
             let_go(connection)

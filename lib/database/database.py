@@ -38,7 +38,7 @@ class Database(Connections):
     """The database of one function's instance: `run` and `answer` in threads, `ask` on the loop."""
 
     def run(self, statement: Statement, **values: str | int | None) -> Rows:
-        """Run one prepared statement from a thread, and give its rows.
+        """Run one prepared statement from a thread and return its rows.
 
         Raises:
             DatabaseUnavailable: The database cannot serve just now.

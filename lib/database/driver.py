@@ -88,6 +88,11 @@ def answers(connection: pg8000.dbapi.Connection) -> bool:
     return True
 
 
+def prepare(connection: pg8000.dbapi.Connection, sql: str) -> PreparedStatement:
+    """Prepare SQL, as pg8000 does it for connections of its other interface."""
+    return PreparedStatement(connection, sql)
+
+
 def send(
     connection: pg8000.dbapi.Connection, prepared: PreparedStatement, values: Mapping[str, object]
 ) -> Context:
