@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import google.auth
 import google.auth.transport.requests
@@ -21,13 +21,10 @@ from google.cloud.sql.connector import Connector
 from google.cloud.sql.connector.exceptions import CloudSQLIPTypeError
 
 from lib import limits
-from lib.database.connections import keep_alive
+from lib.database.driver import keep_alive, wire_of
 from lib.database.settings import DatabaseSettings
 from lib.errors import DatabaseUnavailable
 from lib.settings import SettingsError
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPIConnection
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +74,7 @@ class CloudSql:
         self._turn = threading.Lock()
         self._failures, self._failed_at = 0, 0.0
 
-    def connect(self) -> "DBAPIConnection":
+    def connect(self) -> pg8000.dbapi.Connection:
         """Open a connection, every wait of which ends.
 
         Raises:
@@ -108,7 +105,7 @@ class CloudSql:
         pause = _PAUSE if self._failures >= _FAILURES_BEFORE_PAUSE else 0.0
         return self._failures > 0 and asked - self._failed_at < pause
 
-    def _open(self, seconds: float) -> "DBAPIConnection":
+    def _open(self, seconds: float) -> pg8000.dbapi.Connection:
         try:
             return self._open_or_raise(seconds)
         except Exception as error:
@@ -123,7 +120,7 @@ class CloudSql:
             )
             raise _unavailable() from error
 
-    def _open_or_raise(self, seconds: float) -> "DBAPIConnection":
+    def _open_or_raise(self, seconds: float) -> pg8000.dbapi.Connection:
         session = self._session or self._start()
         password = self._settings.password
         opening = session.connector.connect_async(
@@ -137,13 +134,13 @@ class CloudSql:
             ssl_context=False,  # or pg8000 asks for TLS once more, inside of the connector's
         )
         try:
-            connection: DBAPIConnection = session.run(opening, seconds)
+            connection = session.run(opening, seconds)
         except _Stuck:
             # What still goes on in it may go on for minutes: begin anew, and let it end by itself.
             self._session = None
             session.end()
             raise
-        wire = connection._usock  # noqa: SLF001  pg8000 gives no other way to its socket
+        wire = wire_of(connection)
         keep_alive(wire)
         wire.settimeout(limits.SOCKET_TIMEOUT)
         return connection

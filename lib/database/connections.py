@@ -1,21 +1,22 @@
-"""Connections to Postgres: how they are opened, tried after a rest, and given up."""
+"""The connections to Postgres of one function's instance: opened, prepared, warmed, in one pool."""
 
-import contextlib
-import select
+import logging
+import os
 import socket
-import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import pg8000.dbapi
 
 from lib import limits
+from lib.database.driver import keep_alive, let_go, prepare, wire_of
+from lib.database.pool import Connection, Pool, Prepared
 from lib.database.settings import DatabaseSettings
+from lib.database.statement import Statement
+from lib.errors import ServiceError
 
-if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPIConnection
-
-_IDLE_SECONDS: Final = 1.0  # a connection that rested longer is tried before it is used
+log = logging.getLogger(__name__)
 
 # A statement's plan depends on our indexes, not on the values: plan once a connection. JIT would
 # cost more than any of these statements.
@@ -29,14 +30,119 @@ SERVER_SETTINGS: Final = {
 }
 
 
-class Losses:
-    """When a pool last lost a connection, as what took that one has most likely taken others."""
+class Connections:
+    """What a database is to its threads and to its event loop alike: a pool, and how to fill it.
 
-    def __init__(self) -> None:
-        self.last_at = 0.0
+    Nothing connects before the server has forked its worker: what is opened at import would be
+    shared with the parent process.
+
+    Args:
+        settings: Where the database is.
+        statements: What will be asked, prepared when a connection opens.
+        connector_options: Further arguments for the Cloud SQL connector, for tests.
+    """
+
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        *,
+        statements: Sequence[Statement] = (),
+        connector_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._statements = tuple(statements)
+        self._connector_options = dict(connector_options or {})
+        self._lock = threading.Lock()
+        self._pool: Pool | None = None
+        self._connector: Any = None
+        self._warming: threading.Thread | None = None
+
+    def warm_after_fork(self) -> None:
+        """Open the first connection while the forked worker starts.
+
+        The hook stays for the life of the process; a failure shows itself to the first request.
+        """
+        os.register_at_fork(after_in_child=self._warm_in_background)
+
+    def warm(self) -> None:
+        """Open a connection and let it rest; a failure shows itself to the first request."""
+        try:
+            self._warm_up()
+        except ServiceError:
+            pass  # already in the log; the first request tells its caller
+        except Exception as error:  # noqa: BLE001
+            log.warning("no database yet", extra={"fields": {"error_class": type(error).__name__}})
+
+    def close(self) -> None:
+        """Close every idle connection; the next use opens new ones."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+            connector, self._connector = self._connector, None
+        if pool is not None:
+            pool.dispose()
+        if connector is not None:
+            connector.close()
+
+    def _take(self) -> Connection:
+        self._await_warming()
+        return self._open_pool().take()
+
+    def _await_warming(self) -> None:
+        """Wait for the connection that is on its way: one of our own would come later than that."""
+        warming = self._warming
+        if warming is not None:
+            warming.join(limits.POOL_TIMEOUT)
+            self._warming = None
+
+    def _open_pool(self) -> Pool:
+        pool = self._pool
+        if pool is None:
+            with self._lock:
+                pool = self._pool = self._pool or Pool(
+                    self._open, size=self._settings.connections, timeout=limits.POOL_TIMEOUT
+                )
+        return pool
+
+    def _open(self) -> tuple[pg8000.dbapi.Connection, Prepared]:
+        connection = self._connect()
+        try:
+            connection.autocommit = True
+            prepared = {
+                statement: prepare(connection, statement.sql) for statement in self._statements
+            }
+        except BaseException:
+            let_go(connection)
+            raise
+        return connection, prepared
+
+    def _connect(self) -> pg8000.dbapi.Connection:
+        if self._settings.instance is not None:
+            return self._connect_through_cloud_sql(self._settings.instance)
+        return connect_directly(self._settings)
+
+    def _connect_through_cloud_sql(self, instance: str) -> pg8000.dbapi.Connection:
+        # Imported here: it costs more than all the rest, and only the cloud uses it.
+        from lib.database.cloud_sql import CloudSql  # noqa: PLC0415
+
+        with self._lock:
+            if self._connector is None:
+                self._connector = CloudSql(
+                    self._settings, instance, SERVER_SETTINGS, **self._connector_options
+                )
+            connector = self._connector
+        return connector.connect()
+
+    def _warm_in_background(self) -> None:
+        # What was open before the fork is the parent's, whose answers would come to us.
+        self._lock, self._pool, self._connector = threading.Lock(), None, None
+        self._warming = threading.Thread(target=self.warm, name="database-warm-up", daemon=True)
+        self._warming.start()
+
+    def _warm_up(self) -> None:
+        self._open_pool().take().close()
 
 
-def connect_directly(settings: DatabaseSettings) -> "DBAPIConnection":
+def connect_directly(settings: DatabaseSettings) -> pg8000.dbapi.Connection:
     """Open a connection whose every wait ends.
 
     pg8000 takes no time-out for a socket that it is given, so the socket comes with its own.
@@ -44,7 +150,7 @@ def connect_directly(settings: DatabaseSettings) -> "DBAPIConnection":
     wire = socket.create_connection((settings.host, settings.port), limits.CONNECT_TIMEOUT)
     try:
         keep_alive(wire)
-        connection: DBAPIConnection = pg8000.dbapi.connect(
+        connection = pg8000.dbapi.connect(
             settings.user,
             host=settings.host,
             sock=wire,
@@ -57,8 +163,7 @@ def connect_directly(settings: DatabaseSettings) -> "DBAPIConnection":
     except BaseException:
         wire.close()
         raise
-    driver: Any = connection
-    driver._usock.settimeout(limits.SOCKET_TIMEOUT)  # noqa: SLF001  with TLS it is not `wire`
+    wire_of(connection).settimeout(limits.SOCKET_TIMEOUT)  # with TLS it is not `wire`
     return connection
 
 
@@ -68,73 +173,3 @@ def _tls(settings: DatabaseSettings) -> Any:
     from lib.database.tls import driver_option  # noqa: PLC0415  the cloud does without
 
     return driver_option(settings.ssl_mode, settings.ssl_root_cert)
-
-
-@contextlib.contextmanager
-def unhurried(connection: Any) -> Iterator[None]:
-    """Wait for each answer as long as it takes, but no longer for a peer that has vanished.
-
-    `keep_alive` notices that within a minute. What Postgres itself ends is not changed by this.
-    """
-    wire = connection._usock  # noqa: SLF001  pg8000 gives no other way to its socket
-    wire.settimeout(None)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # it may be closed by now
-            wire.settimeout(limits.SOCKET_TIMEOUT)
-
-
-def let_go(connection: Any) -> None:
-    """Close a connection, whatever state it is in.
-
-    Its socket closes with the file object that pg8000 reads it through and not before, and the
-    traceback of a fault may hold that for as long as somebody looks at the fault.
-    """
-    file = connection._sock  # noqa: SLF001  pg8000 gives no other way to it
-    for part in (connection, file):
-        with contextlib.suppress(Exception):
-            part.close()
-
-
-def keep_alive(wire: socket.socket) -> None:
-    """Notice a peer that vanished without a word, even on a connection that rests in the pool."""
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):  # not on macOS
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-
-
-def still_answers(connection: Any, info: dict[Any, Any]) -> bool:
-    """Tell whether a connection from the pool is alive; without a doubt it is taken to be."""
-    if not is_in_doubt(info):
-        return True
-    try:
-        connection.execute_simple("select 1")
-    except Exception:  # noqa: BLE001  whatever it is, another connection is better
-        return False
-    return True
-
-
-def is_in_doubt(info: dict[Any, Any]) -> bool:
-    """Tell whether a connection may be cut: unused for long, or since another was lost, or it has
-    something to say that nobody asked for, which is most likely that it ends.
-    """  # noqa: D205
-    used_at: float = info["used_at"]
-    return (
-        time.monotonic() - used_at > _IDLE_SECONDS
-        or used_at <= info["losses"].last_at
-        or bool(info["word"].poll(0))
-    )
-
-
-def word_of(connection: Any) -> select.poll:
-    """Watch for what a connection says: `poll(0)` gives nothing while it is silent and open.
-
-    It takes a microsecond, with TLS as well, and any number of open files.
-    """
-    word = select.poll()
-    word.register(connection._usock, select.POLLIN)  # noqa: SLF001
-    return word

@@ -4,70 +4,42 @@ import asyncio
 import io
 import ssl
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from pg8000.converters import make_params
-from pg8000.core import BIND, EXECUTE_MSG, SYNC_MSG, Context
+import pg8000.dbapi
 from pg8000.native import PreparedStatement
 
 from lib import limits
+from lib.database import driver
 
 _HEADER: Final = struct.Struct("!ci")  # the message's kind, its length without that letter
 _CHUNK: Final = 16 * 1024
 
 
 async def exchange(
-    driver: Any, prepared: PreparedStatement, values: Mapping[str, object]
+    connection: pg8000.dbapi.Connection, prepared: PreparedStatement, values: Mapping[str, object]
 ) -> list[list[Any]]:
     """Send a prepared statement, wait without blocking, read the answer.
 
-    This is pg8000's `CoreConnection.execute_named`, cut in two where it would block, and without
-    its Flush messages: the server would answer to those before it has run the statement. pg8000
-    gets the answer when it is complete: what makes a socket readable may be half an answer, or
-    none at all, as TLS has messages of its own, and who reads on blocks the loop.
+    pg8000 gets the answer when it is complete: what makes a socket readable may be half an answer,
+    or none at all, as TLS has messages of its own, and who reads on blocks the loop.
     """
-    parameters = make_params(driver.py_types, prepared.make_vals(values))
-    context = Context(
-        columns=prepared.cols, input_funcs=prepared.input_funcs, statement=prepared.statement
-    )
-    driver._send_message(BIND, _bind_message(prepared.name_bin, parameters))  # noqa: SLF001
-    driver._sock.write(EXECUTE_MSG + SYNC_MSG)  # noqa: SLF001
-    driver._sock.flush()  # noqa: SLF001
-    answer = await _receive(driver)
-    wire, driver._sock = driver._sock, io.BytesIO(answer)  # noqa: SLF001
-    try:
-        driver.handle_messages(context)
-    finally:
-        driver._sock = wire  # noqa: SLF001
-    rows: list[list[Any]] = context.rows
-    return rows
+    context = driver.send(connection, prepared, values)
+    answer = await _receive(connection)
+    return driver.receive(connection, context, answer)
 
 
-def _bind_message(name: bytes, parameters: Sequence[str | None]) -> bytes:
-    # https://www.postgresql.org/docs/current/protocol-message-formats.html, Bind: the unnamed
-    # portal, the statement's name (it ends with its NUL), parameters and results as text.
-    message = bytearray(b"\0" + name + struct.pack("!HH", 0, len(parameters)))
-    for parameter in parameters:
-        if parameter is None:
-            message += struct.pack("!i", -1)
-        else:
-            text = parameter.encode()
-            message += struct.pack("!i", len(text)) + text
-    message += struct.pack("!H", 0)
-    return bytes(message)
-
-
-async def _receive(driver: Any) -> bytearray:
+async def _receive(connection: pg8000.dbapi.Connection) -> bytearray:
     """Receive until Postgres says that it is ready for the next statement."""
-    wire = driver._usock  # noqa: SLF001
+    wire, reader = driver.wire_of(connection), driver.reader_of(connection)
     answer = _Answer()
     deadline = asyncio.get_running_loop().time() + limits.SOCKET_TIMEOUT
     wire.setblocking(False)  # noqa: FBT003
     try:
         while not answer.complete:
             await _readable(wire.fileno(), deadline)
-            _take(driver._sock, answer)  # noqa: SLF001
+            _take(reader, answer)
     finally:
         wire.settimeout(limits.SOCKET_TIMEOUT)
     return answer.received

@@ -53,13 +53,13 @@ def sqlstate(error: BaseException) -> str | None:
     return code if isinstance(code, str) else None
 
 
-def translated(error: BaseException) -> ServiceError:
+def translate_fault(error: BaseException) -> ServiceError:
     """Say in our own terms what a fault of the driver, the pool or the socket means."""
     if isinstance(error, ServiceError):
         return error
     state = sqlstate(error)
     if state is None:
-        return _translated_without_state(error)
+        return _translate_without_state(error)
     pooled = is_of_pooler(error)
     if pooled:
         _tell_of_pooler()
@@ -75,7 +75,7 @@ def translated(error: BaseException) -> ServiceError:
     return InternalError("The catalogue failed to answer this; the fault is in our log.")
 
 
-def _translated_without_state(error: BaseException) -> ServiceError:
+def _translate_without_state(error: BaseException) -> ServiceError:
     original = getattr(error, "orig", None) or error
     if isinstance(original, UnicodeError):
         return InvalidRequest("A text holds characters that cannot be stored.")

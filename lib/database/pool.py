@@ -1,77 +1,110 @@
-"""A pool of connections for functions that send single statements only.
+"""The pool of connections, which knows nothing of how they are opened.
 
-SQLAlchemy's pool does as much, but cannot be loaded without the rest of SQLAlchemy, which takes a
-third of such a function's start. What needs transactions needs the rest, too, and has that pool.
+SQLAlchemy has one as well, but that cannot be loaded without the rest of SQLAlchemy, which takes a
+third of the start of a function that sends single statements only.
 """
 
+import asyncio
 import contextlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
-from typing import Any, Final, Protocol
+from typing import Final
 
-from lib.database.connections import is_in_doubt, let_go, still_answers
+import pg8000.dbapi
+from pg8000.native import PreparedStatement
 
-Info = dict[Any, Any]
+from lib.database.driver import answers, let_go, word_of
+from lib.database.statement import Statement
 
+_IDLE_SECONDS: Final = 1.0  # a connection that rested longer is tried before it is used
 
-class Pooled(Protocol):
-    """A connection that is taken out of either pool."""
-
-    @property
-    def dbapi_connection(self) -> Any:
-        """The driver's own connection."""
-
-    @property
-    def info(self) -> Info:
-        """What belongs to that connection for as long as it lives."""
-
-    def close(self) -> None:
-        """Give it back; a second time does nothing."""
-
-    def invalidate(self) -> None:
-        """Close it for good; once it is given back this does nothing."""
-
-
-class AnyPool(Protocol):
-    """Either pool."""
-
-    def connect(self) -> Pooled:
-        """Take a connection out of the pool, or open one, or wait until one comes back."""
-
-    def dispose(self) -> None:
-        """Close the connections that rest."""
+Prepared = Mapping[Statement, PreparedStatement]
 
 
 class PoolExhausted(TimeoutError):
     """No connection came back in time."""
 
 
+class Connection:
+    """A connection of a pool; whoever takes it out closes it once, whatever became of it.
+
+    Attributes:
+        driver: pg8000's own.
+        prepared: The statements that are prepared on it.
+        usable: Whether it may be used again.
+    """
+
+    def __init__(self, pool: "Pool", driver: pg8000.dbapi.Connection, prepared: Prepared) -> None:
+        self.driver: Final = driver
+        self.prepared: Final = prepared
+        self.usable = True
+        self._pool = pool
+        self._word = word_of(driver)
+        self._used_at = time.monotonic()
+
+    def close(self) -> None:
+        """Give it back to the pool it is of."""
+        self._pool.give_back(self)
+
+    def invalidate(self) -> None:
+        """Have it closed for good when it is given back, as it may be out of step."""
+        self.usable = False
+
+    def lose(self) -> None:
+        """Have it closed for good, as it died, and those tried that rested meanwhile."""
+        self.usable = False
+        self._pool.lost_at = time.monotonic()
+
+    def note_use(self) -> None:
+        """Note that it was in use just now."""
+        self._used_at = time.monotonic()
+
+    def still_answers(self) -> bool:
+        """Tell whether it is alive; without a doubt it is taken to be."""
+        return not self.is_in_doubt() or answers(self.driver)
+
+    def is_in_doubt(self) -> bool:
+        """Tell whether it may be cut: unused for long, or since another was lost, or it has
+        something to say that nobody asked for, which is most likely that it ends.
+        """  # noqa: D205
+        return (
+            time.monotonic() - self._used_at > _IDLE_SECONDS
+            or self._used_at <= self._pool.lost_at
+            or bool(self._word.poll(0))
+        )
+
+
 class Pool:
     """At most so many connections; the one that was used last is used next.
 
     Args:
-        connect: Opens a connection.
-        prepare: Makes a new connection ready, and may keep in `info` what belongs to it.
+        open_connection: Opens one, with its statements prepared.
         timeout: How many seconds to wait for a connection.
+
+    Attributes:
+        seats: The event loop must not block in `take`: there it waits for its turn here.
+        lost_at: When it last lost a connection, as what took that has most likely taken others.
     """
 
     def __init__(
         self,
-        connect: Callable[[], Any],
-        prepare: Callable[[Any, Info], None],
+        open_connection: Callable[[], tuple[pg8000.dbapi.Connection, Prepared]],
         *,
         size: int,
         timeout: float,
     ) -> None:
-        self._connect, self._prepare, self._timeout = connect, prepare, timeout
+        self.seats: Final = asyncio.Semaphore(size)
+        self.lost_at = 0.0
+        self._open, self._timeout = open_connection, timeout
         # Tokens, as a semaphore is slower: it is written in Python.
         self._places: SimpleQueue[None] = SimpleQueue()
         for _ in range(size):
             self._places.put(None)
-        self._resting: list[tuple[Any, Info]] = []
+        self._resting: list[Connection] = []
         self._disposed = False
 
-    def connect(self) -> "_Connection":
+    def take(self) -> Connection:
         """Take a connection out of the pool, open one, or wait until one comes back.
 
         Raises:
@@ -84,85 +117,54 @@ class Pool:
                 f"all connections were in use for {self._timeout} seconds"
             ) from None
         try:
-            return _Connection(self, *(self._rested() or self._opened()))
+            return self._rested() or Connection(self, *self._open())
         except BaseException:
             self._places.put(None)
             raise
 
-    def take_recent(self) -> "_Connection | None":
+    def take_recent(self) -> Connection | None:
         """Take a connection that was in use a moment ago and is there, without any wait."""
         try:
             self._places.get_nowait()
         except Empty:
             return None
         try:
-            connection, info = self._resting.pop()
+            connection = self._resting.pop()
         except IndexError:
             self._places.put(None)
             return None
-        if is_in_doubt(info):
-            self.give_back(connection, info)
+        if connection.is_in_doubt():
+            self.give_back(connection)
             return None
-        return _Connection(self, connection, info)
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        """Take a connection back, to rest or to be closed."""
+        if connection.usable:
+            self._resting.append(connection)
+        else:
+            let_go(connection.driver)
+        self._places.put(None)
+        if self._disposed:
+            self._close_resting()
 
     def dispose(self) -> None:
         """Close the connections that rest, and the others when they come back."""
         self._disposed = True
         self._close_resting()
 
-    def give_back(self, connection: Any, info: Info) -> None:
-        """Take a connection back."""
-        self._resting.append((connection, info))
-        self._places.put(None)
-        if self._disposed:
-            self._close_resting()
-
-    def drop(self, connection: Any) -> None:
-        """Close a connection that is lost."""
-        let_go(connection)
-        self._places.put(None)
-
-    def _rested(self) -> tuple[Any, Info] | None:
+    def _rested(self) -> Connection | None:
         try:
-            connection, info = self._resting.pop()
+            connection = self._resting.pop()
         except IndexError:
             return None
-        if still_answers(connection, info):
-            return connection, info
-        let_go(connection)
+        if connection.still_answers():
+            return connection
+        let_go(connection.driver)
         self._close_resting()  # what took this one has taken the others that rested as long
         return None
-
-    def _opened(self) -> tuple[Any, Info]:
-        connection, info = self._connect(), Info()
-        try:
-            self._prepare(connection, info)
-        except BaseException:
-            let_go(connection)
-            raise
-        return connection, info
 
     def _close_resting(self) -> None:
         with contextlib.suppress(IndexError):
             while True:
-                let_go(self._resting.pop()[0])
-
-
-class _Connection:
-    """A connection while it is taken out, once; the next to take it gets another of these."""
-
-    def __init__(self, pool: Pool, dbapi_connection: Any, info: Info) -> None:
-        self.dbapi_connection: Final = dbapi_connection
-        self.info: Final = info
-        self._pool = pool
-        self._taken = True
-
-    def close(self) -> None:
-        if self._taken:
-            self._taken = False
-            self._pool.give_back(self.dbapi_connection, self.info)
-
-    def invalidate(self) -> None:
-        if self._taken:
-            self._taken = False
-            self._pool.drop(self.dbapi_connection)
+                let_go(self._resting.pop().driver)

@@ -1,32 +1,28 @@
 """A database with transactions as well, through SQLAlchemy.
 
-In a module of its own, as only functions with transactions should load SQLAlchemy.
+In a module of its own, as only functions with transactions should load SQLAlchemy. Here that is a
+toolkit for statements and transactions; the connections are those of our pool.
 """
 
 import contextlib
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pg8000.dbapi
 from sqlalchemy import Connection, Engine, create_engine, event, exc
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool
 
-from lib import limits
-from lib.database.connections import let_go, still_answers
+from lib.database import pool
 from lib.database.database import Database
-from lib.database.faults import is_connection_lost, translated
-from lib.database.pool import Pooled, PoolExhausted
+from lib.database.faults import is_connection_lost, translate_fault
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-    from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+    from sqlalchemy.engine.interfaces import ExceptionContext
 
 
 class TransactionalDatabase(Database):
     """A database whose connections also take transactions, in threads."""
-
-    _engine: Engine
 
     @contextlib.contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -38,56 +34,56 @@ class TransactionalDatabase(Database):
         """
         try:
             self._await_warming()
-            self._open_pool()
-            with self._engine.connect() as connection:
-                driver: Any = connection.connection.dbapi_connection
-                info = connection.info
-                driver.autocommit = False
-                try:
-                    with connection.begin():
-                        yield connection
-                finally:
-                    driver.autocommit = True
-                    info["used_at"] = time.monotonic()
-        except exc.TimeoutError as error:
-            raise translated(PoolExhausted(str(error))) from error
+            with self._engine.begin() as connection:
+                yield connection
         except (exc.SQLAlchemyError, pg8000.dbapi.Error, OSError, UnicodeError) as error:
-            raise translated(error) from error
+            raise translate_fault(error) from error
 
-    def _check_out(self) -> Pooled:
-        try:
-            return super()._check_out()
-        except exc.TimeoutError as error:
-            raise PoolExhausted(str(error)) from error
-
-    def _make_pool(self) -> QueuePool:
-        pool = QueuePool(
-            self._connect,
-            pool_size=self._settings.connections,
-            max_overflow=0,
-            timeout=limits.POOL_TIMEOUT,
-            reset_on_return=None,
-            use_lifo=True,
+    @cached_property
+    def _engine(self) -> Engine:
+        loans = _Loans(lambda: self._open_pool().take())
+        engine = create_engine(
+            "postgresql+pg8000://",
+            creator=loans.lend,
+            poolclass=NullPool,
+            pool_reset_on_return=None,
         )
-        # Before the first connection, as the dialect learns what it speaks to from that one.
-        self._engine = create_engine("postgresql+pg8000://", pool=pool)
-        self._engine.dialect.do_close = let_go  # type: ignore[assignment]
-        self._engine.dialect.do_terminate = let_go  # type: ignore[assignment]
-        event.listen(self._engine, "handle_error", _on_engine_error)
-        event.listen(pool, "connect", self._prepare_new)
-        event.listen(pool, "checkout", _try_rested)
-        return pool
+        engine.dialect.do_close = loans.take_back  # type: ignore[method-assign]
+        engine.dialect.do_terminate = loans.write_off  # type: ignore[method-assign]
+        event.listen(engine, "handle_error", _on_engine_error)
+        return engine
 
-    def _prepare_new(self, connection: "DBAPIConnection", entry: "ConnectionPoolEntry") -> None:
-        self._prepare(connection, entry.info)
+    def _warm_up(self) -> None:
+        # Of its first connection SQLAlchemy asks what it speaks to.
+        self._engine.raw_connection().close()
 
 
-def _try_rested(
-    connection: "DBAPIConnection", entry: "ConnectionPoolEntry", _: "PoolProxiedConnection"
-) -> None:
-    if not still_answers(connection, entry.info):
-        # The pool drops all that are as old, and opens a new one.
-        raise exc.InvalidatePoolError
+class _Loans:
+    """The connections of our pool that SQLAlchemy has, each for one transaction.
+
+    What it opens it takes from there; what it closes goes back; what it gives up is lost.
+    """
+
+    def __init__(self, take: Callable[[], pool.Connection]) -> None:
+        self._take = take
+        self._lent: dict[Any, pool.Connection] = {}
+
+    def lend(self) -> Any:
+        connection = self._take()
+        connection.driver.autocommit = False
+        self._lent[connection.driver] = connection
+        return connection.driver
+
+    def take_back(self, dbapi_connection: Any) -> None:
+        connection = self._lent.pop(dbapi_connection)
+        connection.driver.autocommit = True
+        connection.note_use()
+        connection.close()
+
+    def write_off(self, dbapi_connection: Any) -> None:
+        connection = self._lent.pop(dbapi_connection)
+        connection.lose()
+        connection.close()
 
 
 def _on_engine_error(context: "ExceptionContext") -> None:
@@ -96,3 +92,4 @@ def _on_engine_error(context: "ExceptionContext") -> None:
     original = context.original_exception
     if not isinstance(original, pg8000.dbapi.DatabaseError) or is_connection_lost(original):
         context.is_disconnect = True
+    context.invalidate_pool_on_disconnect = False  # there is nothing in SQLAlchemy's

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from lib import limits
 from lib.accounts.users import AdminSettings, ensure_first_admin
-from lib.database.connections import unhurried
+from lib.database.driver import unhurried
 from lib.database.faults import sqlstate
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable

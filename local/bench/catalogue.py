@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from lib.accounts.users import AdminSettings
 from lib.catalogue import movie, movies, statements
-from lib.database.connections import connect_directly, unhurried
+from lib.database.connections import connect_directly
 from lib.database.database import Database
+from lib.database.driver import unhurried
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.schema import migrating

@@ -65,7 +65,7 @@ def test_a_certificate_serves_every_connection_until_it_is_about_to_expire(
     connect: Connect, stand_in: CloudSqlStandIn
 ) -> None:
     pool = connect()
-    one, other = pool._open_pool().connect(), pool._open_pool().connect()
+    one, other = pool._open_pool().take(), pool._open_pool().take()
     one.close()
     other.close()
 
@@ -78,7 +78,7 @@ def test_a_certificate_that_is_about_to_expire_is_renewed(
 ) -> None:
     stand_in.certificate_lifetime = timedelta(minutes=1)
     pool = connect()
-    one, other = pool._open_pool().connect(), pool._open_pool().connect()
+    one, other = pool._open_pool().take(), pool._open_pool().take()
     one.close()
     other.close()
 
@@ -89,7 +89,7 @@ def test_a_token_that_is_about_to_expire_renews_the_certificate_that_carries_it(
     connect: Connect, stand_in: CloudSqlStandIn
 ) -> None:
     pool = connect(credentials=AccountCredentials(stand_in, lifetime=60))
-    one, other = pool._open_pool().connect(), pool._open_pool().connect()
+    one, other = pool._open_pool().take(), pool._open_pool().take()
     one.close()
     other.close()
 

@@ -46,7 +46,7 @@ def assert_unavailable(pool: Database) -> float:
 
 
 def reasons_told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the reasons logged, each in a line that the database's alarm counts."""
+    """Return the reasons logged, each in a line that the alarm for a lost database counts."""
     assert {record.getMessage() for record in caplog.records} <= {"database unreachable"}
     return [record.fields["reason"] for record in caplog.records]  # type: ignore[attr-defined]
 
@@ -202,9 +202,9 @@ def test_a_failover_is_seen_before_a_statement_that_may_not_be_repeated(
 def test_a_connection_that_rests_in_tls_says_nothing(connect: Connect) -> None:
     pool = connect()
     pool.run(ECHO, value="x")
-    taken = pool._open_pool().connect()
+    taken = pool._open_pool().take()
 
-    assert taken.info["word"].poll(100) == []
+    assert taken._word.poll(100) == []
     taken.close()
 
 

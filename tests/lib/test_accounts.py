@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
-from sqlalchemy.pool import QueuePool
 
 from lib.accounts import passwords
 from lib.accounts.keys import SigningSettings
@@ -91,9 +90,8 @@ class World:
 
     def connections_in_use(self) -> int:
         """Return how many connections are checked out of the pool."""
-        pool = self.database._pool
-        assert isinstance(pool, QueuePool)
-        return pool.checkedout()
+        pool = self.database._open_pool()
+        return self.database._settings.connections - pool._places.qsize()
 
 
 @pytest.fixture

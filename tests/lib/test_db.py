@@ -1,6 +1,7 @@
 """The database's misfortunes."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 import time
@@ -14,7 +15,6 @@ import httpx
 import pg8000.dbapi
 import pytest
 from sqlalchemy import text
-from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from lib import limits
 from lib.accounts.users import AdminSettings
@@ -22,8 +22,9 @@ from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
 from lib.database import connections
 from lib.database import database as database_module
+from lib.database import pool as pool_module
 from lib.database.database import Database
-from lib.database.faults import translated
+from lib.database.faults import translate_fault
 from lib.database.pool import PoolExhausted
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Query, Statement
@@ -43,7 +44,7 @@ CONNECTIONS = DatabaseSettings().connections
 
 @pytest.fixture(params=[Database, TransactionalDatabase])
 def kind(request: pytest.FixtureRequest) -> type[Database]:
-    """Return each kind of database, as each has a pool of its own kind."""
+    """Return each kind of database, as one of them shares its pool with SQLAlchemy."""
     return cast("type[Database]", request.param)
 
 
@@ -134,7 +135,7 @@ def test_when_all_were_cut_while_they_rested_no_caller_notices(
 def test_after_a_rest_a_cut_connection_is_replaced_even_for_what_may_not_be_repeated(
     settings: DatabaseSettings, database: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(pool_module, "_IDLE_SECONDS", 0.0)
     once = Statement(repeatable=False, sql="select cast(:value as text)")
     pool = Database(settings, statements=[once])
     pool.run(once, value="before")
@@ -235,8 +236,8 @@ def test_what_fails_for_another_reason_is_not_tried_again(
 
 def cut_all(pool: Database, database: TransactionalDatabase) -> None:
     """Cut as many connections as the pool holds, while they rest, and see them go."""
-    taken = [pool._open_pool().connect() for _ in range(CONNECTIONS)]
-    pids = [one.info[PID].run()[0][0] for one in taken]
+    taken = [pool._open_pool().take() for _ in range(CONNECTIONS)]
+    pids = [one.prepared[PID].run()[0][0] for one in taken]
     for one in taken:
         one.close()
     terminate_others(database)
@@ -293,9 +294,9 @@ def test_a_connection_that_is_told_something_unasked_is_tried_and_kept(
 ) -> None:
     pool = kind(settings, statements=[PID])
     [[pid]] = pool.run(PID)
-    taken = pool._open_pool().connect()
-    taken.dbapi_connection.execute_simple("listen news")
-    word = taken.info["word"]
+    taken = pool._open_pool().take()
+    taken.driver.execute_simple("listen news")
+    word = taken._word
     taken.close()
     with database.begin() as connection:
         connection.exec_driver_sql("notify news")
@@ -437,7 +438,7 @@ def test_a_wrong_password_is_unavailable_and_not_shown(
 def test_every_sqlstate_means_one_of_our_faults(state: str, fault: type[ServiceError]) -> None:
     error = pg8000.dbapi.DatabaseError({"C": state, "M": "select secret from users"})
 
-    fault_told = translated(error)
+    fault_told = translate_fault(error)
 
     assert type(fault_told) is fault
     assert "secret" not in fault_told.message
@@ -458,7 +459,7 @@ def test_every_sqlstate_means_one_of_our_faults(state: str, fault: type[ServiceE
 def test_faults_without_a_sqlstate_are_told_apart(
     error: Exception, fault: type[ServiceError]
 ) -> None:
-    assert type(translated(error)) is fault
+    assert type(translate_fault(error)) is fault
 
 
 def test_on_the_loop_a_connection_in_use_when_the_pool_closes_is_closed_after_its_answer(
@@ -501,7 +502,7 @@ def test_on_the_loop_a_cut_connection_is_not_noticed_by_callers(
 def test_on_the_loop_a_rested_connection_is_tried_before_it_is_used(
     settings: DatabaseSettings, database: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(pool_module, "_IDLE_SECONDS", 0.0)
     once = Statement(repeatable=False, sql="select cast(:value as text)")
     pool = Database(settings, statements=[once])
     question = Query(statement=once, values={"value": "x"}, read=len)
@@ -587,7 +588,7 @@ def test_a_question_that_is_given_up_while_its_connection_opens_leaves_that_to_t
     pool = kind(replace(settings, connections=1), statements=[ECHO])
     connect = pool._connect
 
-    def connect_slowly() -> DBAPIConnection:
+    def connect_slowly() -> pg8000.dbapi.Connection:
         time.sleep(0.3)
         return connect()
 
@@ -614,6 +615,63 @@ def test_a_second_use_does_not_open_a_second_connection(
             pids.add(connection.execute(text("select pg_backend_pid()")).scalar_one())
 
     assert len(pids) == 1
+
+
+def test_threads_the_loop_and_transactions_share_one_pool(settings: DatabaseSettings) -> None:
+    pool = TransactionalDatabase(replace(settings, connections=1), statements=[PID])
+    pids = []
+    for _ in range(3):
+        pids.append(pool.run(PID)[0][0])
+        with pool.begin() as connection:
+            pids.append(connection.exec_driver_sql("select pg_backend_pid()").scalar_one())
+        pids.append(ask_in("ask", pool, PID)[0][0])
+    pool.close()
+
+    assert len(pids) == 9
+    assert len(set(pids)) == 1
+
+
+@pytest.mark.parametrize("sql", ["select 1", "select 1 / 0"])
+def test_after_a_transaction_a_connection_is_in_none_and_in_autocommit(
+    transactional: TransactionalDatabase, sql: str
+) -> None:
+    transactional.warm()
+    for _ in range(2):
+        taken = transactional._open_pool().take()
+        assert (taken.driver.autocommit, taken.driver._transaction_status) == (True, b"I")
+        taken.close()
+        with contextlib.suppress(ServiceError), transactional.begin() as connection:
+            connection.exec_driver_sql(sql)
+
+
+def test_what_sqlalchemy_asks_of_its_first_connection_is_asked_while_that_is_warmed(
+    transactional: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    transactional.warm()
+    monkeypatch.setattr(transactional._engine.dialect, "initialize", asked.append)
+    with transactional.begin() as connection:
+        assert connection.exec_driver_sql("select 1").scalar_one() == 1
+
+    assert asked == []
+
+
+def test_a_connection_that_sqlalchemy_cannot_begin_with_leaves_its_place_to_the_next(
+    settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = TransactionalDatabase(replace(settings, connections=1), statements=[ECHO])
+
+    def fail(*_: object) -> None:
+        raise ConnectionResetError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool._engine.dialect, "initialize", fail)
+        with pytest.raises(DatabaseUnavailable), pool.begin():
+            pass
+    with pool.begin() as connection:
+        assert connection.exec_driver_sql("select 1").scalar_one() == 1
+    assert pool.run(ECHO, value="after") == [["after"]]
+    pool.close()
 
 
 def test_a_failed_transaction_leaves_nothing_and_the_pool_in_order(
@@ -645,7 +703,7 @@ def test_warming_opens_a_connection_and_survives_a_missing_database(
     opened = []
     connect = plain._connect
 
-    def connect_and_count() -> DBAPIConnection:
+    def connect_and_count() -> pg8000.dbapi.Connection:
         opened.append(1)
         return connect()
 
@@ -674,7 +732,7 @@ def test_a_transaction_takes_the_connection_that_is_being_warmed(
     opened = []
     connect = transactional._connect
 
-    def connect_slowly() -> DBAPIConnection:
+    def connect_slowly() -> pg8000.dbapi.Connection:
         opened.append(1)
         time.sleep(0.2)
         return connect()

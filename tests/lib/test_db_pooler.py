@@ -12,9 +12,9 @@ import pg8000.dbapi
 import pytest
 
 from lib.database import faults
-from lib.database.connections import let_go
 from lib.database.database import Database
-from lib.database.faults import translated
+from lib.database.driver import let_go
+from lib.database.faults import translate_fault
 from lib.database.settings import DatabaseSettings
 from lib.errors import DatabaseUnavailable
 from local.migrating import cause
@@ -98,8 +98,8 @@ def test_a_statement_that_is_gone_from_its_connection_is_told_the_same_way(
 ) -> None:
     database = Database(settings, statements=[ECHO])
     database.run(ECHO, value="a")
-    with contextlib.closing(database._check_out()) as connection:
-        connection.dbapi_connection.execute_simple("deallocate all")
+    with contextlib.closing(database._take()) as connection:
+        connection.driver.execute_simple("deallocate all")
     with caplog.at_level(logging.CRITICAL):
         refused(lambda: database.run(ECHO, value="b"))
     database.close()
@@ -114,6 +114,6 @@ def test_a_pooler_that_takes_none_of_our_settings_is_told_the_same_way(
     said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.CRITICAL):
-        fault = translated(pg8000.dbapi.DatabaseError({"C": "08P01", "M": said}))
+        fault = translate_fault(pg8000.dbapi.DatabaseError({"C": "08P01", "M": said}))
     assert isinstance(fault, DatabaseUnavailable)
     assert bool(caplog.records) is ("startup parameter" in said)
