@@ -17,7 +17,7 @@ from lib.imports.service import Importer
 from lib.omdb.budget import Budget, BudgetSpent, key_digest
 from lib.settings import Secret
 from local.demo_omdb.server import DemoOmdb
-from tests.imports.support import (
+from tests.importing import (
     by_ids,
     carry_out,
     change,

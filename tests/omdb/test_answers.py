@@ -29,7 +29,7 @@ from lib.omdb.faults import (
     OmdbTombstone,
     OmdbTooManyResults,
 )
-from tests.lib.omdb_payloads import FILM, answer, hit, page, raw_answer, refusal
+from tests.omdb_payloads import FILM, answer, hit, page, raw_answer, refusal
 
 HTML = b"<!DOCTYPE html><html><title>Sorry, you have been blocked</title></html>"
 

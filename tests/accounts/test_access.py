@@ -1,4 +1,4 @@
-"""`lib.access`: the token, then its session, then the role that its user has now."""
+"""`lib.accounts.access`: the token, then its session, then the role that its user has now."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ from lib.web import endpoint, threads
 from local import gateway
 from local.servers import Server
 from tests.conftest import ROOT
-from tests.lib.misbehaving_server import MisbehavingServer
+from tests.misbehaving_server import MisbehavingServer
 from tests.support import ECHO, echo
 
 AT_ONCE = limits.HANDLER_THREADS

@@ -23,7 +23,7 @@ from lib.omdb.client import CallLimits, OmdbClient
 from lib.omdb.faults import OmdbAnswerUnreadable, OmdbIdMalformed
 from lib.omdb.settings import OmdbSettings
 from lib.settings import Secret
-from tests.lib.omdb_payloads import answer, hit, page, refusal
+from tests.omdb_payloads import answer, hit, page, refusal
 
 if TYPE_CHECKING:
     from lib.catalogue.source import MovieSource

@@ -23,7 +23,7 @@ from local.demo_omdb.server import DemoOmdb
 from local.servers import Server
 from tests.support import ADMIN_PASSWORD
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 INSIDES: Final = re.compile(
     r"Traceback|Internal Server Error|\bselect\b.*\bfrom\b|pg8000|sqlalchemy|\.py\b", re.IGNORECASE

@@ -1,4 +1,4 @@
-"""`lib.tokens`: what is no token of ours, or no longer, is refused, whatever it is."""
+"""`lib.accounts.tokens`: what is no token of ours, or no longer, is refused, whatever it is."""
 
 import base64
 import hmac

@@ -19,7 +19,15 @@ import pytest
 from lib.limits import HEAD_TIMEOUT
 from lib.web.server import HEAD_BYTES, HEADER_FIELDS
 from local import servers
-from tests.test_raw_http import Deployed, Reply, await_answer, exchange, receive, rest_of, send
+from tests.service.test_raw_http import (
+    Deployed,
+    Reply,
+    await_answer,
+    exchange,
+    receive,
+    rest_of,
+    send,
+)
 
 FUNCTION: Final = '''
 import functions_framework.aio

@@ -21,8 +21,8 @@ from lib.errors import OmdbAnswerUnusable, OmdbTimeout, OmdbUnavailable, Service
 from lib.omdb.client import CallLimits, OmdbClient
 from lib.omdb.settings import OmdbSettings
 from lib.settings import Secret
-from tests.lib.misbehaving_server import BOMB, Behaviour, MisbehavingServer, Peer
-from tests.lib.omdb_payloads import answer
+from tests.misbehaving_server import BOMB, Behaviour, MisbehavingServer, Peer
+from tests.omdb_payloads import answer
 
 KEY = "5ecre7k3y"
 # For faults that only time ends, and for those that must be seen as they are on a busy machine.

@@ -1,4 +1,4 @@
-"""`lib.throttle`: how failures add up to waits, and for whom."""
+"""`lib.accounts.throttle`: how failures add up to waits, and for whom."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

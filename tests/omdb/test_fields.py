@@ -6,7 +6,7 @@ import pytest
 from lib.catalogue.movie import Movie, Rating
 from lib.errors import OmdbAnswerUnusable
 from lib.omdb.answers import movie_from_answer
-from tests.lib.omdb_payloads import FILM, answer
+from tests.omdb_payloads import FILM, answer
 
 MANY_WORDS = "word " * 2_001
 

@@ -22,7 +22,7 @@ from local.environment import Environment
 from local.failure import Failure
 from local.migrating import bring_up_to_date
 from local.postgres import EmbeddedPostgres
-from tests.lib.tls_front import TlsFront
+from tests.database.tls_front import TlsFront
 from tests.support import ECHO, database_settings, echo
 
 Signer = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]

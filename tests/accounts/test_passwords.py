@@ -1,4 +1,4 @@
-"""`lib.passwords`: one rule, one normal form, argon2id at OWASP's minimum."""
+"""`lib.accounts.passwords`: one rule, one normal form, argon2id at OWASP's minimum."""
 
 import logging
 import threading
