@@ -22,7 +22,7 @@ from lib.accounts.tokens import Signer
 from local.environment import ROOT
 from local.functions import Function, read_functions
 from local.servers import free_port
-from tests.service.test_raw_http import Deployed, Reply, await_answer, exchange
+from tests.deployed import Deployed, Reply, await_answer, exchange
 
 FUNCTIONS: Final = read_functions()
 NO_DATABASE: Final = "postgresql+pg8000://nobody:nothing@127.0.0.1:1/nowhere"

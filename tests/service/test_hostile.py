@@ -31,7 +31,7 @@ from lib.accounts.tokens import Signer
 from lib.catalogue.movie import Movie
 from lib.database.transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
-from tests.service.test_raw_http import Reply, exchange
+from tests.deployed import Reply, exchange
 from tests.support import ADMIN_PASSWORD
 
 CASES: Final = Path(__file__).with_name("hostile")

@@ -19,7 +19,7 @@ import pytest
 from lib.limits import HEAD_TIMEOUT
 from lib.web.server import HEAD_BYTES, HEADER_FIELDS
 from local import servers
-from tests.service.test_raw_http import (
+from tests.deployed import (
     Deployed,
     Reply,
     await_answer,
