@@ -60,6 +60,17 @@ def exchange(port: int, *parts: bytes, method: str = "GET", seconds: float = 15)
         return receive(wire, method)
 
 
+def get(target: str) -> bytes:
+    """Return a request as it stands on the wire."""
+    return f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1")
+
+
+def post(target: str, *headers: str, content: bytes = b"") -> bytes:
+    """Return a request as it stands on the wire; who gives content gives its length as well."""
+    lines = [f"POST {target} HTTP/1.1", "Host: localhost", "Content-Type: application/json"]
+    return "\r\n".join([*lines, *headers, "", ""]).encode("latin-1") + content
+
+
 def rest_of(wire: socket.socket) -> bytes:
     """Read until the other side closes."""
     received = b""

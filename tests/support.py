@@ -1,9 +1,11 @@
 """What tests of several modules share."""
 
+import time
 from typing import Final
 
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Query, Statement
+from local.demo_omdb.server import DemoOmdb
 
 ADMIN_PASSWORD: Final = "correct horse battery staple"
 OMDB_KEY: Final = "0a1b2c3d"
@@ -18,3 +20,11 @@ def database_settings(url: str) -> DatabaseSettings:
 def echo(value: str) -> Query[str]:
     """Ask the database for what it is told."""
     return Query(statement=ECHO, values={"value": value}, read=lambda rows: str(rows[0][0]))
+
+
+def await_calls(omdb: DemoOmdb) -> None:
+    """Return once somebody has asked OMDb."""
+    deadline = time.monotonic() + 5
+    while not omdb.calls:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

@@ -2,13 +2,10 @@
 
 import json
 import re
-import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,31 +15,22 @@ from lib.catalogue import movies
 from lib.catalogue.movie import Movie
 from lib.database.transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
-from local.servers import free_port
 from tests.deployed import (
-    START_SECONDS,
     Deployed,
     Reply,
     deployed,
     exchange,
+    get,
+    post,
     receive,
     rest_of,
     send,
-    start,
 )
+from tests.support import await_calls
 
 MB: Final = 1024 * 1024
 
 Store = Callable[..., Movie]
-
-
-def get(target: str) -> bytes:
-    return f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1")
-
-
-def post(target: str, *headers: str, content: bytes = b"") -> bytes:
-    lines = [f"POST {target} HTTP/1.1", "Host: localhost", "Content-Type: application/json"]
-    return "\r\n".join([*lines, *headers, "", ""]).encode("latin-1") + content
 
 
 @pytest.fixture(scope="module")
@@ -252,13 +240,6 @@ def await_movies(database: TransactionalDatabase, count: int) -> None:
         time.sleep(0.01)
 
 
-def await_calls(omdb: DemoOmdb) -> None:
-    deadline = time.monotonic() + 5
-    while not omdb.calls:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 # --- Forms of a request ---------------------------------------------------------------------------
 
 
@@ -463,108 +444,3 @@ def test_an_upgrade_to_websockets_is_not_taken(movies_list: Deployed) -> None:
 
     assert reply.status in {200, 400, 403, 404, 426}
     assert_well(movies_list)
-
-
-# --- Start and stop -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("stop", [signal.SIGTERM])
-def test_a_request_in_flight_is_finished_when_the_instance_is_told_to_stop(
-    environment: dict[str, str], omdb: DemoOmdb, tmp_path: Path, stop: signal.Signals
-) -> None:
-    content = b'{"imdb_id": "tt0034583"}'
-    sent = post("/", f"Content-Length: {len(content)}", content=content)
-    with deployed("movies_create", environment, tmp_path) as server:
-        omdb.latency = 0.7
-        replies: list[Reply] = []
-        caller = threading.Thread(
-            target=lambda: replies.append(exchange(server.port, sent, method="POST"))
-        )
-        caller.start()
-        await_calls(omdb)
-
-        server.process.send_signal(stop)
-        caller.join(10)
-        code = server.process.wait(10)
-
-        assert [reply.status for reply in replies] == [201]
-        assert code == 0
-        assert "Traceback" not in server.logged()
-
-
-NEEDED: Final = {
-    "movies_list": ("DATABASE_URL",),
-    "movies_get": ("DATABASE_URL",),
-    "movies_create": ("DATABASE_URL", "OMDB_API_KEY"),
-    "movies_delete": ("DATABASE_URL", "TOKEN_PUBLIC_KEYS"),
-    "movies_import": ("DATABASE_URL", "OMDB_API_KEY"),
-    "login": ("DATABASE_URL", "TOKEN_PRIVATE_KEY"),
-    "migrate": ("DATABASE_URL",),
-}
-PRIVATE_GARBAGE: Final = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
-PUBLIC_GARBAGE: Final = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
-
-
-def assert_stopped_by(name: str, variable: str, environment: dict[str, str], folder: Path) -> None:
-    """See that a function ends at its start, with one line that names the variable."""
-    port, log = free_port(), folder / "log"
-    process = start(name, environment, log, port=port)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while (code := process.poll()) is None:
-            assert time.monotonic() < deadline
-            assert not listens(port), f"the function serves, whatever {variable} is"
-            time.sleep(0.02)
-    finally:
-        process.kill()
-        process.wait()
-    lines = log.read_text(encoding="utf-8").splitlines()
-
-    assert code > 0
-    assert [line for line in lines if variable in line] == lines
-    assert len(lines) == 1
-    assert "s3cret" not in lines[0]
-
-
-def listens(port: int) -> bool:
-    with suppress(OSError):
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    return False
-
-
-@pytest.mark.parametrize(
-    ("name", "variable"),
-    [(name, variable) for name, needed in NEEDED.items() for variable in needed],
-)
-def test_a_missing_setting_stops_the_function_with_one_line(
-    environment: dict[str, str], tmp_path: Path, name: str, variable: str
-) -> None:
-    without = {key: value for key, value in environment.items() if key != variable}
-
-    assert_stopped_by(name, variable, without, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("name", "variable", "value"),
-    [
-        ("movies_list", "DATABASE_URL", ""),
-        ("movies_list", "DATABASE_URL", "postgresql+pg8000://user:s3cret@localhost:99999/movies"),
-        ("movies_get", "CLOUD_SQL_INSTANCE", "not an instance"),
-        ("movies_create", "OMDB_API_KEY", " "),
-        ("movies_create", "OMDB_URL", "ftp://www.omdbapi.com/"),
-        ("movies_import", "OMDB_CONCURRENCY", "0"),
-        ("movies_import", "IMPORT_SECONDS", "soon"),
-        ("movies_import", "IMPORT_LEASE_SECONDS", ""),
-        ("movies_delete", "TOKEN_PUBLIC_KEYS", ""),
-        ("movies_delete", "TOKEN_PUBLIC_KEYS", PUBLIC_GARBAGE),
-        ("login", "TOKEN_PRIVATE_KEY", PRIVATE_GARBAGE),
-        ("migrate", "ADMIN_PASSWORD", "short"),
-        ("migrate", "ADMIN_USERNAME", " "),
-        ("brew_coffee", "LOG_LEVEL", "loud"),
-    ],
-)
-def test_a_blank_or_malformed_setting_stops_the_function_with_one_line(
-    environment: dict[str, str], tmp_path: Path, name: str, variable: str, value: str
-) -> None:
-    assert_stopped_by(name, variable, {**environment, variable: value}, tmp_path)
