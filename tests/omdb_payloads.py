@@ -41,6 +41,34 @@ def answer(**members: Any) -> bytes:
     return json.dumps(film, ensure_ascii=False).encode()
 
 
+def details(**changes: object) -> bytes:
+    """Return the answer for another film, with changes."""
+    movie = {
+        "Title": "Some Film",
+        "Year": "1999",
+        "Rated": "R",
+        "Released": "01 Feb 1999",
+        "Runtime": "100 min",
+        "Genre": "Drama",
+        "Director": "A Director",
+        "Writer": "A Writer",
+        "Actors": "An Actor",
+        "Plot": "Things happen.",
+        "Language": "English",
+        "Country": "France",
+        "Awards": "1 win",
+        "Poster": "N/A",
+        "Ratings": [{"Source": "Metacritic", "Value": "50/100"}],
+        "Metascore": "50",
+        "imdbRating": "5.0",
+        "imdbVotes": "1,000",
+        "imdbID": "tt7000001",
+        "Type": "movie",
+        "Response": "True",
+    }
+    return json.dumps(movie | changes).encode()
+
+
 def raw_answer(members: str) -> bytes:
     """Return a short answer with members that are written as they stand, valid JSON or not."""
     return (

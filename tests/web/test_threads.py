@@ -20,8 +20,8 @@ from lib.database.statement import Query, Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.web import endpoint, threads
 from local import gateway
+from local.environment import ROOT
 from local.servers import Server
-from tests.conftest import ROOT
 from tests.misbehaving_server import MisbehavingServer
 from tests.support import ECHO, echo
 

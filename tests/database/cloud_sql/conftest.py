@@ -1,27 +1,14 @@
 import socket
 from collections.abc import Iterator
-from typing import Any, Final, Protocol
+from typing import Any
 
 import pytest
 from google.auth.credentials import Credentials
 
 from lib.database.database import Database
-from lib.database.statement import Statement
 from local.cloud_sql.stand_in import AccountCredentials, CloudSqlStandIn
+from tests.database.cloud_sql.pools import SLEEP, WHO, Connect
 from tests.support import ECHO
-
-WHO: Final = Statement(repeatable=True, sql="select current_user::text")
-SLEEP: Final = Statement(
-    repeatable=True, sql="select pg_sleep(cast(:milliseconds as integer) / 1000.0)"
-)
-
-
-class Connect(Protocol):
-    """Make a pool that goes through the stand-in: `connect(instance="p:r:i")`."""
-
-    def __call__(self, *, credentials: Credentials | None = None, **changes: Any) -> Database:
-        """Make it with credentials, and settings changed from those that work."""
-        ...
 
 
 @pytest.fixture(scope="package")

@@ -10,7 +10,7 @@ from lib.database.settings import DatabaseSettings
 from lib.errors import DatabaseUnavailable
 from lib.settings import SettingsError
 from local.cloud_sql.stand_in import ADMIN_SCOPE, AccountCredentials, CloudSqlStandIn
-from tests.database.cloud_sql.conftest import WHO, Connect
+from tests.database.cloud_sql.pools import WHO, Connect
 from tests.support import ECHO
 
 

@@ -20,7 +20,7 @@ from lib.database.statement import Query, Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
 from local.cloud_sql.stand_in import INSTANCE, AccountCredentials, CloudSqlStandIn
-from tests.database.cloud_sql.conftest import SLEEP, Connect
+from tests.database.cloud_sql.pools import SLEEP, Connect
 from tests.support import ECHO, echo
 
 TYPO = INSTANCE.replace("movies", "moveis")
