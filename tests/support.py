@@ -6,7 +6,9 @@ from typing import Final
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Query, Statement
 from local.demo_omdb.server import DemoOmdb
+from local.environment import ROOT
 
+NEW_ENDPOINT: Final = ROOT / "tests" / "functions" / "movies_count"  # a folder as it may come
 ADMIN_PASSWORD: Final = "correct horse battery staple"
 OMDB_KEY: Final = "0a1b2c3d"
 ECHO: Final = Statement(repeatable=True, sql="select cast(:value as text)")
