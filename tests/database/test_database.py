@@ -34,7 +34,7 @@ from lib.settings import Secret
 from local import gateway
 from local.postgres import EmbeddedPostgres
 from local.servers import Server
-from tests.support import ECHO, database_settings, echo
+from tests.support import ECHO, asks, database_settings, echo
 
 SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as double precision))")
 PID = Statement(repeatable=True, sql="select pg_backend_pid()")
@@ -753,6 +753,7 @@ def own_service(
         yield client
 
 
+@asks("/movies.list")
 def test_a_database_that_is_stopped_and_started_under_requests_is_503_and_then_200_again(
     own_service: httpx.Client, own_postgres: EmbeddedPostgres
 ) -> None:
@@ -786,6 +787,7 @@ def test_a_database_that_is_stopped_and_started_under_requests_is_503_and_then_2
     assert {status for moment, status in seen if moment > started + 0.2} == {200}
 
 
+@asks("/movies.list")
 @pytest.mark.parametrize("path", ["/movies.list", "/movies.get?imdb_id=tt0111161"])
 def test_without_a_database_reads_are_503_and_bad_requests_still_400(
     own_service: httpx.Client, own_postgres: EmbeddedPostgres, path: str
@@ -802,6 +804,7 @@ def test_without_a_database_reads_are_503_and_bad_requests_still_400(
     assert (refused.status_code, options.status_code) == (400, 204)
 
 
+@asks("/movies.create", "/movies.list")
 def test_a_write_that_meets_a_restart_is_told_and_not_half_done(
     own_service: httpx.Client, own_postgres: EmbeddedPostgres
 ) -> None:
@@ -817,6 +820,7 @@ def test_a_write_that_meets_a_restart_is_told_and_not_half_done(
     assert total == 3
 
 
+@asks("/movies.create")
 def test_the_first_write_after_a_restart_does_not_notice_it(
     own_service: httpx.Client, own_postgres: EmbeddedPostgres
 ) -> None:

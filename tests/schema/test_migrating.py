@@ -174,7 +174,7 @@ def test_who_may_not_migrate_cannot_hold_a_migration_up(empty: TransactionalData
                 connection.exec_driver_sql(lock)
 
     with ThreadPoolExecutor(1) as thread, empty.begin() as connection:
-        connection.exec_driver_sql("set local role movies_list")
+        connection.exec_driver_sql(f"set local role {roles[0]}")
         key = int.from_bytes(b"movies")  # what was locked once
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": key})
         assert thread.submit(migrate, empty, NOBODY, grants={}).result(10).after is not None

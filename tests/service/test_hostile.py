@@ -28,11 +28,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from lib.accounts import users
 from lib.accounts.access import logout
 from lib.accounts.tokens import Signer
+from lib.catalogue import movies
 from lib.catalogue.movie import Movie
 from lib.database.transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
 from tests.deployed import Reply, exchange
-from tests.support import ADMIN_PASSWORD
+from tests.support import ADMIN_PASSWORD, asks, is_served
 
 CASES: Final = Path(__file__).with_name("hostile")
 CHUNK: Final = 64 * 1024
@@ -52,7 +53,8 @@ def read_cases() -> Iterator[Any]:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
         for case in content["case"]:
             whole = {**content["defaults"], **case}
-            yield pytest.param(whole, id=f"{file.stem}: {case['name']}")
+            if is_served(whole["path"]) or "NOT_FOUND" in whole.get("code", ""):
+                yield pytest.param(whole, id=f"{file.stem}: {case['name']}")
 
 
 def repeated(rule: dict[str, Any]) -> bytes:
@@ -141,6 +143,8 @@ def assert_well(client: httpx.Client) -> None:
         client.build_request("GET", "/movies.get?title=the+godfather&year=1972"),
         client.build_request("POST", "/movies.create", json={"imdb_id": "tt0034583"}),
     ):
+        if not is_served(good.url.path):
+            continue
         started = time.monotonic()
         answer = client.send(good)
         assert answer.status_code in {200, 201}
@@ -193,7 +197,7 @@ def test_it_is_answered_as_it_should_be_and_the_next_is_served(
 
     assert_answered(reply, case)
     if reply.status >= 400:
-        assert client.get("/movies.list").json()["pagination"]["total_records"] == 2
+        assert database.answer(movies.page_at(skipped=0, records=1)).total == 2
     assert_well(client)
     if case["path"] == "/login":
         assert_logs_in(client)
@@ -212,6 +216,7 @@ def test_thirty_hostile_requests_at_once_do_not_disturb_good_ones(
         {"method": "GET", "path": "/movies.get", "query": "title=%ED%A0%80"},
         {"method": "POST", "path": "/movies.create", "body": " " * 100_000},
     ] * 6
+    hostile = [case for case in hostile if is_served(case["path"])]
     with ThreadPoolExecutor(8) as threads:
         replies = [
             threads.submit(exchange, port, *request_of(case, {}), method=case["method"])
@@ -219,7 +224,7 @@ def test_thirty_hostile_requests_at_once_do_not_disturb_good_ones(
         ]
         assert_well(client)
 
-    assert {reply.result().status for reply in replies} == {400, 413}
+    assert {reply.result().status for reply in replies} <= {400, 413}
     assert_well(client)
 
 
@@ -234,6 +239,7 @@ def try_login(client: httpx.Client, username: str, number: int = 0) -> httpx.Res
     )
 
 
+@asks("/login")
 def test_a_user_is_guessed_at_a_few_times_only_whatever_address_is_claimed(
     client: httpx.Client,
 ) -> None:
@@ -251,6 +257,7 @@ def assert_answered_alike(one: httpx.Response, other: httpx.Response) -> None:
     assert one.headers["WWW-Authenticate"] == other.headers["WWW-Authenticate"]
 
 
+@asks("/login")
 def test_an_address_guesses_at_many_users_a_few_times_only(client: httpx.Client) -> None:
     statuses = [try_login(client, f"user {n}", n).status_code for n in range(40)]
 
@@ -258,6 +265,7 @@ def test_an_address_guesses_at_many_users_a_few_times_only(client: httpx.Client)
     assert statuses[-1] == 429
 
 
+@asks("/login")
 def test_who_exists_and_who_does_not_are_refused_in_the_same_words(
     client: httpx.Client, authorization: Authorization
 ) -> None:
@@ -351,6 +359,7 @@ def assert_refused(client: httpx.Client, token: str, *, good_one: str) -> None:
 Good = tuple[str, dict[str, Any], dict[str, Any]]
 
 
+@asks("/movies.delete/tt0111161")
 @pytest.mark.usefixtures("catalogue")
 @pytest.mark.parametrize("change", list(CLAIMS.values()), ids=list(CLAIMS))
 def test_a_token_of_ours_with_a_claim_that_is_not_is_refused(
@@ -387,6 +396,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+@asks("/movies.delete/tt0111161")
 @pytest.mark.usefixtures("catalogue")
 @pytest.mark.parametrize("change", list(HEADERS.values()), ids=list(HEADERS))
 def test_a_token_of_ours_with_a_header_that_is_not_is_refused(
@@ -404,6 +414,7 @@ def by_hmac(key: bytes, header: dict[str, Any], claims: dict[str, Any]) -> str:
     return f"{signing_input}.{encoded(digest)}"
 
 
+@asks("/movies.delete/tt0111161")
 @pytest.mark.usefixtures("catalogue")
 def test_our_public_key_is_no_secret_to_sign_with(
     client: httpx.Client, public_key_pem: str, good: Good
@@ -419,6 +430,7 @@ def test_our_public_key_is_no_secret_to_sign_with(
     assert_refused(client, by_hmac(b"x", header, claims), good_one=token)
 
 
+@asks("/movies.delete/tt0111161")
 @pytest.mark.usefixtures("catalogue")
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA", "HS384"])
 def test_a_token_that_somebody_else_signed_is_refused(
@@ -437,6 +449,7 @@ def test_a_token_that_somebody_else_signed_is_refused(
     assert_refused(client, forged, good_one=token)
 
 
+@asks("/movies.delete/tt0111161")
 @pytest.mark.usefixtures("catalogue")
 def test_a_token_that_was_changed_in_any_part_is_refused(client: httpx.Client, good: Good) -> None:
     token, _, claims = good
@@ -464,6 +477,7 @@ def test_a_token_that_was_changed_in_any_part_is_refused(client: httpx.Client, g
     assert_well(client)
 
 
+@asks("/movies.delete/tt0111161")
 @pytest.mark.usefixtures("catalogue")
 @pytest.mark.parametrize(
     "payload",
@@ -488,6 +502,7 @@ def test_a_signed_payload_that_is_no_set_of_claims_is_refused(
     assert_refused(client, signed(private_key_pem, header, payload), good_one=token)
 
 
+@asks("/movies.delete/tt0111161")
 @pytest.mark.usefixtures("catalogue")
 def test_a_claim_that_stands_there_twice_is_refused(
     client: httpx.Client, private_key_pem: str, good: Good
@@ -498,6 +513,7 @@ def test_a_claim_that_stands_there_twice_is_refused(
     assert_refused(client, signed(private_key_pem, header, twice.encode()), good_one=token)
 
 
+@asks("/movies.delete/tt0111161")
 @pytest.mark.usefixtures("catalogue")
 def test_a_token_is_worth_nothing_after_its_session(
     client: httpx.Client, good: Good, worker_database: TransactionalDatabase
@@ -511,6 +527,7 @@ def test_a_token_is_worth_nothing_after_its_session(
     assert_well(client)
 
 
+@asks("/movies.delete/tt0111161")
 @pytest.mark.usefixtures("catalogue")
 def test_a_session_of_one_user_is_not_lent_to_another(
     client: httpx.Client,
@@ -526,6 +543,7 @@ def test_a_session_of_one_user_is_not_lent_to_another(
     assert_refused(client, signed(private_key_pem, header, borrowed), good_one=token)
 
 
+@asks("/movies.delete/tt0111161")
 @pytest.mark.usefixtures("catalogue")
 def test_a_role_that_the_token_claims_is_not_believed(
     client: httpx.Client, private_key_pem: str, signer: Signer, authorization: Authorization
@@ -543,6 +561,7 @@ def test_a_role_that_the_token_claims_is_not_believed(
     assert_well(client)
 
 
+@asks("/movies.create")
 def test_no_call_to_omdb_is_spent_on_what_is_refused(client: httpx.Client, omdb: DemoOmdb) -> None:
     for body in ({"title": ""}, {"title": "\x00"}, {"imdb_id": "tt1"}, {"title": "x", "year": 1}):
         assert client.post("/movies.create", json=body).status_code == 400

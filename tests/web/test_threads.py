@@ -23,7 +23,7 @@ from local import gateway
 from local.environment import ROOT
 from local.servers import Server
 from tests.misbehaving_server import MisbehavingServer
-from tests.support import ECHO, echo
+from tests.support import ECHO, asks, echo
 
 AT_ONCE = limits.HANDLER_THREADS
 SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as double precision))")
@@ -212,6 +212,7 @@ def test_a_piece_that_is_given_up_frees_its_turn_only_when_it_ends() -> None:
     assert asyncio.run(give_up_and_ask()) == (AT_ONCE, "next")
 
 
+@asks("/movies.create")
 def test_the_next_caller_is_answered_though_two_hundred_left_while_omdb_hangs(
     environment: dict[str, str],
     database: TransactionalDatabase,  # noqa: ARG001

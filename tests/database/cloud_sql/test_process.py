@@ -13,6 +13,7 @@ from local.cloud_sql import stand_in as stand_in_module
 from local.cloud_sql.proxy import PORT
 from local.cloud_sql.stand_in import CloudSqlStandIn
 from local.servers import free_port, start
+from tests.support import asks
 
 
 @contextmanager
@@ -50,6 +51,7 @@ def connections(process: psutil.Process, host: str) -> int:
     )
 
 
+@asks("/movies.list")
 def test_a_process_finds_its_account_by_the_metadata_server_and_connects_after_the_fork(
     stand_in: CloudSqlStandIn, tmp_path: Path
 ) -> None:
@@ -66,6 +68,7 @@ def test_a_process_finds_its_account_by_the_metadata_server_and_connects_after_t
     assert (tmp_path / "log").read_text() == ""
 
 
+@asks("/movies.list")
 def test_a_process_with_a_wrong_instance_answers_503_and_says_why_in_one_line_a_try(
     stand_in: CloudSqlStandIn, tmp_path: Path
 ) -> None:
