@@ -163,6 +163,29 @@ def test_a_migration_waits_for_another_for_a_part_of_its_time_only() -> None:
     assert migrate.sizes["timeout_seconds"] > limits.MIGRATION_TIMEOUT * 10
 
 
+def test_dev_has_room_for_thirty_functions_of_two_connections() -> None:
+    # As ../../terraform/database.tf reckons; dev changes neither sizes nor the database.
+    defaults = {
+        name: int(number)
+        for name, number in re.findall(
+            r"^ +(\w+) += (?:optional\(number, )?(\d+)\b",
+            read("functions.tf") + read("variables.tf"),
+            re.MULTILINE,
+        )
+    }
+    sizes = [function.sizes for function in FUNCTIONS if function.rights]
+    sizes += [{"connections": 2}] * (30 - len(FUNCTIONS))
+    needed = defaults["reserved_connections"] + sum(
+        size.get("max_instances", defaults["max_instances"])
+        * size.get("connections", defaults["connections"])
+        for size in sizes
+    )
+
+    dev = read("environments/dev/terraform.tfvars")
+    assert not re.search(r"^(database|function_sizes)\b", dev, re.MULTILINE)
+    assert needed <= defaults["max_connections"]
+
+
 def test_every_module_of_lib_has_a_place_in_a_zip() -> None:
     # The zips take all of lib but what Python leaves behind; only who migrates takes its schema.
     assert '!startswith(file, "lib/schema/")' in read("modules/source/main.tf")

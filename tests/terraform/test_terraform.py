@@ -166,14 +166,14 @@ def test_neither_plan_nor_state_holds_a_secret(applied: Applied) -> None:
 def test_a_plan_beyond_the_connection_budget_fails_and_says_by_how_much(
     terraform: Terraform,
 ) -> None:
-    sizes = "function_sizes={movies_list={max_instances=3}}"
+    sizes = "function_sizes={movies_list={max_instances=8}}"
     over = terraform.plan("dev", "-var", sizes)
     said = " ".join(over.stderr.replace("│", " ").split())
     assert over.returncode == 1
-    assert "The functions may open 106 database connections" in said
-    assert "max_connections is 100: 6 too many" in said
-    assert "movies_list 3" in said
-    assert "Lower max_instances in function_sizes by 1" in said
+    assert "The functions may open 103 database connections" in said
+    assert "max_connections is 100: 3 too many" in said
+    assert "movies_list 8 x 8" in said
+    assert "Lower max_instances or connections in function_sizes" in said
 
 
 def planned_values(terraform: Terraform, kind: str) -> dict[str, dict[str, Any]]:
