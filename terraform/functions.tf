@@ -115,16 +115,16 @@ module "function" {
     [for group in each.value.settings : local.settings[group]]...
   )
   # Behind the load balancer two proxies are trusted; who came past it could make up an address.
-  ingress          = var.domain != null && each.value.is_public ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL"
-  invoker          = local.invokers[each.value.invoker]
-  name             = each.key
-  network          = one(google_compute_subnetwork.functions[*].name)
-  project_id       = var.project_id
-  region           = var.region
-  secrets          = { for variable in local.function_secrets[each.key] : variable => local.secrets[variable] }
-  size             = each.value
-  source_root      = "${path.root}/.."
-  ships_schema     = contains(each.value.settings, "admin")
+  ingress      = var.domain != null && each.value.is_public ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL"
+  invoker      = local.invokers[each.value.invoker]
+  name         = each.key
+  network      = one(google_compute_subnetwork.functions[*].name)
+  project_id   = var.project_id
+  region       = var.region
+  secrets      = { for variable in local.function_secrets[each.key] : variable => local.secrets[variable] }
+  size         = each.value
+  source_root  = "${path.root}/.."
+  ships_schema = contains(each.value.settings, "admin")
 
   depends_on = [
     google_secret_manager_secret_iam_member.function,

@@ -1,13 +1,34 @@
 """What tests of several modules share."""
 
+import time
 from typing import Final
+from urllib.parse import unquote
+
+import pytest
 
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Query, Statement
+from local.demo_omdb.server import DemoOmdb
+from local.environment import ROOT
+from local.functions import read_functions
+from local.gateway import Gateway
 
+NEW_ENDPOINT: Final = ROOT / "tests" / "functions" / "movies_count"  # a folder as it may come
 ADMIN_PASSWORD: Final = "correct horse battery staple"
 OMDB_KEY: Final = "0a1b2c3d"
 ECHO: Final = Statement(repeatable=True, sql="select cast(:value as text)")
+
+
+def is_served(target: str) -> bool:
+    """Tell whether a function is at a path; one whose folder is gone takes its cases with it."""
+    gateway = Gateway({}, read_functions().values())
+    return gateway.function_for(unquote(target.partition("?")[0])) is not None
+
+
+def asks(*targets: str) -> pytest.MarkDecorator:
+    """Mark a test that asks these paths of the whole service."""
+    gone = [target for target in targets if not is_served(target)]
+    return pytest.mark.skipif(bool(gone), reason=f"nothing is at {', '.join(gone)}")
 
 
 def database_settings(url: str) -> DatabaseSettings:
@@ -18,3 +39,11 @@ def database_settings(url: str) -> DatabaseSettings:
 def echo(value: str) -> Query[str]:
     """Ask the database for what it is told."""
     return Query(statement=ECHO, values={"value": value}, read=lambda rows: str(rows[0][0]))
+
+
+def await_calls(omdb: DemoOmdb) -> None:
+    """Return once somebody has asked OMDb."""
+    deadline = time.monotonic() + 5
+    while not omdb.calls:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

@@ -108,9 +108,9 @@ run "who_migrates_ships_the_schema" {
   }
 
   variables {
-    name             = "list"
-    root             = "tests/sources/migration_changed"
-    ships_schema     = true
+    name         = "list"
+    root         = "tests/sources/migration_changed"
+    ships_schema = true
   }
 
   assert {

@@ -27,8 +27,8 @@ from lib.imports.orders import ALL_TYPES
 from lib.limits import HANDLER_THREADS
 from local.demo_omdb.server import DemoOmdb, read_films
 from local.servers import Server
-from tests.imports.support import by_ids, carry_out, counts, make_importer
-from tests.lib.omdb_payloads import refusal
+from tests.importing import by_ids, carry_out, counts, make_importer
+from tests.omdb_payloads import refusal
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 MOST: Final = 3

@@ -1,6 +1,5 @@
 """`POST /movies.create`."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -9,34 +8,7 @@ from sqlalchemy import text
 
 from lib.database.transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
-
-
-def details(**changes: object) -> bytes:
-    """Make an answer of OMDb's."""
-    movie = {
-        "Title": "Some Film",
-        "Year": "1999",
-        "Rated": "R",
-        "Released": "01 Feb 1999",
-        "Runtime": "100 min",
-        "Genre": "Drama",
-        "Director": "A Director",
-        "Writer": "A Writer",
-        "Actors": "An Actor",
-        "Plot": "Things happen.",
-        "Language": "English",
-        "Country": "France",
-        "Awards": "1 win",
-        "Poster": "N/A",
-        "Ratings": [{"Source": "Metacritic", "Value": "50/100"}],
-        "Metascore": "50",
-        "imdbRating": "5.0",
-        "imdbVotes": "1,000",
-        "imdbID": "tt7000001",
-        "Type": "movie",
-        "Response": "True",
-    }
-    return json.dumps(movie | changes).encode()
+from tests.omdb_payloads import details
 
 
 def test_a_movie_that_is_new_is_stored_and_answered_with_201(client: httpx.Client) -> None:

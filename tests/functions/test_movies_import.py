@@ -15,7 +15,7 @@ from lib.database.transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
 from local.environment import ROOT
 from local.servers import free_port, start
-from tests.imports.support import change, film, film_ids, rows
+from tests.importing import change, film, film_ids, rows
 from tests.support import OMDB_KEY
 
 IDS: Final = ("tt0111161", "tt0068646", "tt0468569")

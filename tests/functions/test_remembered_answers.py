@@ -17,8 +17,7 @@ from lib.omdb.questions import question
 from lib.omdb.settings import OmdbSettings
 from lib.settings import Secret
 from local.demo_omdb.server import DemoOmdb
-from tests.functions.test_movies_create import details
-from tests.lib.omdb_payloads import refusal
+from tests.omdb_payloads import details, refusal
 
 Store = Callable[..., Movie]
 Body = dict[str, Any]

@@ -9,7 +9,7 @@ from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.imports.service import Importer
 from local.demo_omdb.server import DemoOmdb
-from tests.imports.support import film, make_importer
+from tests.importing import film, make_importer
 from tests.support import OMDB_KEY
 
 MakeImporter = Callable[..., Importer]

@@ -10,7 +10,7 @@ from lib.imports.orders import MEMBERS, parse_import_body
 from lib.imports.stopping import Limits
 from lib.web.endpoint import IMPORT_BODY
 from lib.web.parsing import parse_json_object
-from tests.imports.support import film_id, make_importer
+from tests.importing import film_id, make_importer
 from tests.support import database_settings
 
 

@@ -7,7 +7,7 @@ import sys
 
 from lib.imports.orders import TICK, Order
 from lib.imports.stopping import Limits
-from tests.imports.support import make_importer
+from tests.importing import make_importer
 from tests.support import database_settings
 
 

@@ -20,7 +20,7 @@ from lib.imports.orders import TICK
 from lib.imports.service import Importer
 from lib.imports.stopping import Limits
 from local.demo_omdb.server import DemoOmdb
-from tests.imports.support import by_ids, carry_out, change, counts, film_ids, hurry, rows
+from tests.importing import by_ids, carry_out, change, counts, film_ids, hurry, rows
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FULL: Final = bool(os.environ.get("MOVIES_FULL_SIZE"))

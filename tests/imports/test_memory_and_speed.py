@@ -14,7 +14,7 @@ import pytest
 from lib.database.transactions import TransactionalDatabase
 from lib.imports.service import Importer
 from local.demo_omdb.server import DemoOmdb
-from tests.imports.support import by_ids, carry_out, change, counts, film, film_ids, rows
+from tests.importing import by_ids, carry_out, change, counts, film, film_ids, rows
 from tests.support import OMDB_KEY
 
 ROOT: Final = Path(__file__).resolve().parents[2]

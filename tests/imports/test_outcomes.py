@@ -13,7 +13,7 @@ from lib.imports.orders import FIRST_FILL, TICK, Order
 from lib.imports.reports import report
 from lib.imports.service import Importer
 from local.demo_omdb.server import DemoOmdb, Override
-from tests.imports.support import (
+from tests.importing import (
     HASTY,
     body,
     by_ids,
@@ -26,8 +26,8 @@ from tests.imports.support import (
     hurry,
     rows,
 )
-from tests.lib.misbehaving_server import Behaviour, MisbehavingServer, Peer
-from tests.lib.omdb_payloads import refusal
+from tests.misbehaving_server import Behaviour, MisbehavingServer, Peer
+from tests.omdb_payloads import refusal
 
 MakeImporter = Callable[..., Importer]
 ODD: Final = film_id(0)

@@ -17,7 +17,7 @@ from lib.imports.service import Importer
 from lib.omdb.budget import Budget, BudgetSpent, key_digest
 from lib.settings import Secret
 from local.demo_omdb.server import DemoOmdb
-from tests.imports.support import (
+from tests.importing import (
     by_ids,
     carry_out,
     change,
@@ -26,6 +26,7 @@ from tests.imports.support import (
     omdb_settings,
     rows,
 )
+from tests.support import asks
 
 MakeImporter = Callable[..., Importer]
 
@@ -311,6 +312,7 @@ def test_a_refused_key_is_tried_again_at_once(
     assert rows(database, "select state from omdb_budget") == [("open",)]
 
 
+@asks("/movies.create")
 def test_a_spent_quota_tells_every_caller_the_same_wait(
     client: httpx.Client, omdb: DemoOmdb, database: TransactionalDatabase
 ) -> None:
@@ -335,6 +337,7 @@ def test_a_spent_quota_tells_every_caller_the_same_wait(
 TEN_MINUTES: Final = "a date in ten minutes"
 
 
+@asks("/movies.create")
 @pytest.mark.parametrize(
     ("told", "wait"),
     [

@@ -11,7 +11,7 @@ from lib.database.transactions import TransactionalDatabase
 from lib.imports.orders import ALL_TYPES, Order
 from lib.imports.service import Importer
 from local.demo_omdb.server import DemoOmdb
-from tests.imports.support import by_ids, carry_out, counts, rows
+from tests.importing import by_ids, carry_out, counts, rows
 
 SAMPLES = os.environ.get("MOVIES_OMDB_SAMPLES")
 

@@ -19,6 +19,7 @@ from local.bench.starts import _steps
 from local.bench.usual import FILMS, usual
 from local.failure import Failure
 from local.functions import read_functions
+from tests.support import asks
 
 FEW, MANY = 30, 250
 
@@ -118,6 +119,7 @@ def test_a_catalogue_is_kept_until_the_films_change(
     database.close()
 
 
+@asks("/movies.list")
 def test_throughput_is_told_against_the_floor(
     small: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +137,7 @@ def test_throughput_is_told_against_the_floor(
     assert any("99th percentile" in figure.name for figure in report.figures)
 
 
+@asks("/movies.list", "/movies.get", "/movies.create", "/movies.delete/x")
 def test_scale_compares_the_two_catalogues_and_leaves_them_as_they_were(
     small: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +199,7 @@ def test_every_function_is_asked_what_it_can_be_asked_again(small: Laboratory) -
     assert set(usual(small)) == set(read_functions())
 
 
+@asks("/movies.list")
 def test_a_start_is_taken_step_by_step(small: Laboratory) -> None:
     taken = _steps(ours("movies_list"), small.variables(small.few))
 
@@ -203,6 +207,7 @@ def test_a_start_is_taken_step_by_step(small: Laboratory) -> None:
     assert min(taken.values()) > 0
 
 
+@asks("/movies.list")
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it all")
 def test_the_footprint_tells_processor_time_and_memory(small: Laboratory) -> None:
     report = Report()

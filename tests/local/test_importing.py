@@ -17,7 +17,7 @@ from local import importing
 from local.demo_omdb.server import DemoOmdb
 from local.environment import Environment
 from local.failure import Failure
-from tests.imports.support import change, film, film_id, film_ids, hurry, rows
+from tests.importing import change, film, film_id, film_ids, hurry, rows
 from tests.support import OMDB_KEY
 
 ROOT: Final = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from lib.accounts import users
 from lib.accounts.throttle import FREE_FOR_USER, count_attempt
 from lib.database.transactions import TransactionalDatabase
 from lib.web.networks import network_of
-from tests.support import ADMIN_PASSWORD
+from tests.support import ADMIN_PASSWORD, asks
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -50,6 +50,7 @@ def waiting(client: httpx.Client, database: TransactionalDatabase) -> httpx.Clie
     return client
 
 
+@asks("/login")
 def test_a_user_who_waits_is_cleared_and_gets_in(waiting: httpx.Client, database_url: str) -> None:
     code, output, errors = run(database_url, "clear", " Some EDITOR")
 
@@ -76,6 +77,7 @@ def test_where_nothing_failed_it_says_so(
     )
 
 
+@asks("/login")
 def test_what_the_runbook_says_in_sql_does_the_same(
     waiting: httpx.Client, database: TransactionalDatabase
 ) -> None:

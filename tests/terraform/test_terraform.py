@@ -17,11 +17,13 @@ from typing import Any, Final
 
 import pytest
 
+from tests.support import NEW_ENDPOINT
 from tests.terraform.configuration import ROOT
 
 PROVIDERS: Final = os.environ.get("MOVIES_TERRAFORM", "")
 ENVIRONMENTS: Final = ("dev", "staging", "prod")
 NO_CHANGE, CHANGES = 0, 2
+THIRTY: Final = 30
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed"),
@@ -164,14 +166,75 @@ def test_neither_plan_nor_state_holds_a_secret(applied: Applied) -> None:
 def test_a_plan_beyond_the_connection_budget_fails_and_says_by_how_much(
     terraform: Terraform,
 ) -> None:
-    sizes = "function_sizes={movies_list={max_instances=3}}"
+    sizes = "function_sizes={movies_list={max_instances=8}}"
     over = terraform.plan("dev", "-var", sizes)
     said = " ".join(over.stderr.replace("│", " ").split())
     assert over.returncode == 1
-    assert "The functions may open 106 database connections" in said
-    assert "max_connections is 100: 6 too many" in said
-    assert "movies_list 3" in said
-    assert "Lower max_instances in function_sizes by 1" in said
+    assert "The functions may open 103 database connections" in said
+    assert "max_connections is 100: 3 too many" in said
+    assert "movies_list 8 x 8" in said
+    assert "Lower max_instances or connections in function_sizes" in said
+
+
+def planned_values(terraform: Terraform, kind: str) -> dict[str, dict[str, Any]]:
+    """Return what the last plan makes of a type, in all modules, by the key of `for_each`."""
+    return {
+        change["index"]: change["change"]["after"]
+        for change in terraform.planned()["resource_changes"]
+        if change["type"] == kind and isinstance(change.get("index"), str)
+    }
+
+
+@pretended
+def test_a_new_folder_is_planned_and_dev_has_room_for_thirty_functions(
+    terraform: Terraform,
+) -> None:
+    functions = terraform.root / "functions"
+    shutil.copytree(NEW_ENDPOINT, functions / NEW_ENDPOINT.name)
+    table = functions / NEW_ENDPOINT.name / "function.yaml"
+    table.write_text(table.read_text(encoding="utf-8") + "connections: 2\n", encoding="utf-8")
+    for number in range(THIRTY - len(list(functions.glob("*/main.py")))):
+        another = functions / f"another_{number}"
+        shutil.copytree(functions / NEW_ENDPOINT.name, another)
+        text = table.read_text(encoding="utf-8").replace("movies.count", f"another.{number}")
+        (another / "function.yaml").write_text(text, encoding="utf-8")
+
+    done = terraform.plan("dev", "-var", "domain=movies.example.com")
+
+    assert done.returncode == CHANGES, done.stdout + done.stderr
+    name, address = NEW_ENDPOINT.name, "fn-movies-count@movies-dev-example.iam"
+    assert len(planned_values(terraform, "google_service_account")) == THIRTY
+    assert planned_values(terraform, "google_service_account")[name]["account_id"] == (
+        "fn-movies-count"
+    )
+    assert planned_values(terraform, "google_sql_user")[name]["name"] == address
+    backends = planned_values(terraform, "google_compute_backend_service")
+    assert backends[name]["name"] == "movies-movies-count"
+    probe = planned_values(terraform, "google_monitoring_uptime_check_config")[name]
+    assert probe["http_check"][0]["path"] == "/movies.count"
+    outputs = terraform.planned()["planned_values"]["outputs"]["functions"]["value"]
+    assert outputs[name]["variables"]["DATABASE_CONNECTIONS"] == "2"
+    grants = json.loads(outputs["migrate"]["variables"]["DATABASE_GRANTS"])
+    assert grants[name] == {
+        "rights": {"movies": "select", "movie_totals": "select"},
+        "user": address,
+    }
+    [routes] = [
+        change["change"]["after"]["path_matcher"][0]["path_rule"]
+        for change in terraform.planned()["resource_changes"]
+        if change["address"] == "google_compute_url_map.api[0]"
+    ]
+    assert ["/movies.count", "/v1/movies.count"] in [sorted(rule["paths"]) for rule in routes]
+
+
+@pretended
+def test_without_the_import_nothing_ticks(terraform: Terraform) -> None:
+    shutil.rmtree(terraform.root / "functions" / "movies_import", ignore_errors=True)
+
+    done = terraform.plan("dev")
+
+    assert done.returncode == CHANGES, done.stdout + done.stderr
+    assert not planned_values(terraform, "google_cloud_scheduler_job")
 
 
 @pretended
@@ -191,7 +254,7 @@ def test_a_change_deploys_just_what_ships_it_and_going_back_brings_the_very_same
     assert objects() == {'module.function["movies_list"].google_storage_bucket_object.main'}
 
     main.write_text(before, encoding="utf-8")
-    migration = terraform.root / "lib" / "migrations" / "runner.py"
+    migration = terraform.root / "lib" / "schema" / "migrating.py"
     kept = migration.read_text(encoding="utf-8")
     migration.write_text(kept + "\n# changed\n", encoding="utf-8")
     assert objects() == {'module.function["migrate"].google_storage_bucket_object.main'}

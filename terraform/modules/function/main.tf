@@ -7,8 +7,8 @@ locals {
 module "source" {
   source = "../source"
 
-  name             = var.name
-  root             = var.source_root
+  name         = var.name
+  root         = var.source_root
   ships_schema = var.ships_schema
 }
 

@@ -1,0 +1,350 @@
+"""What the server around a function takes from a connection, and whom it believes: on real sockets.
+
+The function is one of these tests' own, under the command of a deployment.
+"""
+
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from lib.limits import HEAD_TIMEOUT
+from lib.web.server import HEAD_BYTES, HEADER_FIELDS
+from local import servers
+from tests.deployed import (
+    Deployed,
+    Reply,
+    await_answer,
+    exchange,
+    receive,
+    rest_of,
+    send,
+)
+
+FUNCTION: Final = '''
+import functions_framework.aio
+
+from lib.web.endpoint import Answer, Request, data, endpoint
+
+
+@functions_framework.aio.http
+@endpoint("POST", members=("name",), body="optional")
+async def tell(request: Request) -> Answer:
+    """Answer who calls, by which headers, and with what."""
+    return data(
+        {
+            "address": request.client_address,
+            "headers": sorted(request.headers),
+            "name": request.body.get("name"),
+        }
+    )
+'''
+HEAD: Final = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+JSON: Final = b"Content-Type: application/json\r\n"
+CHUNKED: Final = HEAD + JSON + b"Transfer-Encoding: chunked\r\n\r\n"
+MB: Final = 1024 * 1024
+
+
+@contextmanager
+def telling(folder: Path, **variables: str) -> Iterator[Deployed]:
+    """Run the function until the end of the block."""
+    source, log, port = folder / "main.py", folder / "log", servers.free_port()
+    source.write_text(FUNCTION, encoding="utf-8")
+    environment = {"PATH": os.environ["PATH"], **variables}
+    with log.open("wb") as output:
+        process = servers.start(source, "tell", environment, port=port, output=output)
+    try:
+        server = Deployed(process=process, port=port, log=log)
+        await_answer(server)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    with telling(tmp_path_factory.mktemp("tell")) as started:
+        yield started
+
+
+def told(reply: Reply) -> dict[str, Any]:
+    assert reply.status == 200, reply.body
+    content: dict[str, dict[str, Any]] = json.loads(reply.body)
+    return content["data"]
+
+
+def assert_refused(reply: Reply, status: int, code: str) -> None:
+    """See that the server's refusal looks like any other of ours."""
+    assert (reply.status, reply.error["code"]) == (status, code)
+    assert reply.headers["Content-Type"] == "application/json"
+    assert reply.headers["Connection"] == "close"
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert reply.error["request_id"] == reply.headers["X-Request-Id"]
+
+
+def assert_well(server: Deployed) -> None:
+    started = time.monotonic()
+    told(exchange(server.port, HEAD + b"\r\n"))
+    assert time.monotonic() - started < 1
+    assert "Traceback" not in server.logged()
+
+
+# --- How much -------------------------------------------------------------------------------------
+
+
+def fields(count: int, size: int = 1) -> bytes:
+    return b"".join(b"X-%d: %s\r\n" % (number, b"a" * size) for number in range(count))
+
+
+def test_a_head_within_the_bounds_is_read(server: Deployed) -> None:
+    many = exchange(server.port, HEAD + fields(HEADER_FIELDS - 1) + b"\r\n")
+    large = exchange(server.port, HEAD + b"X-A: " + b"a" * (HEAD_BYTES - 60) + b"\r\n\r\n")
+
+    # functions-framework adds one.
+    assert len(told(many)["headers"]) == HEADER_FIELDS + 1
+    assert "x-a" in told(large)["headers"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(fields(HEADER_FIELDS), id="a field too many"),
+        pytest.param(b"X-A: " + b"a" * HEAD_BYTES + b"\r\n", id="a field too large"),
+        pytest.param(b"X-" + b"A" * HEAD_BYTES + b": a\r\n", id="a name too large"),
+        pytest.param(fields(90, 800), id="fields too large together"),
+        pytest.param(b"X-A: y\r\n" * (10 * MB // 8), id="10 MB of one field again and again"),
+        pytest.param(b"X-A: " + b"a" * 10 * MB + b"\r\n", id="10 MB of one field"),
+        pytest.param(fields(1200, 9000), id="10 MB of fields"),
+    ],
+)
+def test_a_head_beyond_the_bounds_is_refused_at_once(server: Deployed, head: bytes) -> None:
+    started = time.monotonic()
+
+    reply = exchange(server.port, HEAD + b"X-Request-Id: mine\r\n" + head + b"\r\n")
+
+    assert_refused(reply, 431, "HEADERS_TOO_LARGE")
+    assert reply.headers["X-Request-Id"] == "mine"
+    assert time.monotonic() - started < 1
+    assert_well(server)
+
+
+def test_a_head_that_comes_in_pieces_is_bounded_as_well(server: Deployed) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), 15) as wire:
+        send(wire, [HEAD + b"X-Request-Id: mine\r\nX-A: "])
+        for _ in range(HEAD_BYTES // 4096 + 1):
+            send(wire, [b"a" * 4096])
+            time.sleep(0.001)
+        reply = receive(wire, "POST")
+
+    assert_refused(reply, 431, "HEADERS_TOO_LARGE")
+
+
+def test_an_address_beyond_the_bounds_is_refused_at_once(server: Deployed) -> None:
+    for size in (HEAD_BYTES + 1, 10 * MB):
+        sent = b"GET /" + b"a" * size + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        assert_refused(exchange(server.port, sent), 414, "ADDRESS_TOO_LONG")
+    assert_well(server)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param(b"X-T: " + b"a" * 8000 + b"\r\n", id="trailers"),
+        pytest.param(b"X-T: y\r\n", id="small trailers"),
+    ],
+)
+def test_trailers_without_an_end_are_given_up(server: Deployed, rest: bytes) -> None:
+    started = time.monotonic()
+
+    reply = exchange(server.port, CHUNKED + b"2\r\n{}\r\n0\r\n", rest * (5 * MB // len(rest)))
+
+    assert_refused(reply, 431, "HEADERS_TOO_LARGE")
+    assert time.monotonic() - started < 2
+    assert_well(server)
+
+
+def test_what_a_chunk_says_beside_its_size_is_bounded(server: Deployed) -> None:
+    reply = exchange(server.port, CHUNKED + b"2;a=", b"b" * 5 * MB)
+
+    assert_refused(reply, 431, "HEADERS_TOO_LARGE")
+    assert_well(server)
+
+
+def test_a_trailer_is_no_header(server: Deployed) -> None:
+    content = (
+        b"e\r\n" + b'{"name": "an"}' + b"\r\n0\r\nX-Forwarded-For: 192.0.2.1\r\nX-T: 1\r\n\r\n"
+    )
+
+    answered = told(exchange(server.port, CHUNKED + content))
+
+    assert answered["name"] == "an"
+    assert not {"x-t", "x-forwarded-for"} & set(answered["headers"])
+
+
+def test_nothing_but_line_ends_is_given_up(server: Deployed) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), 5) as wire:
+        send(wire, [b"\r\n" * MB])
+        assert b"HTTP/1.1 200" not in rest_of(wire)
+    assert_well(server)
+
+
+# --- For how long ---------------------------------------------------------------------------------
+
+
+def dripping(port: int, first: bytes, drop: bytes, drops: int = 1000) -> tuple[float, bytes]:
+    """Send a little at a time for as long as it is taken; give for how long, and what came back."""
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), 1) as wire:
+        received = b""
+        while time.monotonic() - started < HEAD_TIMEOUT + 5:
+            try:
+                wire.sendall(first or (drop if drops else b""))
+                first, drops = b"", drops - (not first and drops > 0)
+                wire.settimeout(0.4)
+                if not (part := wire.recv(65536)):
+                    break
+                received += part
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        return time.monotonic() - started, received
+
+
+UNREAD: Final = b"GET / HTTP/1.1\r\nHost: x\r\n"  # its body is not read, as it is refused before
+Drip = tuple[bytes, bytes] | tuple[bytes, bytes, int]
+DRIPS: Final[dict[str, Drip]] = {
+    "nothing at all": (b"", b""),
+    "a head": (HEAD, b"X-A: y\r\n"),
+    "a header": (HEAD + b"X-A: ", b"y"),
+    "an address": (b"GET /", b"a"),
+    "line ends": (b"", b"\r\n"),
+    "a second head": (HEAD + b"\r\n" + HEAD, b"X-A: y\r\n"),
+    "trailers after the answer": (
+        UNREAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n",
+        b"X-A: y\r\n",
+    ),
+    "a body after the answer": (UNREAD + b"Content-Length: 9999\r\n\r\n", b"y"),
+    "a byte of a body after the answer": (UNREAD + b"Content-Length: 9999\r\n\r\n", b"y", 1),
+    "the end of a body after the answer": (UNREAD + b"Content-Length: 1\r\n\r\n", b"y", 1),
+}
+
+
+def test_what_comes_too_slowly_is_given_up(server: Deployed) -> None:
+    with ThreadPoolExecutor(len(DRIPS)) as threads:
+        waiting = {
+            name: threads.submit(dripping, server.port, *drip) for name, drip in DRIPS.items()
+        }
+        assert_well(server)
+        ended = {name: one.result() for name, one in waiting.items()}
+
+    assert {name for name, (seconds, _) in ended.items() if seconds > HEAD_TIMEOUT + 2} == set()
+    statuses = {
+        name: re.findall(rb"HTTP/1\.1 (\d+)", received) for name, (_, received) in ended.items()
+    }
+    assert statuses == {
+        "nothing at all": [],
+        "a head": [b"408"],
+        "a header": [b"408"],
+        "an address": [b"408"],
+        "line ends": [],
+        "a second head": [b"200", b"408"],
+        "trailers after the answer": [b"405"],
+        "a body after the answer": [b"405"],
+        "a byte of a body after the answer": [b"405"],
+        "the end of a body after the answer": [b"405"],
+    }
+    assert_well(server)
+
+
+# --- By the book ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"POST / HTTP/1.1\r\n\r\n", id="no host"),
+        pytest.param(HEAD + b"Host: evil.example\r\n\r\n", id="two hosts"),
+        pytest.param(b"POST * HTTP/1.1\r\nHost: x\r\n\r\n", id="a star for what is no OPTIONS"),
+        pytest.param(b"EHLO localhost\r\n", id="no HTTP"),
+        pytest.param(HEAD + b"Bad name: x\r\n\r\n", id="a blank in a header's name"),
+    ],
+)
+def test_what_breaks_http_is_refused_in_the_one_shape(server: Deployed, sent: bytes) -> None:
+    assert_refused(exchange(server.port, sent), 400, "INVALID_REQUEST")
+    assert "request refused" in server.logged()
+    assert_well(server)
+
+
+def test_http_1_0_needs_no_host(server: Deployed) -> None:
+    assert told(exchange(server.port, b"POST / HTTP/1.0\r\n\r\n"))
+
+
+def test_options_may_be_asked_of_the_whole_server(server: Deployed) -> None:
+    reply = exchange(server.port, b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", method="OPTIONS")
+
+    assert (reply.status, reply.headers["Allow"]) == (204, "POST, OPTIONS")
+
+
+@pytest.mark.parametrize("path", ["/x%0Ay", "/%0A", "/x%0A", "/%0a%0a/x", "/x%E2%80%A8y"])
+def test_a_function_answers_at_a_path_with_line_feeds_as_at_any(
+    server: Deployed, path: str
+) -> None:
+    reply = exchange(server.port, f"POST {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+
+    assert told(reply)
+
+
+# --- Whom it believes -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def behind_two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    with telling(tmp_path_factory.mktemp("tell"), TRUSTED_PROXIES="2") as started:
+        yield started
+
+
+def address(server: Deployed, *forwarded: str) -> object:
+    """Return the address that a request with these headers is taken to come from."""
+    lines = "".join(f"X-Forwarded-For: {value}\r\n" for value in forwarded)
+    return told(exchange(server.port, HEAD + lines.encode() + b"\r\n"))["address"]
+
+
+def test_without_trusted_proxies_no_header_is_believed(tmp_path: Path) -> None:
+    with telling(tmp_path, TRUSTED_PROXIES="0", K_SERVICE="tell", FORWARDED_ALLOW_IPS="*") as one:
+        assert address(one) == "127.0.0.1"
+        for claimed in (["192.0.2.1"], ["192.0.2.1, 198.51.100.1"], ["192.0.2.1:80"], ["::1", "x"]):
+            assert address(one, *claimed) == "127.0.0.1"
+
+
+def test_the_server_for_debugging_believes_no_header_either(tmp_path: Path) -> None:
+    with telling(tmp_path, DEBUG="true") as one:
+        assert address(one, "192.0.2.1") == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("claimed", "believed"),
+    [
+        (["192.0.2.1, 198.51.100.1, 203.0.113.1"], "198.51.100.1"),
+        (["192.0.2.1", "198.51.100.1", "203.0.113.1"], "198.51.100.1"),
+        (["198.51.100.1 ,\t203.0.113.1"], "198.51.100.1"),
+        # Past one of the proxies, or through one that hides where it comes from: the peer is known.
+        (["203.0.113.1"], "127.0.0.1"),
+        ([", 203.0.113.1"], "127.0.0.1"),
+        ([""], "127.0.0.1"),
+        ([], "127.0.0.1"),
+    ],
+)
+def test_with_trusted_proxies_the_address_is_so_many_from_the_right(
+    behind_two: Deployed, claimed: list[str], believed: str
+) -> None:
+    assert address(behind_two, *claimed) == believed
