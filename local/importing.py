@@ -25,7 +25,7 @@ from lib.imports.stopping import Limits
 from lib.omdb.settings import OmdbSettings
 from lib.settings import require
 from local import id_lists
-from local.environment import Environment, prepared
+from local.environment import Environment, prepare
 from local.failure import Failure
 from local.id_lists import IdList
 from local.migrating import bring_up_to_date, cause
@@ -50,9 +50,9 @@ def run(
     """Import what the command line asks for, and say what came of it and how to go on."""
     found = id_lists.read(ids, most=MOST_ORDERS * MOST_IDS) if ids else None
     if found and found.unread:
-        print(_unread(found), file=sys.stderr)
+        print(_describe_unread(found), file=sys.stderr)
     orders = _orders(found, search, refresh=refresh, types=types)
-    with prepared() as environment:
+    with prepare() as environment:
         if environment.postgres:
             bring_up_to_date(environment)
 
@@ -76,7 +76,7 @@ def fill_when_empty(environment: Environment) -> None:
     """Import the first films if the catalogue holds none, or not yet all of them."""
 
     def fill(importer: Importer, limits: Limits) -> list[Done]:
-        return [importer.first_fill(limits, requested_by="./dev serve")]
+        return [importer.fill_first(limits, requested_by="./dev serve")]
 
     told = _import(environment, "Importing the first films", fill)
     stopped_by = told["run"] and told["run"]["stopped_by"]
@@ -89,7 +89,7 @@ def fill_when_empty(environment: Environment) -> None:
 def summary(told: Mapping[str, Any], found: IdList | None = None) -> str:
     """Say what came of an import, what was left out and, where something is left, how to go on."""
     lines = [", ".join(f"{told[name]:,} {name.replace('_', ' ')}" for name in OUTCOMES)]
-    left_out = list(_left_out(told, found))
+    left_out = list(_describe_left_out(told, found))
     if left_out:
         lines.append(f"Left out: {'; '.join(left_out)}")
     if told["pending"] or told.get("has_more"):
@@ -98,7 +98,7 @@ def summary(told: Mapping[str, Any], found: IdList | None = None) -> str:
     return "\n".join(lines)
 
 
-def _left_out(told: Mapping[str, Any], found: IdList | None) -> Iterator[str]:
+def _describe_left_out(told: Mapping[str, Any], found: IdList | None) -> Iterator[str]:
     if found and found.unread:
         yield f"{_count(found.unread, 'line')} without an id"
     if found and found.repeated:
@@ -117,7 +117,7 @@ def _left_out(told: Mapping[str, Any], found: IdList | None) -> Iterator[str]:
         yield told["reason"]
 
 
-def _unread(found: IdList) -> str:
+def _describe_unread(found: IdList) -> str:
     """Show the first lines that hold no id, before anything is fetched."""
     rest = found.unread - len(found.shown)
     lines = [f"{found.name}: {_count(found.unread, 'line')} without an id, left out:"]
@@ -148,7 +148,7 @@ def _orders(
     return [TICK]
 
 
-def _together(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _sum_up(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Tell of several imports of one file as of one; they differ in their counts only."""
     told = dict(answers[0])
     for name in (*OUTCOMES, "pending", "total"):
@@ -174,7 +174,7 @@ def _import(
     try:
         with _progress(what, unread) as importer.on_progress, _stoppable() as limits:
             done = action(importer, limits)
-        return _together([importer.answer(one) for one in done])
+        return _sum_up([importer.answer(one) for one in done])
     except ServiceError as error:
         raise Failure(f"the import stopped: {error}{cause(error)}") from error
     finally:

@@ -50,7 +50,7 @@ def usually_asked(function: Function) -> Asked:
 
 
 def broken(function: str) -> str:
-    """Return a function's source, but for a fault that its handler has when a header asks for it."""
+    """Return a function's source, changed so that its handler fails when a header asks for it."""
     tree = ast.parse((ROOT / "functions" / function / "main.py").read_text(encoding="utf-8"))
     handler = next(
         node

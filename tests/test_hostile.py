@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from lib.accounts import users
-from lib.accounts.access import logout
+from lib.accounts.access import log_out
 from lib.accounts.tokens import Signer
 from lib.catalogue.movie import Movie
 from lib.database.transactions import TransactionalDatabase
@@ -503,7 +503,7 @@ def test_a_token_is_worth_nothing_after_its_session(
     client: httpx.Client, good: Good, worker_database: TransactionalDatabase
 ) -> None:
     token, _, claims = good
-    logout(worker_database, claims["jti"])
+    log_out(worker_database, claims["jti"])
 
     answer = client.delete("/movies.delete/tt0111161", headers={"Authorization": f"Bearer {token}"})
 

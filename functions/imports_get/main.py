@@ -22,6 +22,6 @@ async def imports_get(request: Request) -> Answer:
     """Answer state, counts, rate, errors by kind, and when the import will be done."""
     claims = verifier.verify_header(request.headers.get("authorization"))
     import_id = reports.parse_get_query(request.query)
-    await database.ask(access.permission(claims, roles=("editor", "admin")))
-    told = await database.ask(reports.report(import_id))
+    await database.ask(access.check_permission(claims, roles=("editor", "admin")))
+    told = await database.ask(reports.find_report(import_id))
     return data(told)

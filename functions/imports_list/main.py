@@ -22,6 +22,6 @@ async def imports_list(request: Request) -> Answer:
     """Answer a page of imports with their states and counts."""
     claims = verifier.verify_header(request.headers.get("authorization"))
     query = reports.parse_list_query(request.query)
-    await database.ask(access.permission(claims, roles=("editor", "admin")))
-    listed = await database.ask(reports.imports(query))
+    await database.ask(access.check_permission(claims, roles=("editor", "admin")))
+    listed = await database.ask(reports.list_imports(query))
     return Answer(body=listed.as_body())

@@ -42,5 +42,5 @@ async def identify(request: Request) -> Payer:
     if authorization is None:
         return payers.network(request.client_address, calls=settings.calls_per_caller)
     claims = verifier.verify_header(authorization)
-    await database.ask(access.permission(claims, roles=ROLES))
+    await database.ask(access.check_permission(claims, roles=ROLES))
     return payers.account(claims.user_id, calls=settings.calls_per_caller)

@@ -25,8 +25,8 @@ async def movies_import(request: Request) -> Answer:
     """Answer how far the import is once the request's time is up, or all is done."""
     notice_shutdown()
     order = orders.parse_import_body(request.body)
-    key = orders.idempotency_key(request.headers)
-    requested_by = orders.requester(request.headers, request.client_address)
+    key = orders.read_idempotency_key(request.headers)
+    requested_by = orders.name_requester(request.headers, request.client_address)
     return data(await in_thread(carry_out, order, key, requested_by))
 
 

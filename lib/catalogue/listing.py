@@ -8,7 +8,7 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from lib.catalogue.movie import IMDB_ID, TITLE_LENGTH
-from lib.catalogue.movies import Page, Position, page_after, page_at, page_before
+from lib.catalogue.movies import Page, Position, find_page_after, find_page_at, find_page_before
 from lib.database.statement import Query
 from lib.errors import InvalidRequest
 
@@ -111,22 +111,22 @@ def parse_list_query(query: Mapping[str, str]) -> ListQuery:
     return ListQuery(records=records, as_asked=as_asked, page=page, cursor=cursor)
 
 
-def page_query(query: ListQuery) -> Query[Page]:
+def find_page(query: ListQuery) -> Query[Page]:
     """Say what to ask the catalogue for the wanted part of the list."""
     if query.cursor is None:
         skipped = ((query.page or 1) - 1) * query.records
-        return page_at(skipped=skipped, records=query.records)
-    beside = page_after if query.cursor.direction == "after" else page_before
+        return find_page_at(skipped=skipped, records=query.records)
+    beside = find_page_after if query.cursor.direction == "after" else find_page_before
     return beside(query.cursor.position, records=query.records)
 
 
-def listed(page: Page, query: ListQuery, *, path: str) -> Listed:
+def answer_page(page: Page, query: ListQuery, *, path: str) -> Listed:
     """Make the answer from a page, with how to go on from it.
 
     Args:
         path: The path that was asked for, to which the links lead.
     """
-    following = _following(page, query.cursor)
+    following = _find_following(page, query.cursor)
     # Written by hand: only whole numbers and a cursor's letters, and json.dumps costs more than all
     # the rest of this function.
     next_cursor = f'"{following}"' if following else "null"
@@ -135,10 +135,10 @@ def listed(page: Page, query: ListQuery, *, path: str) -> Listed:
         f'"number_of_records": {query.records}, "total_records": {page.total}, '
         f'"next_cursor": {next_cursor}}}}}'
     )
-    return Listed(body=body.encode(), link=_links(page, query, following, path))
+    return Listed(body=body.encode(), link=_make_links(page, query, following, path))
 
 
-def _links(page: Page, query: ListQuery, following: str | None, path: str) -> str:
+def _make_links(page: Page, query: ListQuery, following: str | None, path: str) -> str:
     links = {"first": "page=1"}
     if query.page is not None:
         if query.page > 1:
@@ -147,7 +147,7 @@ def _links(page: Page, query: ListQuery, following: str | None, path: str) -> st
         if following is not None and query.page < LAST_PAGE:
             links["next"] = f"page={query.page + 1}"
     else:
-        if preceding := _preceding(page, query.cursor):
+        if preceding := _find_preceding(page, query.cursor):
             links["prev"] = f"cursor={preceding}"
         if following is not None:
             links["next"] = f"cursor={following}"
@@ -159,7 +159,7 @@ def _links(page: Page, query: ListQuery, following: str | None, path: str) -> st
     )
 
 
-def _following(page: Page, cursor: Cursor | None) -> str | None:
+def _find_following(page: Page, cursor: Cursor | None) -> str | None:
     position = page.last if page.more_after else None
     if page.first is None and page.total and cursor and cursor.direction == "before":
         # Nothing stands before the cursor: the list begins with what is at it.
@@ -167,7 +167,7 @@ def _following(page: Page, cursor: Cursor | None) -> str | None:
     return Cursor(direction="after", position=position).encode() if position else None
 
 
-def _preceding(page: Page, cursor: Cursor | None) -> str | None:
+def _find_preceding(page: Page, cursor: Cursor | None) -> str | None:
     position = page.first if page.more_before else None
     if page.first is None and page.total and cursor and cursor.direction == "after":
         # Nothing stands behind the cursor: the list ends with what is at it.

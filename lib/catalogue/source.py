@@ -27,11 +27,11 @@ class SearchPage:
 class MovieSource(Protocol):
     """Whatever knows movies; each method raises faults of `lib.errors` and no others."""
 
-    def by_id(self, imdb_id: str) -> Movie:
-        """Return the movie of an id; where that is an alias, the movie names it as one of its own."""
+    def find_by_id(self, imdb_id: str) -> Movie:
+        """Return the movie of an id; an alias is named among the movie's own."""
         ...
 
-    def by_title(self, title: str, *, year: int | None = None) -> Movie:
+    def find_by_title(self, title: str, *, year: int | None = None) -> Movie:
         """Return the film that the source takes for the best match, of no other year than this."""
         ...
 

@@ -112,7 +112,7 @@ LISTING: Final = (PAGE_AT, PAGE_AFTER, PAGE_BEFORE)
 
 
 def merged_into(imdb_id: str) -> str:
-    """Return the SQL of a table with the id of the movie that an id was merged into, if there is one.
+    """Return the SQL of a table with the movie into which an id was merged, if there is one.
 
     Args:
         imdb_id: SQL, a text.

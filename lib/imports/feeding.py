@@ -4,7 +4,7 @@ from typing import Final
 
 from lib.catalogue.source import MovieSource
 from lib.errors import InvalidRequest, OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
-from lib.imports.judging import MOST_ATTEMPTS, error_name, is_outage
+from lib.imports.judging import MOST_ATTEMPTS, is_outage, name_error
 from lib.imports.ledger import Ledger, Page
 from lib.imports.statements import LAST_PAGE
 
@@ -57,5 +57,5 @@ def _judge(ledger: Ledger, import_id: int, page: Page, fault: ServiceError) -> N
     attempts = 0 if blameless else 1
     given_up = page.attempts + attempts >= MOST_ATTEMPTS
     delay = 0 if isinstance(fault, OmdbQuotaExceeded | OmdbKeyRefused) else _PAGE_DELAY
-    reason = f"page {page.number} of the search: {error_name(fault)}" if given_up else None
+    reason = f"page {page.number} of the search: {name_error(fault)}" if given_up else None
     ledger.fail_page(import_id, page, attempts=attempts, delay=delay, reason=reason)

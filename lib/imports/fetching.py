@@ -65,7 +65,7 @@ class Fetchers:
         """Make no further call; what waits comes back unfetched, what is under way as it ends."""
         self._stopping.set()
 
-    def results(self, *, most: int, first_within: float, rest_within: float) -> list[Fetched]:
+    def collect(self, *, most: int, first_within: float, rest_within: float) -> list[Fetched]:
         """Wait for a result, and a moment longer for those that come with it."""
         found: list[Fetched] = []
         ends = time.monotonic() + first_within
@@ -89,7 +89,7 @@ class Fetchers:
         started = time.monotonic()
         fault: ServiceError | None = None
         try:
-            return Fetched(item=item, movie=self._source.by_id(item.imdb_id))
+            return Fetched(item=item, movie=self._source.find_by_id(item.imdb_id))
         except ServiceError as error:
             fault = error
             if isinstance(error, OmdbQuotaExceeded | OmdbKeyRefused):

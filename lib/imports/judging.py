@@ -69,7 +69,7 @@ def judge_movie(item: Item, movie: Movie, types: Collection[str]) -> Verdict:
 
 def judge_fault(item: Item, fault: ServiceError) -> Verdict:
     """Try again what may pass, and give up what won't."""
-    error = error_name(fault)
+    error = name_error(fault)
     if isinstance(fault, OmdbDataMissing | OmdbTombstone):
         if item.misses + 1 < MOST_MISSES:
             return Verdict(item=item, outcome="pending", error=error, misses=1, delay=_NEXT_DAY)
@@ -91,7 +91,7 @@ def forgive(item: Item, fault: ServiceError) -> Verdict:
     """Try an item again that met OMDb at a bad time; but not for ever."""
     if item.losses >= MOST_LOSSES:
         return judge_fault(item, fault)
-    error = error_name(fault)
+    error = name_error(fault)
     return Verdict(item=item, outcome="pending", error=error, losses=1, delay=_AFTER_LOSS)
 
 
@@ -102,7 +102,7 @@ def judge_losses(item: Item) -> Verdict | None:
     return Verdict(item=item, outcome="failed", error="process_lost")
 
 
-def refused_by_database(verdict: Verdict) -> Verdict:
+def judge_refused_row(verdict: Verdict) -> Verdict:
     """Give up an item whose movie the database does not take."""
     return Verdict(item=verdict.item, outcome="failed", error="value_refused", attempts=1)
 
@@ -112,7 +112,7 @@ def is_outage(fault: ServiceError | None) -> bool:
     return type(fault) in {OmdbUnavailable, OmdbTimeout}
 
 
-def error_name(fault: ServiceError) -> str:
+def name_error(fault: ServiceError) -> str:
     """Name a fault as reports and alerts do."""
     names: dict[type[ServiceError], str] = {
         OmdbDataMissing: "data_missing",

@@ -17,7 +17,7 @@ from lib.catalogue.source import SearchHit
 from lib.database.database import Database
 from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest
 from lib.imports import statements
-from lib.imports.judging import Item, Verdict, give_back, refused_by_database
+from lib.imports.judging import Item, Verdict, give_back, judge_refused_row
 
 _PAUSES: Final = (0.5, 2.0, 5.0)  # before a batch is written again that the database could not take
 
@@ -83,7 +83,7 @@ class Ledger:
     lease_seconds: int
     run: str = field(default_factory=lambda: secrets.token_hex(8))
 
-    def ordered(self, import_id: int) -> Ordered | None:
+    def read_order(self, import_id: int) -> Ordered | None:
         """Read what an import is to do; None when there is none of this id."""
         rows = self.database.run(statements.ORDERED, import_id=import_id)
         if not rows:
@@ -130,7 +130,7 @@ class Ledger:
             if len(verdicts) == 1 and verdicts[0].outcome != "stored":
                 raise
         if len(verdicts) == 1:
-            return self.settle(import_id, [refused_by_database(verdicts[0])])
+            return self.settle(import_id, [judge_refused_row(verdicts[0])])
         middle = len(verdicts) // 2
         first = self.settle(import_id, verdicts[:middle])
         second = self.settle(import_id, verdicts[middle:])
@@ -142,7 +142,7 @@ class Ledger:
         if items:
             self.settle(import_id, [give_back(item) for item in items])
 
-    def next_try(self, import_id: int) -> tuple[float, bool] | None:
+    def find_next_try(self, import_id: int) -> tuple[float, bool] | None:
         """Tell in how many seconds an item may be taken, and whether it is leased until then."""
         rows = self.database.run(statements.NEXT_TRY, import_id=import_id)
         return (max(0.0, rows[0][0]), rows[0][1]) if rows else None
@@ -210,12 +210,12 @@ class Ledger:
         )
         return Choice(needs_first_fill=bool(empty), import_id=import_id, movies_are_due=due)
 
-    def open_first_fill(self) -> int | None:
+    def find_open_fill(self) -> int | None:
         """Return the first fill that is open, whatever it waits for."""
         rows = self.database.run(statements.OPEN_FILL)
         return int(rows[0][0]) if rows else None
 
-    def oldest_open(self) -> int | None:
+    def find_oldest_open(self) -> int | None:
         """Return the import that has been open for longest, whatever it waits for."""
         rows = self.database.run(statements.OLDEST_OPEN)
         return int(rows[0][0]) if rows else None

@@ -81,7 +81,7 @@ def open_import(
         return import_id
 
 
-def import_of_key(database: "TransactionalDatabase", key: str, order: Order) -> int | None:
+def find_import_of_key(database: "TransactionalDatabase", key: str, order: Order) -> int | None:
     """Return the import that a key led to, None where it is new.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from lib.database.statement import Query, Rows, Statement
 from lib.errors import ImportNotFound, InvalidRequest
 from lib.imports.statements import OUTCOMES
-from lib.web.parsing import integer_parameter
+from lib.web.parsing import parse_integer_parameter
 
 DEFAULT_RECORDS: Final = 10
 MOST_RECORDS: Final = 100
@@ -111,16 +111,16 @@ def parse_get_query(query: Mapping[str, str]) -> int:
     """Read the parameters of `imports.get`, or raise `InvalidRequest`."""
     if "id" not in query:
         raise InvalidRequest("Give the import's id.", fields={"id": "is missing"})
-    return integer_parameter(query["id"], "id", low=1, high=_LAST_ID)
+    return parse_integer_parameter(query["id"], "id", low=1, high=_LAST_ID)
 
 
-def report(import_id: int) -> Query[dict[str, Any]]:
+def find_report(import_id: int) -> Query[dict[str, Any]]:
     """Ask how far an import is; the answer may be `ImportNotFound`."""
 
     def read(rows: Rows) -> dict[str, Any]:
         if not rows:
             raise ImportNotFound(f"There is no import with the id {import_id}.")
-        return _report(rows[0], now=datetime.now(UTC))
+        return _make_report(rows[0], now=datetime.now(UTC))
 
     return Query(statement=ONE, values={"import_id": import_id}, read=read)
 
@@ -130,13 +130,13 @@ def parse_list_query(query: Mapping[str, str]) -> ListQuery:
     records, before = DEFAULT_RECORDS, _LAST_ID + 1
     if "number_of_records" in query:
         given = query["number_of_records"]
-        records = integer_parameter(given, "number_of_records", low=1, high=_LAST_ID)
+        records = parse_integer_parameter(given, "number_of_records", low=1, high=_LAST_ID)
     if "cursor" in query:
-        before = integer_parameter(query["cursor"], "cursor", low=1, high=_LAST_ID)
+        before = parse_integer_parameter(query["cursor"], "cursor", low=1, high=_LAST_ID)
     return ListQuery(records=min(records, MOST_RECORDS), before=before)
 
 
-def imports(query: ListQuery) -> Query[Listed]:
+def list_imports(query: ListQuery) -> Query[Listed]:
     """Ask for a page of imports, the newest first."""
 
     def read(rows: Rows) -> Listed:
@@ -153,7 +153,7 @@ def imports(query: ListQuery) -> Query[Listed]:
     return Query(statement=SOME, values=values, read=read)
 
 
-def _report(row: Sequence[Any], *, now: datetime) -> dict[str, Any]:
+def _make_report(row: Sequence[Any], *, now: datetime) -> dict[str, Any]:
     shown, errors, rate, next_try, budget = row
     content: dict[str, Any] = json.loads(shown)
     known = json.loads(budget) if budget else None
@@ -187,12 +187,12 @@ def _expected_at(
         return None
     begins = now
     if budget:
-        begins = _moment(budget["probe_at"], now) if budget["state"] == "spent" else now
+        begins = _parse_moment(budget["probe_at"], now) if budget["state"] == "spent" else now
         left = _calls_left(budget) if budget["state"] != "spent" else 0
         daily = max(1, budget["daily"] - budget["share"])
         if pending > left:
             days, pending = divmod(pending - left - 1, daily)
-            begins = _moment(budget["renewed_at"], now) + timedelta(days=days)
+            begins = _parse_moment(budget["renewed_at"], now) + timedelta(days=days)
     return begins + timedelta(seconds=pending / rate)
 
 
@@ -204,5 +204,5 @@ def _calls_left(budget: Mapping[str, Any]) -> int:
     return max(0, min(own, daily - used))
 
 
-def _moment(text: str | None, default: datetime) -> datetime:
+def _parse_moment(text: str | None, default: datetime) -> datetime:
     return datetime.fromisoformat(text) if text else default

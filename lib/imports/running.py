@@ -107,7 +107,7 @@ class Run:
         self.budget.give_back()
 
     def _read_order(self) -> bool:
-        ordered = self.ledger.ordered(self.import_id)
+        ordered = self.ledger.read_order(self.import_id)
         if ordered is None:
             return False
         # Of one that ended, a repeat of the request is told what the first was told.
@@ -128,7 +128,7 @@ class Run:
                 self._stopped_by = "quota"
                 return
             self._sleep(known.probe_in_seconds)
-        self.pace.single()
+        self.pace.go_one_by_one()
 
     def _is_over(self) -> bool:
         if self._stopped_by is None:
@@ -167,7 +167,7 @@ class Run:
         self._lease_at = 0.0
 
     def _collect(self, fetchers: Fetchers, *, within: float) -> None:
-        results = fetchers.results(
+        results = fetchers.collect(
             most=max(_LEAST_BATCH, self.concurrency),
             first_within=within,
             rest_within=_GATHER_SECONDS,
@@ -224,7 +224,7 @@ class Run:
 
     def _wait(self) -> None:
         """Wait for an item's next try if it is near; end the run otherwise."""
-        following = self.ledger.next_try(self.import_id)
+        following = self.ledger.find_next_try(self.import_id)
         if following is None and self._has_more and self._idle_pages < _IDLE_PAGES:
             self._idle_pages += 1
             self._sleep(1.0)

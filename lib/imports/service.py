@@ -9,7 +9,7 @@ from lib.database.transactions import TransactionalDatabase
 from lib.imports import reports, statements
 from lib.imports.ending import Ended
 from lib.imports.ledger import Ledger, Progress
-from lib.imports.opening import import_of_key, open_import, remember_key
+from lib.imports.opening import find_import_of_key, open_import, remember_key
 from lib.imports.orders import FIRST_FILL, STALEST, TICK, Order
 from lib.imports.pace import Pace
 from lib.imports.running import Run
@@ -81,10 +81,10 @@ class Importer:
         import_id = open_import(self.database, order, key=key, requested_by=requested_by)
         return self._carry_on(import_id, limits)
 
-    def first_fill(self, limits: Limits, *, requested_by: str) -> Done:
+    def fill_first(self, limits: Limits, *, requested_by: str) -> Done:
         """Go on with the first fill where one is open, else fill an empty catalogue."""
         ledger = Ledger(database=self.database, lease_seconds=self.settings.lease_seconds)
-        import_id = ledger.open_first_fill()
+        import_id = ledger.find_open_fill()
         if import_id is not None:
             return self._carry_on(import_id, limits)
         if ledger.choose(()).needs_first_fill:
@@ -96,7 +96,7 @@ class Importer:
         if done.import_id is None:
             nothing = dict.fromkeys(_COUNTS, 0)
             return {"id": None, "kind": None, "state": "done", "total": 0, **nothing, "run": None}
-        content = self.database.answer(reports.report(done.import_id))
+        content = self.database.answer(reports.find_report(done.import_id))
         run: dict[str, Any] | None = None
         if done.last is not None:
             run = {
@@ -113,7 +113,7 @@ class Importer:
     def _tick(self, limits: Limits, key: str | None, requested_by: str) -> Done:
         """Do what is most in need of doing, then the next, while there is time."""
         ledger = Ledger(database=self.database, lease_seconds=self.settings.lease_seconds)
-        known = import_of_key(self.database, key, TICK) if key else None
+        known = find_import_of_key(self.database, key, TICK) if key else None
         if known is not None:
             return self._carry_on(known, limits)
         ledger.sweep()
@@ -129,7 +129,7 @@ class Importer:
             seen.append(import_id)
             last = self._run(import_id, limits)
             states.update(last.states)
-        import_id = seen[-1] if seen else ledger.oldest_open()
+        import_id = seen[-1] if seen else ledger.find_oldest_open()
         return Done(import_id=import_id, last=last, states=dict(states))
 
     def _choose(self, ledger: Ledger, seen: Sequence[int], requested_by: str) -> int | None:

@@ -31,7 +31,7 @@ from lib.errors import (
     ServiceError,
 )
 from lib.omdb import transport
-from lib.omdb.answers import movie_from_answer, search_from_answer, too_many_calls
+from lib.omdb.answers import make_429_fault, read_movie, read_search
 from lib.omdb.faults import OmdbIdMalformed
 from lib.omdb.questions import plain
 from lib.omdb.settings import OmdbSettings
@@ -110,22 +110,22 @@ class OmdbClient:
             connections=settings.concurrency, user_agent=USER_AGENT
         )
 
-    def by_id(self, imdb_id: str) -> Movie:
-        """Return the movie of an id; where that is an alias, the movie names it as one of its own."""
+    def find_by_id(self, imdb_id: str) -> Movie:
+        """Return the movie of an id; an alias is named among the movie's own."""
         imdb_id = imdb_id.lower()  # in upper case it is "Incorrect IMDb ID." to OMDb
         if not IMDB_ID.fullmatch(imdb_id):
             raise OmdbIdMalformed("No movie can have this imdb_id: expected tt and 7 to 10 digits")
-        movie = self._ask({"i": imdb_id}, movie_from_answer)
+        movie = self._ask({"i": imdb_id}, read_movie)
         return movie if movie.imdb_id == imdb_id else replace(movie, aliases=(imdb_id,))
 
-    def by_title(self, title: str, *, year: int | None = None) -> Movie:
+    def find_by_title(self, title: str, *, year: int | None = None) -> Movie:
         """Return the film that OMDb takes for the best match, of no other year than this.
 
         Only films: without a type, OMDb answers "Star Wars" with an arcade game. With a year it may
         answer a film of another one, which nobody has asked for (OMDb-API#215).
         """
         query = {"t": _askable(title), "type": "movie", "y": _digits(year)}
-        movie = self._ask(query, movie_from_answer)
+        movie = self._ask(query, read_movie)
         if year is not None and movie.year not in {None, year}:
             raise OmdbMovieNotFound(f"OMDb knows no movie of this title and the year {year}")
         return movie
@@ -140,7 +140,7 @@ class OmdbClient:
     ) -> SearchPage:
         """Return a page, from 1, of the titles that match; an empty one past the end."""
         query = {"s": _askable(title), "page": str(page), "type": type or None, "y": _digits(year)}
-        return self._ask(query, search_from_answer)
+        return self._ask(query, read_search)
 
     def close(self) -> None:
         """Close the connections that are kept alive."""
@@ -177,7 +177,7 @@ class OmdbClient:
         try:
             status, retry_after, body = self._fetch(query, ends)
             if status == HTTPStatus.TOO_MANY_REQUESTS:
-                raise too_many_calls(retry_after)
+                raise make_429_fault(retry_after)
             return read(status, body)
         except ServiceError as fault:
             return _Failure.of_answer(fault, status)

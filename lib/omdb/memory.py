@@ -60,7 +60,7 @@ _RECALL: Final = Statement(
 )
 
 
-def _remembering(rows: str, *, days: int) -> str:
+def _remember_clauses(rows: str, *, days: int) -> str:
     """Return the clauses that remember an answer and forget some others.
 
     What is forgotten is locked last, and only where nobody else has it: of parts that do not need
@@ -96,12 +96,12 @@ def _remembering(rows: str, *, days: int) -> str:
 _STORED: Final = "(select imdb_id from written where (select count(*) from due) >= 0)"
 _STORE: Final = Statement(
     repeatable=True,
-    sql=statements.upserting(f", {_remembering(_STORED, days=_DAYS_OF_A_MOVIE)}"),
+    sql=statements.upserting(f", {_remember_clauses(_STORED, days=_DAYS_OF_A_MOVIE)}"),
 )
 _REMEMBER_NONE: Final = Statement(
     repeatable=True,
     sql=f"""
-        with {_remembering("(select null::text as imdb_id)", days=_DAYS_OF_NONE)}
+        with {_remember_clauses("(select null::text as imdb_id)", days=_DAYS_OF_NONE)}
         select 1
     """,
 )
@@ -152,7 +152,7 @@ class Memory:
 
     def store(self, question: Question, movie: Movie) -> Stored:
         """Insert or refresh the movie that OMDb answered with, and remember that it did."""
-        return movies.stored(
+        return movies.read_stored(
             movie,
             self._database.run(
                 _STORE,

@@ -19,7 +19,7 @@ _HOUR: Final = "interval '1 hour'"  # which begins with a caller's first call
 _SWEPT_AT_ONCE: Final = 10  # a call adds two at most
 
 
-def _counting(rows: str, *, most: str) -> str:
+def _count_clause(rows: str, *, most: str) -> str:
     """Return the clause that counts one call more; it returns no row beyond the most."""
     return f"""
         insert into omdb_callers as known (caller, calls) {rows}
@@ -36,9 +36,9 @@ _CHARGE: Final = Statement(
     repeatable=True,  # at worst a call counts twice
     sql=f"""
         with own as (
-            {_counting("select :caller::text, 1", most=":most")}
+            {_count_clause("select :caller::text, 1", most=":most")}
         ), site as (
-            {_counting(_SITE, most=":most_of_site")}
+            {_count_clause(_SITE, most=":most_of_site")}
         ), swept as (
             delete from omdb_callers where caller in (
                 select caller from omdb_callers

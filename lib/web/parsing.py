@@ -49,7 +49,7 @@ def parse_query(raw: bytes, allowed: Collection[str]) -> dict[str, str]:
     for pair in raw.split(b"&") if raw else ():
         if not pair:
             raise InvalidRequest("The query holds an '&' with no parameter before or after it.")
-        name, _, value = (_decoded(part) for part in pair.partition(b"="))
+        name, _, value = (_decode(part) for part in pair.partition(b"="))
         reject_unknown([name], allowed, what="parameter")
         if name in values:
             raise InvalidRequest(
@@ -108,7 +108,7 @@ def parse_json_object(body: bytes, allowed: Collection[str]) -> dict[str, Any]:
             body.decode("utf-8"),
             object_pairs_hook=_object_without_repeats,
             parse_constant=_reject_constant,
-            parse_float=_finite,
+            parse_float=_parse_finite,
         )
         text = json.dumps(value, ensure_ascii=False)
         text.encode("utf-8")
@@ -180,7 +180,7 @@ def reject_unknown(given: Iterable[str], allowed: Collection[str], *, what: str)
             )
 
 
-def text_member(
+def parse_text_member(
     body: Mapping[str, Any], name: str, *, longest: int, shortest: int = 1
 ) -> str | None:
     """Return a text member, None when it is not there.
@@ -202,7 +202,7 @@ def text_member(
     return value
 
 
-def integer_member(body: Mapping[str, Any], name: str, *, low: int, high: int) -> int | None:
+def parse_integer_member(body: Mapping[str, Any], name: str, *, low: int, high: int) -> int | None:
     """Return a whole number, None when it is not there; texts and floats are not coerced.
 
     Raises:
@@ -217,7 +217,7 @@ def integer_member(body: Mapping[str, Any], name: str, *, low: int, high: int) -
     return value
 
 
-def integer_parameter(text: str, name: str, *, low: int, high: int) -> int:
+def parse_integer_parameter(text: str, name: str, *, low: int, high: int) -> int:
     """Read a whole number in ASCII digits, without sign, blanks or leading zeros.
 
     Raises:
@@ -229,7 +229,7 @@ def integer_parameter(text: str, name: str, *, low: int, high: int) -> int:
     return int(text)
 
 
-def _decoded(part: bytes) -> str:
+def _decode(part: bytes) -> str:
     try:
         return unquote_to_bytes(part.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:
@@ -249,7 +249,7 @@ def _reject_constant(_: str) -> NoReturn:
     raise ValueError
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError

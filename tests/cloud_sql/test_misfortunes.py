@@ -46,7 +46,7 @@ def assert_unavailable(pool: Database) -> float:
 
 
 def reasons_told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the reasons logged, each in a line that the alarm for an unreachable database counts."""
+    """Return the logged reasons, whose lines the alarm for an unreachable database counts."""
     assert {record.getMessage() for record in caplog.records} <= {"database unreachable"}
     return [record.fields["reason"] for record in caplog.records]  # type: ignore[attr-defined]
 

@@ -170,7 +170,7 @@ def create_many(database: TransactionalDatabase) -> None:
 
 def delete(database: TransactionalDatabase) -> None:
     with contextlib.suppress(MovieNotFound):  # another was faster
-        database.answer(movies.deletion(CHANCE.choice(IDS), user_id=1))
+        database.answer(movies.delete(CHANCE.choice(IDS), user_id=1))
 
 
 def delete_many(database: TransactionalDatabase) -> None:

@@ -48,7 +48,7 @@ BARE = Movie(imdb_id="tt0000001", title="A Film", type="movie")
 
 
 def shown(database: TransactionalDatabase, imdb_id: str = "tt0000001") -> dict[str, Any]:
-    movie: dict[str, Any] = json.loads(database.answer(movies.by_id(imdb_id)).movie_json)
+    movie: dict[str, Any] = json.loads(database.answer(movies.find_by_id(imdb_id)).movie_json)
     del movie["fetched_at"]
     return movie
 
@@ -61,7 +61,7 @@ def stored_row(database: TransactionalDatabase) -> dict[str, Any]:
 
 
 def total(database: TransactionalDatabase) -> int:
-    return database.answer(movies.page_at(skipped=0, records=1)).total
+    return database.answer(movies.find_page_at(skipped=0, records=1)).total
 
 
 def test_a_refresh_that_finds_nothing_leaves_the_movie_as_it_was(
@@ -96,9 +96,9 @@ def test_a_refresh_replaces_what_it_knows_better(database: TransactionalDatabase
         {"source": "Metacritic", "value": "60/100"},
         {"source": "Other", "value": "1/5"},
     ]
-    assert database.answer(movies.by_title("another title", year=None))
+    assert database.answer(movies.find_by_title("another title", year=None))
     with pytest.raises(MovieNotFound):
-        database.answer(movies.by_title("A Film", year=None))
+        database.answer(movies.find_by_title("A Film", year=None))
 
 
 def test_a_series_that_goes_on_loses_its_last_year(database: TransactionalDatabase) -> None:
@@ -115,10 +115,10 @@ def test_the_total_follows_every_kind_of_write(database: TransactionalDatabase) 
         totals.append(total(database))
     movies.store(database, Movie(imdb_id="tt0000000", title="B", type="movie"))
     totals.append(total(database))
-    database.answer(movies.deletion("tt0000001", user_id=1))
+    database.answer(movies.delete("tt0000001", user_id=1))
     totals.append(total(database))
     with pytest.raises(MovieNotFound):
-        database.answer(movies.deletion("tt0000001", user_id=1))
+        database.answer(movies.delete("tt0000001", user_id=1))
     totals.append(total(database))
     with database.begin() as connection:
         connection.execute(text("truncate movies"))
@@ -131,7 +131,7 @@ def test_the_total_is_right_after_racing_writes(database: TransactionalDatabase)
     def write(number: int) -> None:
         movies.store(database, Movie(imdb_id=f"tt{number % 30:07}", title="A", type="movie"))
         if number % 3 == 0:
-            database.answer(movies.deletion(f"tt{number % 30:07}", user_id=1))
+            database.answer(movies.delete(f"tt{number % 30:07}", user_id=1))
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(30)))
@@ -172,7 +172,7 @@ def test_the_longest_title_of_the_widest_letters_fits_the_index(
 
     movies.store(database, Movie(imdb_id="tt0000001", title=title, type="movie"))
 
-    assert database.answer(movies.by_title(title, year=None))
+    assert database.answer(movies.find_by_title(title, year=None))
 
 
 def test_a_key_that_folding_makes_longer_is_cut() -> None:
