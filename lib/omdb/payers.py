@@ -87,13 +87,14 @@ class Payer:
     advice: str = ""
 
 
-def account(user_id: int, *, calls: int) -> Payer:
-    """Return an account; `calls` are those of a network."""
-    return Payer(name=f"user {user_id}", most=_LARGER_SHARE * calls)
+def find_payer(user_id: int | None, address: str, *, calls: int) -> Payer:
+    """Return whose calls these are: a user's or, without one, those of an address' network.
 
-
-def network(address: str, *, calls: int) -> Payer:
-    """Return the network of an address, which has so many calls."""
+    Args:
+        calls: What a network has in an hour; an account has several times as many.
+    """
+    if user_id is not None:
+        return Payer(name=f"user {user_id}", most=_LARGER_SHARE * calls)
     found = network_of(address)
     return Payer(
         name=f"network {found.name}",
