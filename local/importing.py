@@ -13,11 +13,12 @@ from typing import Any, Final, NoReturn
 
 from tqdm import tqdm
 
+from lib.catalogue.movie import TYPES
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import ServiceError
 from lib.imports.ledger import Progress
-from lib.imports.orders import ALL_TYPES, MOST_IDS, TICK, Order
+from lib.imports.orders import MOST_IDS, TICK, Order
 from lib.imports.service import STATEMENTS, Done, Importer
 from lib.imports.settings import ImportSettings
 from lib.imports.statements import OUTCOMES
@@ -104,10 +105,10 @@ def _describe_left_out(told: Mapping[str, Any], found: IdList | None) -> Iterato
     if found and found.repeated:
         yield f"{_count(found.repeated, 'repeated id')}"
     errors: Mapping[str, int] = told.get("errors", {})
-    rejected = {kind: errors[f"type_{kind}"] for kind in ALL_TYPES if f"type_{kind}" in errors}
+    rejected = {kind: errors[f"type_{kind}"] for kind in TYPES if f"type_{kind}" in errors}
     if rejected:
         kinds = ", ".join(f"{number:,} of type {kind}" for kind, number in rejected.items())
-        wanted = ",".join(kind for kind in ALL_TYPES if kind in rejected or kind in told["types"])
+        wanted = ",".join(kind for kind in TYPES if kind in rejected or kind in told["types"])
         yield f"{kinds} (to have them, too: --types {wanted})"
     if told["not_found"]:
         yield f"{told['not_found']:,} that OMDb does not know"
@@ -142,7 +143,7 @@ def _orders(
             raise Failure("--search is blank: expected words of a title")
         return [Order(kind="search", search=" ".join(search.split()), types=wanted)]
     if refresh:
-        return [Order(kind="refresh", types=tuple(types or ALL_TYPES))]
+        return [Order(kind="refresh", types=tuple(types or TYPES))]
     if types:
         raise Failure("--types says what to take of --ids, --search or --refresh: give one of them")
     return [TICK]

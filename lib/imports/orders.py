@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR, TITLE_LENGTH
+from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR, TITLE_LENGTH, TYPES
 from lib.catalogue.wanted import ID_RULE, is_id
 from lib.errors import InvalidRequest
 from lib.imports.first_movies import FIRST_IDS
@@ -16,7 +16,6 @@ from lib.web.parsing import parse_integer_member, parse_text_member
 Kind = Literal["tick", "fill", "ids", "search", "refresh"]
 
 MOST_IDS: Final = 100_000
-ALL_TYPES: Final = ("movie", "series", "episode", "game")
 MEMBERS: Final = ("imdb_ids", "search", "type", "year", "refresh", "older_than_days", "types")
 _MEMBERS_OF: Final[Mapping[Kind, tuple[str, ...]]] = {
     "tick": (),
@@ -67,7 +66,7 @@ class Order:
 
 TICK: Final = Order(kind="tick")
 FIRST_FILL: Final = Order(kind="fill", imdb_ids=FIRST_IDS)
-STALEST: Final = Order(kind="refresh", types=ALL_TYPES, due_only=True)
+STALEST: Final = Order(kind="refresh", types=TYPES, due_only=True)
 
 
 def parse_import_body(body: Mapping[str, Any]) -> Order:
@@ -153,8 +152,8 @@ def _show(value: object) -> str:
 def _parse_search(body: Mapping[str, Any]) -> Order:
     title = parse_text_member(body, "search", longest=TITLE_LENGTH) or ""
     kind = body.get("type")
-    if "type" in body and kind not in ALL_TYPES:
-        rule = f"must be one of {', '.join(ALL_TYPES)}"
+    if "type" in body and kind not in TYPES:
+        rule = f"must be one of {', '.join(TYPES)}"
         raise InvalidRequest(f"type {rule}.", fields={"type": rule})
     return Order(
         kind="search",
@@ -170,14 +169,14 @@ def _parse_refresh(body: Mapping[str, Any]) -> Order:
         rule = "must be true, or be left out"
         raise InvalidRequest(f"refresh {rule}.", fields={"refresh": rule})
     days = parse_integer_member(body, "older_than_days", low=0, high=36_500)
-    return Order(kind="refresh", older_than_days=days or 0, types=_parse_types(body, ALL_TYPES))
+    return Order(kind="refresh", older_than_days=days or 0, types=_parse_types(body, TYPES))
 
 
 def _parse_types(body: Mapping[str, Any], default: tuple[str, ...]) -> tuple[str, ...]:
     if "types" not in body:
         return default
     given = body["types"]
-    if not isinstance(given, list) or not given or any(one not in ALL_TYPES for one in given):
-        rule = f"must be a list of one or more of {', '.join(ALL_TYPES)}"
+    if not isinstance(given, list) or not given or any(one not in TYPES for one in given):
+        rule = f"must be a list of one or more of {', '.join(TYPES)}"
         raise InvalidRequest(f"types {rule}.", fields={"types": rule})
     return tuple(dict.fromkeys(given))

@@ -13,10 +13,9 @@ from decimal import Decimal
 from html.entities import html5
 from typing import Final
 
-from lib.catalogue.movie import FIRST_YEAR, IMDB_ID, LAST_YEAR, TITLE_LENGTH, Rating
+from lib.catalogue.movie import FIRST_YEAR, IMDB_ID, LAST_YEAR, TITLE_LENGTH, TYPES, Rating
 from lib.errors import OmdbAnswerUnusable
 
-TYPES: Final = frozenset({"movie", "series", "episode", "game"})
 TEXT_LENGTH: Final = 10_000  # characters; the longest real plot is a quarter of it
 URL_LENGTH: Final = 2_000
 SMALLINT: Final = 2**15 - 1

@@ -17,6 +17,8 @@ from lib.errors import InvalidRequest, UnsupportedMediaType
 from lib.texts import MOST_MARKS, has_long_run_of_marks
 
 _QUERY_LENGTH: Final = 8192
+_WHOLE_NUMBER: Final = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+_MOST_DIGITS: Final = 20
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WORD: Final = r"[a-z0-9!#$%&'*+.^_`|~-]+"
 _JSON_TYPE: Final = re.compile(
@@ -218,15 +220,25 @@ def parse_integer_member(body: Mapping[str, Any], name: str, *, low: int, high: 
 
 
 def parse_integer_parameter(text: str, name: str, *, low: int, high: int) -> int:
-    """Read a whole number in ASCII digits, without sign, blanks or leading zeros.
+    """Read a parameter that is a whole number, in a range.
 
     Raises:
         InvalidRequest: It is none, or out of range.
     """
-    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", text, re.ASCII) or not low <= int(text) <= high:
+    number = parse_whole_number(text)
+    if number is None or not low <= number <= high:
         rule = f"must be a whole number from {low} to {high}"
         raise InvalidRequest(f"{name} {rule}, in the digits 0 to 9.", fields={name: rule})
-    return int(text)
+    return number
+
+
+def parse_whole_number(text: str) -> int | None:
+    """Read a whole number in ASCII digits, without sign, blanks or leading zeros; None for others.
+
+    A number of more than twenty digits becomes another that is beyond any range as well.
+    """
+    # int() takes "\u0663", " 3", "1_000" and "+3" as well, and refuses thousands of digits.
+    return int(text[:_MOST_DIGITS]) if _WHOLE_NUMBER.fullmatch(text) else None
 
 
 def _decode(part: bytes) -> str:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from lib.catalogue.movie import TYPES
 from lib.errors import InvalidRequest
 from lib.imports.orders import (
-    ALL_TYPES,
     MOST_IDS,
     TICK,
     Order,
@@ -39,10 +39,10 @@ ONE = "tt0111161"
                 types=("series",),
             ),
         ),
-        ({"refresh": True}, Order(kind="refresh", types=ALL_TYPES)),
+        ({"refresh": True}, Order(kind="refresh", types=TYPES)),
         (
             {"refresh": True, "older_than_days": 30},
-            Order(kind="refresh", types=ALL_TYPES, older_than_days=30),
+            Order(kind="refresh", types=TYPES, older_than_days=30),
         ),
     ],
 )
@@ -130,7 +130,7 @@ def test_what_is_asked_for_makes_another_order() -> None:
         Order(kind="refresh"),
         Order(kind="refresh", older_than_days=1),
         Order(kind="refresh", due_only=True),
-        Order(kind="refresh", types=ALL_TYPES),
+        Order(kind="refresh", types=TYPES),
     ]
     assert len({order.fingerprint for order in orders}) == len(orders)
 
