@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import lib.omdb.faults  # noqa: F401  whose faults are among those that callers meet
 from lib import errors
 from lib.errors import ServiceError
 from local.bench.command import SECTIONS

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from lib.catalogue.source import MovieSource
-from lib.errors import OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
+from lib.catalogue.source import KeyRefused, MovieSource, QuotaSpent, is_outage
+from lib.errors import ServiceError
 from lib.imports.ending import Ended, StoppedBy, log_end
 from lib.imports.feeding import feed, is_refusal
 from lib.imports.fetching import Fetched, Fetchers
@@ -21,7 +21,6 @@ from lib.imports.judging import (
     Item,
     Verdict,
     forgive,
-    is_outage,
     judge_fault,
     judge_losses,
     judge_movie,
@@ -185,7 +184,7 @@ class Run:
         self._stop_for(fault)
         if movie is not None:
             return [judge_movie(item, movie, self._types), *self._cleared()]
-        if fault is None or isinstance(fault, OmdbQuotaExceeded | OmdbKeyRefused):
+        if fault is None or isinstance(fault, QuotaSpent | KeyRefused):
             return [Verdict(item=item, outcome="pending")]
         if is_outage(fault):
             self._suspects.append((item, fault))
@@ -199,9 +198,9 @@ class Run:
         return verdicts
 
     def _stop_for(self, fault: ServiceError | None) -> None:
-        if isinstance(fault, OmdbQuotaExceeded):
+        if isinstance(fault, QuotaSpent):
             self._stopped_by = self._stopped_by or "quota"
-        elif isinstance(fault, OmdbKeyRefused):
+        elif isinstance(fault, KeyRefused):
             self._stopped_by = "key_refused"
 
     def _settle(self, verdicts: list[Verdict]) -> None:

@@ -22,18 +22,18 @@ import urllib3.exceptions
 from lib import limits
 from lib.catalogue.movie import IMDB_ID, Movie
 from lib.catalogue.source import SearchPage
-from lib.errors import (
+from lib.errors import ServiceError
+from lib.omdb import transport
+from lib.omdb.faults import (
     OmdbAnswerUnusable,
+    OmdbIdMalformed,
     OmdbKeyRefused,
     OmdbMovieNotFound,
     OmdbTimeout,
     OmdbUnavailable,
-    ServiceError,
 )
-from lib.omdb import transport
-from lib.omdb.answers import make_429_fault, read_movie, read_search
-from lib.omdb.faults import OmdbIdMalformed
 from lib.omdb.questions import plain
+from lib.omdb.reading import make_429_fault, read_movie, read_search
 from lib.omdb.settings import OmdbSettings
 
 USER_AGENT: Final = "simple-movie-database/1.0"  # none or a browser's gets blocked: OMDb-API#22
@@ -182,9 +182,7 @@ class OmdbClient:
         except ServiceError as fault:
             return _Failure.of_answer(fault, status)
         except transport.OversizeError:
-            return _Failure.of_answer(
-                OmdbAnswerUnusable("OMDb's answer cannot be used: it is too large"), status
-            )
+            return _Failure.of_answer(OmdbAnswerUnusable("it is too large"), status)
         except _FOREIGN as error:
             return _Failure.of_call(error)
 
@@ -250,8 +248,7 @@ class _Failure:
         passing = isinstance(
             error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError
         )
-        unavailable = OmdbUnavailable("OMDb is not available: try again later")
-        return cls(fault=unavailable, passing=passing, error_class=name)
+        return cls(fault=OmdbUnavailable(), passing=passing, error_class=name)
 
     def log(self, attempt: int) -> None:
         """Leave a trace of everything but a plain "no such movie"."""

@@ -15,9 +15,10 @@ from lib.catalogue.movies import Stored
 from lib.catalogue.source import MovieSource
 from lib.catalogue.wanted import Wanted
 from lib.database.database import Database
-from lib.errors import OmdbMovieNotFound, Overloaded
+from lib.errors import Overloaded
 from lib.omdb import budget, memory, payers
 from lib.omdb.budget import BudgetSpent
+from lib.omdb.faults import OmdbMovieNotFound
 from lib.omdb.memory import Memory, NoMovie
 from lib.omdb.payers import Payer
 from lib.omdb.questions import Question, question

@@ -15,8 +15,8 @@ from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Stored
 from lib.database.database import Database
 from lib.database.statement import Query, Rows, Statement
-from lib.errors import OmdbMovieNotFound
 from lib.omdb.budget import key_digest
+from lib.omdb.faults import OmdbMovieNotFound
 from lib.omdb.questions import Question
 from lib.omdb.settings import OmdbSettings
 

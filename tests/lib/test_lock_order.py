@@ -22,10 +22,11 @@ from lib.catalogue.movie import Movie
 from lib.catalogue.wanted import Wanted
 from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
-from lib.errors import MovieNotFound, OmdbMovieNotFound
+from lib.errors import MovieNotFound
 from lib.imports.judging import Item, Verdict
 from lib.imports.ledger import Ledger
 from lib.imports.statements import STATEMENTS as OF_IMPORTS
+from lib.omdb.faults import OmdbMovieNotFound
 from lib.omdb.memory import STATEMENTS as OF_MEMORY
 from lib.omdb.memory import Memory
 from lib.omdb.questions import Question, question

@@ -10,17 +10,18 @@ import responses
 import urllib3.exceptions
 from responses import matchers
 
-from lib.errors import (
+from lib.errors import ServiceError
+from lib.omdb.client import CallLimits, OmdbClient
+from lib.omdb.faults import (
+    OmdbAnswerUnreadable,
     OmdbAnswerUnusable,
+    OmdbIdMalformed,
     OmdbKeyRefused,
     OmdbMovieNotFound,
     OmdbQuotaExceeded,
     OmdbTimeout,
     OmdbUnavailable,
-    ServiceError,
 )
-from lib.omdb.client import CallLimits, OmdbClient
-from lib.omdb.faults import OmdbAnswerUnreadable, OmdbIdMalformed
 from lib.omdb.settings import OmdbSettings
 from lib.settings import Secret
 from tests.lib.omdb_payloads import answer, hit, page, refusal

@@ -13,22 +13,20 @@ from hypothesis import strategies as st
 
 from lib.catalogue.movie import Movie, title_key
 from lib.catalogue.source import SearchHit, SearchPage
-from lib.errors import (
+from lib.errors import ServiceError
+from lib.omdb.faults import (
     OmdbAnswerUnusable,
+    OmdbDataMissing,
+    OmdbIdMalformed,
     OmdbKeyRefused,
     OmdbMovieNotFound,
     OmdbQuotaExceeded,
-    OmdbUnavailable,
-    ServiceError,
-)
-from lib.omdb.answers import read_movie, read_search
-from lib.omdb.faults import (
-    OmdbDataMissing,
-    OmdbIdMalformed,
     OmdbSearchRefused,
     OmdbTombstone,
     OmdbTooManyResults,
+    OmdbUnavailable,
 )
+from lib.omdb.reading import read_movie, read_search
 from tests.lib.omdb_payloads import FILM, answer, hit, page, raw_answer, refusal
 
 HTML = b"<!DOCTYPE html><html><title>Sorry, you have been blocked</title></html>"

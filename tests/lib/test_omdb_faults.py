@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lib.errors import OmdbAnswerUnusable, OmdbTimeout, OmdbUnavailable, ServiceError
+from lib.errors import ServiceError
 from lib.omdb.client import CallLimits, OmdbClient
+from lib.omdb.faults import OmdbAnswerUnusable, OmdbTimeout, OmdbUnavailable
 from lib.omdb.settings import OmdbSettings
 from lib.settings import Secret
 from tests.lib.misbehaving_server import BOMB, Behaviour, MisbehavingServer, Peer

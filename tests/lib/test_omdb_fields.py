@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from lib.catalogue.movie import Movie, Rating
-from lib.errors import OmdbAnswerUnusable
-from lib.omdb.answers import read_movie
+from lib.omdb.faults import OmdbAnswerUnusable
+from lib.omdb.reading import read_movie
 from tests.lib.omdb_payloads import FILM, answer
 
 MANY_WORDS = "word " * 2_001

@@ -27,21 +27,19 @@ from typing import Final
 
 from lib.catalogue.movie import Movie
 from lib.catalogue.source import SearchHit, SearchPage
-from lib.errors import (
+from lib.errors import ServiceError
+from lib.omdb.faults import (
+    OmdbAnswerUnreadable,
     OmdbAnswerUnusable,
+    OmdbDataMissing,
+    OmdbIdMalformed,
     OmdbKeyRefused,
     OmdbMovieNotFound,
     OmdbQuotaExceeded,
-    OmdbUnavailable,
-    ServiceError,
-)
-from lib.omdb.faults import (
-    OmdbAnswerUnreadable,
-    OmdbDataMissing,
-    OmdbIdMalformed,
     OmdbSearchRefused,
     OmdbTombstone,
     OmdbTooManyResults,
+    OmdbUnavailable,
 )
 from lib.omdb.fields import INTEGER, SMALLINT, Fields
 from lib.omdb.mended_json import UNREADABLE, read_json
@@ -78,7 +76,7 @@ def read_movie(status: int, body: bytes) -> Movie:
         raise OmdbTombstone("OMDb holds only a duplicate's empty entry under this id")
     imdb_id, title, kind = fields.imdb_id("imdbID"), fields.title(), fields.type()
     if imdb_id is None or title is None or kind is None:
-        raise _unusable("it lacks a sound imdbID, Title or Type")
+        raise OmdbAnswerUnusable("it lacks a sound imdbID, Title or Type")
     return _make_movie(fields, imdb_id, title, kind)
 
 
@@ -89,12 +87,12 @@ def read_search(status: int, body: bytes) -> SearchPage:
     except OmdbIdMalformed:  # its answer to a blank search
         raise OmdbSearchRefused(_SEARCH_REFUSED) from None
     except OmdbDataMissing:
-        raise _unavailable() from None
+        raise OmdbUnavailable from None
     except OmdbMovieNotFound:
         return SearchPage(hits=(), total=None)
     found = members.get("Search")
     if not isinstance(found, list):
-        raise _unusable("it lacks its list of hits")
+        raise OmdbAnswerUnusable("it lacks its list of hits")
     hits = {hit.imdb_id: hit for hit in _read_hits(found)}  # a page may repeat one: OMDb-API#267
     return SearchPage(
         hits=tuple(hits.values()), total=Fields(members).whole("totalResults", 0, INTEGER)
@@ -158,15 +156,15 @@ def _read_members(status: int, body: bytes) -> Mapping[str, object]:
     if refusal is not None:
         raise _explain_refusal(status, refusal)
     if status not in range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES):
-        raise _unavailable()
+        raise OmdbUnavailable
     if document is UNREADABLE and not text.startswith(("{", "[")):
-        raise _unavailable()  # a page of whoever stands before OMDb, or nothing at all
+        raise OmdbUnavailable  # a page of whoever stands before OMDb, or nothing at all
     if document is UNREADABLE and text.startswith("{"):
-        raise OmdbAnswerUnreadable("OMDb's answer cannot be used: its JSON is broken")
+        raise OmdbAnswerUnreadable("its JSON is broken")
     if not isinstance(document, dict):
-        raise _unusable("it is no JSON object")
+        raise OmdbAnswerUnusable("it is no JSON object")
     if not _says(document, "true"):
-        raise _unusable("it does not say whether it succeeded")
+        raise OmdbAnswerUnusable("it does not say whether it succeeded")
     return document
 
 
@@ -222,7 +220,7 @@ def _explain_refusal(status: int, error: str) -> ServiceError:
             return fault(message)
     if status == HTTPStatus.UNAUTHORIZED:
         return OmdbKeyRefused(_KEY_REFUSED)
-    return _unavailable()
+    return OmdbUnavailable()
 
 
 def _read_seconds(retry_after: str) -> int | None:
@@ -240,11 +238,3 @@ def _read_seconds(retry_after: str) -> int | None:
 def _says(document: Mapping[str, object], response: str) -> bool:
     said = document.get("Response")
     return isinstance(said, str) and said.lower() == response
-
-
-def _unavailable() -> OmdbUnavailable:
-    return OmdbUnavailable("OMDb is not available: try again later")
-
-
-def _unusable(why: str) -> OmdbAnswerUnusable:
-    return OmdbAnswerUnusable(f"OMDb's answer cannot be used: {why}")
