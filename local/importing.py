@@ -22,7 +22,7 @@ from lib.imports.orders import MOST_IDS, TICK, Order
 from lib.imports.service import STATEMENTS, Done, Importer
 from lib.imports.settings import ImportSettings
 from lib.imports.statements import OUTCOMES
-from lib.imports.stopping import Limits
+from lib.imports.stopping import WorkingTime
 from lib.omdb.settings import OmdbSettings
 from lib.settings import require
 from local import id_lists
@@ -31,7 +31,7 @@ from local.failure import Failure
 from local.id_lists import IdList
 from local.migrating import bring_up_to_date, cause
 
-Action = Callable[[Importer, Limits], Sequence[Done]]
+Action = Callable[[Importer, WorkingTime], Sequence[Done]]
 
 MOST_ORDERS: Final = 10  # that one file of ids may make: a million ids fit into memory
 _WHY: Final[Mapping[str, str]] = {
@@ -57,10 +57,13 @@ def run(
         if environment.postgres:
             bring_up_to_date(environment)
 
-        def carry_out(importer: Importer, limits: Limits) -> list[Done]:
+        def carry_out(importer: Importer, working_time: WorkingTime) -> list[Done]:
             # All of them also when one cannot end now: each then waits in the ledger for its turn.
             who = _requester()
-            return [importer.carry_out(one, limits=limits, requested_by=who) for one in orders]
+            return [
+                importer.carry_out(one, working_time=working_time, requested_by=who)
+                for one in orders
+            ]
 
         told = _import(environment, "Importing", carry_out, unread=found.unread if found else 0)
     print(summary(told, found))
@@ -76,8 +79,8 @@ def run(
 def fill_when_empty(environment: Environment) -> None:
     """Import the first films if the catalogue holds none, or not yet all of them."""
 
-    def fill(importer: Importer, limits: Limits) -> list[Done]:
-        return [importer.fill_first(limits, requested_by="./dev serve")]
+    def fill(importer: Importer, working_time: WorkingTime) -> list[Done]:
+        return [importer.fill_first(working_time, requested_by="./dev serve")]
 
     told = _import(environment, "Importing the first films", fill)
     stopped_by = told["run"] and told["run"]["stopped_by"]
@@ -173,8 +176,8 @@ def _import(
         settings=require(ImportSettings, variables),
     )
     try:
-        with _progress(what, unread) as importer.on_progress, _stoppable() as limits:
-            done = action(importer, limits)
+        with _progress(what, unread) as importer.on_progress, _stoppable() as working_time:
+            done = action(importer, working_time)
         return _sum_up([importer.answer(one) for one in done])
     except ServiceError as error:
         raise Failure(f"the import stopped: {error}{cause(error)}") from error
@@ -184,22 +187,22 @@ def _import(
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[Limits]:
+def _stoppable() -> Iterator[WorkingTime]:
     """Turn the first Ctrl-C (or SIGTERM) into a wish to stop; a second one ends at once."""
-    limits = Limits()
+    working_time = WorkingTime()
     if threading.current_thread() is not threading.main_thread():
-        yield limits
+        yield working_time
         return
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        if limits.asked_to_stop.is_set():
+        if working_time.asked_to_stop.is_set():
             raise KeyboardInterrupt
-        limits.asked_to_stop.set()
+        working_time.asked_to_stop.set()
         tqdm.write("Stopping once the calls under way have ended; Ctrl-C again ends at once")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield limits
+        yield working_time
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

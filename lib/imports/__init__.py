@@ -5,8 +5,9 @@
 - `ledger`, `statements`: the rows: imports and their items, leased, settled, given back
 - `judging`: what a fetch's outcome means for its item
 - `pace`: how many calls at once; the breaker
-- `fetching`: the threads that call OMDb
+- `fetching`: the threads that fetch movies
 - `feeding`: pages of a search and stale movies, listed as a run needs them
+- `hand`: what a run has leased, and whose fault is in doubt
 - `running`, `ending`: one run over one import, and how it ended
 - `service`: an order or a tick from beginning to end
 - `reports`: how far an import is

@@ -99,12 +99,12 @@ class OmdbClient:
         self,
         settings: OmdbSettings,
         *,
-        limits: CallLimits = DEFAULT_LIMITS,
+        call_limits: CallLimits = DEFAULT_LIMITS,
         meter: Meter = _UNMETERED,
     ) -> None:
         self._url = settings.url
         self._key = settings.api_key
-        self._limits = limits
+        self._limits = call_limits
         self._meter = meter
         self._session = transport.open_session(
             connections=settings.concurrency, user_agent=USER_AGENT

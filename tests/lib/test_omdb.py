@@ -43,7 +43,7 @@ def omdb() -> Iterator[responses.RequestsMock]:
 
 @pytest.fixture
 def client() -> Iterator[OmdbClient]:
-    client = OmdbClient(settings_for(URL), limits=SWIFT)
+    client = OmdbClient(settings_for(URL), call_limits=SWIFT)
     yield client
     client.close()
 
@@ -229,7 +229,7 @@ def test_a_redirect_is_not_followed(
 
 def test_attempts_end_where_the_whole_calls_time_does(omdb: responses.RequestsMock) -> None:
     omdb.get(URL, status=503)
-    client = OmdbClient(settings_for(URL), limits=CallLimits(call_timeout=0))
+    client = OmdbClient(settings_for(URL), call_limits=CallLimits(call_timeout=0))
 
     with pytest.raises(OmdbUnavailable):
         client.find_by_id("tt9900001")

@@ -37,7 +37,7 @@ EVERY = 0.05
 
 def client_for(url: str, limits: CallLimits = PATIENT) -> OmdbClient:
     settings = OmdbSettings(url=url, api_key=Secret(KEY), daily_budget=1000, concurrency=4)
-    return OmdbClient(settings, limits=limits)
+    return OmdbClient(settings, call_limits=limits)
 
 
 @contextmanager
@@ -263,7 +263,7 @@ def test_an_attempt_that_omdb_did_not_answer_and_the_next_cost_one_call(
         settings = OmdbSettings(
             url=server.url, api_key=Secret(KEY), daily_budget=1000, concurrency=4
         )
-        client = OmdbClient(settings, limits=PATIENT, meter=meter)
+        client = OmdbClient(settings, call_limits=PATIENT, meter=meter)
         with suppress(OmdbUnavailable):
             client.find_by_id("tt9900001")
         client.close()
