@@ -3,6 +3,7 @@
 - `orders`: what can be asked for, and what makes two requests the same
 - `opening`: an order becomes an import, once
 - `ledger`, `statements`: the rows: imports and their items, leased, settled, given back
+- `choosing`: what a tick could do
 - `judging`: what a fetch's outcome means for its item
 - `pace`: how many calls at once; the breaker
 - `fetching`: the threads that fetch movies

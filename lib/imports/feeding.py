@@ -5,7 +5,7 @@ from typing import Final
 from lib.catalogue.source import KeyRefused, MovieSource, QuotaSpent, SearchRefused, is_outage
 from lib.errors import ServiceError
 from lib.imports.judging import MOST_ATTEMPTS, name_error
-from lib.imports.ledger import Ledger, Page
+from lib.imports.ledger import LeasedPage, Ledger
 from lib.imports.statements import LAST_PAGE
 
 _HITS_A_PAGE: Final = 10
@@ -48,7 +48,7 @@ def _beyond_last_page(total: int | None) -> str:
     return f"{what} left out, as OMDb gives {given:,} at most: narrow the search by year or type"
 
 
-def _judge(ledger: Ledger, import_id: int, page: Page, fault: ServiceError) -> None:
+def _judge(ledger: Ledger, import_id: int, page: LeasedPage, fault: ServiceError) -> None:
     """Try a page again later, unless it was not OMDb's day five times over, or its answer is no."""
     if isinstance(fault, SearchRefused):
         ledger.fail_page(import_id, page, attempts=1, delay=0, reason=_REFUSAL + fault.message)

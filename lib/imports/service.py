@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lib.database.transactions import TransactionalDatabase
-from lib.imports import reports, statements
+from lib.imports import choosing, reports, statements
 from lib.imports.ending import Ended
 from lib.imports.ledger import Ledger, Progress
 from lib.imports.opening import find_import_of_key, open_import, remember_key
@@ -83,11 +83,10 @@ class Importer:
 
     def fill_first(self, working_time: WorkingTime, *, requested_by: str) -> Done:
         """Go on with the first fill where one is open, else fill an empty catalogue."""
-        ledger = Ledger(database=self.database, lease_seconds=self.settings.lease_seconds)
-        import_id = ledger.find_open_fill()
+        import_id = choosing.find_open_fill(self.database)
         if import_id is not None:
             return self._carry_on(import_id, working_time)
-        if ledger.choose(()).needs_first_fill:
+        if choosing.find_choice(self.database, ()).needs_first_fill:
             return self.carry_out(FIRST_FILL, working_time=working_time, requested_by=requested_by)
         return Done(import_id=None, last=None, states={})
 
@@ -112,18 +111,17 @@ class Importer:
 
     def _tick(self, working_time: WorkingTime, key: str | None, requested_by: str) -> Done:
         """Do what is most in need of doing, then the next, while there is time."""
-        ledger = Ledger(database=self.database, lease_seconds=self.settings.lease_seconds)
         known = find_import_of_key(self.database, key, TICK) if key else None
         if known is not None:
             return self._carry_on(known, working_time)
-        ledger.sweep()
+        choosing.sweep(self.database)
         states: Counter[str] = Counter()
         seen: list[int] = []
         last: Ended | None = None
         while last is None or (
             last.stopped_by in _GO_ON and not working_time.find_reason_to_stop()
         ):
-            import_id = self._choose(ledger, seen, requested_by)
+            import_id = self._choose(seen, requested_by)
             if import_id is None:
                 break
             if key and not seen:
@@ -131,15 +129,15 @@ class Importer:
             seen.append(import_id)
             last = self._run(import_id, working_time)
             states.update(last.states)
-        import_id = seen[-1] if seen else ledger.find_oldest_open()
+        import_id = seen[-1] if seen else choosing.find_oldest_open(self.database)
         return Done(import_id=import_id, last=last, states=dict(states))
 
-    def _choose(self, ledger: Ledger, seen: Sequence[int], requested_by: str) -> int | None:
+    def _choose(self, seen: Sequence[int], requested_by: str) -> int | None:
         """Go on with what is open, else fill an empty catalogue, else refresh the stalest.
 
         What is open comes first also where the catalogue is empty: it may just have begun.
         """
-        choice = ledger.choose(seen)
+        choice = choosing.find_choice(self.database, seen)
         order: Order | None = None
         if choice.import_id is not None:
             return choice.import_id

@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What an endpoint takes, and so how its answers are dressed; see `http.endpoint`."""
+    """What an endpoint takes, and so how its answers are dressed; see `endpoint.endpoint`."""
 
     method: Method
     parameters: tuple[str, ...]

@@ -33,7 +33,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 as uvicorn speaks it, to callers who come to the point.
 
     A head may take so many bytes and fields, and whatever is no body so many seconds. What is
-    refused here is told as `http` tells it.
+    refused here is told as `endpoint` tells it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
