@@ -79,7 +79,7 @@ def login(
 def clear_failures(
     database: "TransactionalDatabase", *, username: object, address: str | None = None
 ) -> int:
-    """Forget what failed for a user, and give how many counters that was; networks' own stay.
+    """Forget a user's failed logins; return how many counters that was. Networks' own stay.
 
     Args:
         address: Where the user is let in from now on as if they had logged in there before, which

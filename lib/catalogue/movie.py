@@ -1,4 +1,7 @@
-"""What a movie is: its fields, its id, and the key under which its title sorts and is found."""
+"""What a movie is: its fields, its id, and the key under which its title sorts and is found.
+
+Questions to the catalogue of them are in `movies`.
+"""
 
 import re
 import unicodedata

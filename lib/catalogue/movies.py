@@ -1,8 +1,7 @@
-"""The catalogue: every statement that reads or writes movies.
+"""Questions to the catalogue, and how its answers are read; what a movie is, `movie` says.
 
 Postgres makes the JSON: a page reaches the caller as the text that the database wrote, which costs
 less than turning rows into objects and objects into JSON.
-
 """
 
 import dataclasses
@@ -19,9 +18,7 @@ from lib.catalogue.statements import (
     PAGE_AFTER,
     PAGE_AT,
     PAGE_BEFORE,
-    UPSERT,
 )
-from lib.database.database import Database
 from lib.database.statement import Query, Rows, Statement
 from lib.errors import MovieNotFound
 
@@ -119,11 +116,6 @@ def find_by_title(title: str, *, year: int | None) -> Query[Found]:
         return Found(movie_json=rows[0][0], alternatives_json=rows[0][1] or "[]")
 
     return Query(statement=BY_TITLE, values={"sort_key": title_key(title), "year": year}, read=read)
-
-
-def store(database: Database, movie: Movie) -> Stored:
-    """Insert a movie or refresh it: what is known is never replaced by nothing."""
-    return read_stored(movie, database.run(UPSERT, movies=as_records([movie])))
 
 
 def read_stored(movie: Movie, rows: Rows) -> Stored:

@@ -200,6 +200,3 @@ def upserting(also: str = "") -> str:
         ){also}
         select created, (select to_json(shown)::text from (select {SHOWN}) shown) from written
     """  # noqa: S608
-
-
-UPSERT: Final = Statement(repeatable=True, sql=upserting())

@@ -15,7 +15,7 @@ _REFUSAL: Final = "OMDb refuses the search: "
 
 
 def feed(ledger: Ledger, source: MovieSource, import_id: int, *, kind: str) -> ServiceError | None:
-    """List the next piece; give the fault that kept a page of a search from being read."""
+    """List the next piece; return the fault that kept a page of a search from being read."""
     if kind == "refresh":
         ledger.list_stale(import_id, most=_STALE_AT_ONCE)
         return None

@@ -48,7 +48,7 @@ class Order:
 
     @property
     def fingerprint(self) -> str:
-        """Return the same for the same order, whatever the sequence and repetition of its ids."""
+        """Return a digest that equal orders share, whatever the sequence and repetition of ids."""
         asked = (
             self.kind,
             sorted(set(self.types)),

@@ -217,7 +217,7 @@ class Budget:
         return known
 
     def give_back(self) -> None:
-        """Return what was reserved and not used, at the end of a run."""
+        """Give back the calls that were reserved and not used, at the end of a run."""
         with self._lock:
             unused, self._stock = self._stock, 0
         if unused:
@@ -247,7 +247,7 @@ class Budget:
         raise refusal
 
     def _close(self, state: State, told: int | None) -> int:
-        """Let all instances know, and give the seconds until OMDb may be asked again."""
+        """Let all instances know; return the seconds until OMDb may be asked again."""
         with self._lock:
             # Answers to calls that were under way say nothing new about the quota.
             self._stock, self._in_doubt = 0, state == "refused"

@@ -51,7 +51,7 @@ class Meter(Protocol):
         ...
 
     def note(self, fault: ServiceError | None) -> ServiceError | None:
-        """Learn what came of it, a fault or None, and give what is to be told of it."""
+        """Learn how the call ended, with a fault or None; return the fault to tell."""
         ...
 
 

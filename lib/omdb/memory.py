@@ -94,7 +94,7 @@ def _remember_clauses(rows: str, *, days: int) -> str:
 
 # In the order of locks that `lib.catalogue.statements` gives: a movie's check before the answer.
 _STORED: Final = "(select imdb_id from written where (select count(*) from due) >= 0)"
-_STORE: Final = Statement(
+STORE: Final = Statement(
     repeatable=True,
     sql=statements.upserting(f", {_remember_clauses(_STORED, days=_DAYS_OF_A_MOVIE)}"),
 )
@@ -105,7 +105,7 @@ _REMEMBER_NONE: Final = Statement(
         select 1
     """,
 )
-STATEMENTS: Final = (_RECALL, _STORE, _REMEMBER_NONE)
+STATEMENTS: Final = (_RECALL, STORE, _REMEMBER_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +155,7 @@ class Memory:
         return movies.read_stored(
             movie,
             self._database.run(
-                _STORE,
+                STORE,
                 movies=movies.as_records([movie]),
                 source=self._source,
                 question=question.key,

@@ -37,7 +37,7 @@ class Sample:
 
 
 def provide(postgres: EmbeddedPostgres, rows: int, *, password: str) -> str:
-    """Make sure that there is a database with so many movies; give its name.
+    """Make sure that there is a database with so many movies; return its name.
 
     It is kept for the next time, until the schema, the films or the keys of titles change.
 

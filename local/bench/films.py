@@ -84,7 +84,7 @@ def imdb_id(number: int) -> str:
 
 
 def films(count: int, *, first: int = 0) -> Iterator[dict[str, object]]:
-    """Make films as `statements.UPSERT` takes them, numbered from the first.
+    """Make films as `statements.upserting` takes them, numbered from the first.
 
     In no order, as the ids of real films do not follow the alphabet.
     """

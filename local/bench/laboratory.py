@@ -53,7 +53,7 @@ class Laboratory:
         return require(DatabaseSettings, self.variables(database))
 
     def authorization(self, database: str) -> dict[str, str]:
-        """Log an administrator in, and give the header that says so."""
+        """Log an administrator in; return the header that says so."""
         opened = TransactionalDatabase(self.settings(database))
         issued = login.login(
             opened,

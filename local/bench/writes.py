@@ -65,7 +65,7 @@ def _measure_inserts(scratch: Any, report: Report) -> None:
 
 
 def _measure_upserts(few: Any, many: Any, report: Report) -> None:
-    upsert = {side: PreparedStatement(side, statements.UPSERT.sql) for side in (few, many)}
+    upsert = {side: PreparedStatement(side, statements.upserting()) for side in (few, many)}
     known = itertools.repeat(json.dumps(list(films.films(BATCH))))
     for name, batches in {"known": known, "new": _batches()}.items():
         for side in (few, many):

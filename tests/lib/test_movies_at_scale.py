@@ -22,7 +22,6 @@ SERVED_BY_AN_INDEX = {
     "by_id": statements.BY_ID,
     "by_title": statements.BY_TITLE,
     "delete": statements.DELETE,
-    "upsert": statements.UPSERT,
     "recall": memory.STATEMENTS[0],
     "store": memory.STATEMENTS[1],
     "settle": SETTLE,
