@@ -28,6 +28,8 @@
     ├── Overloaded                503 OVERLOADED
     └── OmdbTimeout               504 OMDB_TIMEOUT
 
+OMDb's are made in `lib/omdb/faults.py`; `lib/catalogue/source.py` has those of any source.
+
 The message is written for the caller: it says what was wrong and what is allowed, and never
 carries a secret, an SQL text, or the words of another system.
 """
@@ -102,12 +104,6 @@ class MovieNotFound(NotFound):
     code = "MOVIE_NOT_FOUND"
 
 
-class OmdbMovieNotFound(NotFound):
-    """OMDb knows no such movie."""
-
-    code = "OMDB_MOVIE_NOT_FOUND"
-
-
 class MethodNotAllowed(ServiceError):
     """The address exists, but not for this method."""
 
@@ -150,7 +146,7 @@ class IdempotencyKeyReused(ServiceError):
     status, code = 422, "IDEMPOTENCY_KEY_REUSED"
 
 
-class _RetryLater(ServiceError):
+class RetryLater(ServiceError):
     """A fault that passes by itself: the answer says when to come back."""
 
     def __init__(self, message: str, *, retry_after_seconds: int) -> None:
@@ -158,13 +154,13 @@ class _RetryLater(ServiceError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class TooManyAttempts(_RetryLater):
+class TooManyAttempts(RetryLater):
     """Too many failed logins for this user or from this address."""
 
     status, code = 429, "TOO_MANY_ATTEMPTS"
 
 
-class TooManyRequests(_RetryLater):
+class TooManyRequests(RetryLater):
     """This caller's share of OMDb's calls is used up."""
 
     status, code = 429, "TOO_MANY_REQUESTS"
@@ -182,47 +178,13 @@ class InternalError(ServiceError):
     status, code = 500, "INTERNAL_ERROR"
 
 
-class OmdbUnavailable(ServiceError):
-    """OMDb did not give a usable answer."""
-
-    status, code = 502, "OMDB_UNAVAILABLE"
-
-
-class OmdbAnswerUnusable(OmdbUnavailable):
-    """OMDb answered, but what it said about this title cannot be read or trusted."""
-
-
-class OmdbKeyRefused(OmdbUnavailable):
-    """OMDb refuses our API key: a misconfiguration, not a passing fault."""
-
-
-class DatabaseUnavailable(_RetryLater):
+class DatabaseUnavailable(RetryLater):
     """The database cannot be reached or is not ready."""
 
     status, code = 503, "DATABASE_UNAVAILABLE"
 
 
-class OmdbQuotaExceeded(_RetryLater):
-    """OMDb's daily quota is spent, or it takes no more calls for now.
-
-    Attributes:
-        is_told: Whether OMDb said how long to wait.
-    """
-
-    status, code = 503, "OMDB_QUOTA_EXCEEDED"
-
-    def __init__(self, message: str, *, retry_after_seconds: int, is_told: bool = False) -> None:
-        super().__init__(message, retry_after_seconds=retry_after_seconds)
-        self.is_told = is_told
-
-
-class Overloaded(_RetryLater):
+class Overloaded(RetryLater):
     """More work is waiting than can be begun in time."""
 
     status, code = 503, "OVERLOADED"
-
-
-class OmdbTimeout(ServiceError):
-    """OMDb did not answer in time."""
-
-    status, code = 504, "OMDB_TIMEOUT"

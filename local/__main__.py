@@ -94,11 +94,11 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _types(text: str) -> list[str]:
-    from lib.imports.orders import ALL_TYPES  # noqa: PLC0415
+    from lib.catalogue.movie import TYPES  # noqa: PLC0415
 
     types = [word.strip().lower() for word in text.split(",") if word.strip()]
-    if not types or not set(types) <= {*ALL_TYPES}:
-        raise argparse.ArgumentTypeError(f"expected one or more of {','.join(ALL_TYPES)}")
+    if not types or not set(types) <= {*TYPES}:
+        raise argparse.ArgumentTypeError(f"expected one or more of {','.join(TYPES)}")
     return list(dict.fromkeys(types))
 
 

@@ -46,7 +46,7 @@ class Environment:
 
 
 @contextlib.contextmanager
-def prepared(
+def prepare(
     folder: Path = ROOT / ".local",
     variables: MutableMapping[str, str] = os.environ,
     *,
@@ -74,7 +74,7 @@ def provide_token_keys(folder: Path, variables: MutableMapping[str, str]) -> Non
     """Set the pair of keys that tokens are signed and verified with, unless the caller did."""
     if "TOKEN_PRIVATE_KEY" in variables:
         return
-    pem = kept(folder / "token-key.pem", _new_private_key)
+    pem = keep(folder / "token-key.pem", _new_private_key)
     variables["TOKEN_PRIVATE_KEY"] = pem
     # Keys that the caller verifies with are kept: a rotation can be tried that way.
     earlier = variables.get("TOKEN_PUBLIC_KEYS", "")
@@ -88,7 +88,7 @@ def provide_password(environment: Environment) -> None:
     """
     variables, path = environment.variables, environment.password_file
     if path.exists() and (environment.postgres or not variables.get("ADMIN_PASSWORD")):
-        variables["ADMIN_PASSWORD"] = kept(path, str)
+        variables["ADMIN_PASSWORD"] = keep(path, str)
     elif not variables.get("ADMIN_PASSWORD"):
         variables["ADMIN_PASSWORD"] = secrets.token_urlsafe(12)
 
@@ -102,7 +102,7 @@ def keep_password(environment: Environment) -> None:
         raise Failure(f"{path} cannot be written: {why(error)}") from error
 
 
-def kept(path: Path, make: Callable[[], str]) -> str:
+def keep(path: Path, make: Callable[[], str]) -> str:
     """Read a secret, or make it: complete or not at all, and for its owner's eyes only."""
     try:
         if not path.exists():

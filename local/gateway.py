@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lib.errors import NotFound
-from lib.web.answers import data, error_answer
-from lib.web.tracing import request_context
+from lib.web.answers import answer_error, data
+from lib.web.tracing import read_context
 from local.failure import Failure
 from local.functions import ID, Function, read_functions
 
@@ -48,7 +48,7 @@ class Gateway:
 
     async def _answer_itself(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        context = request_context(request.headers)
+        context = read_context(request.headers)
         routes = sorted(self._routes)
         if scope["path"] in {"/", "/v1", "/v1/"} and request.method in {"GET", "HEAD"}:
             answer = data({"routes": routes})
@@ -57,7 +57,7 @@ class Gateway:
                 "Nothing is at this path. Paths, with or without /v1 before them, are "
                 f"{', '.join(routes)}."
             )
-            answer = error_answer(NotFound(message), context)
+            answer = answer_error(NotFound(message), context)
         headers = {"X-Request-Id": context.request_id, "Cache-Control": "no-store"}
         response = Response(answer.body, answer.status, headers, media_type="application/json")
         await response(scope, receive, send)

@@ -68,7 +68,7 @@ class IdList:
         """Count what holds no id."""
         self.unread += lines
         if len(self.shown) < MOST_SHOWN:
-            self.shown.append(f"{place}: {_shown(written)}")
+            self.shown.append(f"{place}: {_show(written)}")
 
 
 def read(path: Path, *, most: int) -> IdList:
@@ -79,7 +79,7 @@ def read(path: Path, *, most: int) -> IdList:
     """
     found = IdList(name="standard input" if str(path) == "-" else str(path), most=most)
     try:
-        with _opened(path) as file:
+        with _open(path) as file:
             _read(file, found)
     except OSError as error:
         raise Failure(f"{found.name} cannot be read: {error.strerror}") from error
@@ -92,7 +92,7 @@ def read(path: Path, *, most: int) -> IdList:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[io.BufferedReader]:
+def _open(path: Path) -> Iterator[io.BufferedReader]:
     if str(path) == "-":
         with open(sys.stdin.fileno(), "rb", closefd=False) as file:
             yield file
@@ -229,7 +229,7 @@ def _of_columns(cells: list[str], columns: Mapping[str, int]) -> tuple[list[str]
 
 
 def _of_words(cells: list[str]) -> tuple[list[str], bool]:
-    """Return the ids of a line without named columns, and whether all of it could be read."""
+    """Return the ids of a line without named columns, and whether the line is in order."""
     if cells[0].lstrip().startswith("#"):
         return [], True
     words = [word for cell in cells for word in _BETWEEN.split(cell.partition(" #")[0])]
@@ -272,7 +272,7 @@ def _items(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _shown(written: str) -> str:
+def _show(written: str) -> str:
     """Cut a line, and take from it what a terminal would obey."""
     text = written.strip().replace("\t", " ")
     cut = text[:_LONGEST_SHOWN] + ("…" if len(text) > _LONGEST_SHOWN else "")

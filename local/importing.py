@@ -13,24 +13,25 @@ from typing import Any, Final, NoReturn
 
 from tqdm import tqdm
 
+from lib.catalogue.movie import TYPES
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import ServiceError
 from lib.imports.ledger import Progress
-from lib.imports.orders import ALL_TYPES, MOST_IDS, TICK, Order
+from lib.imports.orders import MOST_IDS, TICK, Order
 from lib.imports.service import STATEMENTS, Done, Importer
 from lib.imports.settings import ImportSettings
 from lib.imports.statements import OUTCOMES
-from lib.imports.stopping import Limits
+from lib.imports.stopping import WorkingTime
 from lib.omdb.settings import OmdbSettings
 from lib.settings import require
 from local import id_lists
-from local.environment import Environment, prepared
+from local.environment import Environment, prepare
 from local.failure import Failure
 from local.id_lists import IdList
 from local.migrating import bring_up_to_date, cause
 
-Action = Callable[[Importer, Limits], Sequence[Done]]
+Action = Callable[[Importer, WorkingTime], Sequence[Done]]
 
 MOST_ORDERS: Final = 10  # that one file of ids may make: a million ids fit into memory
 _WHY: Final[Mapping[str, str]] = {
@@ -50,16 +51,19 @@ def run(
     """Import what the command line asks for, and say what came of it and how to go on."""
     found = id_lists.read(ids, most=MOST_ORDERS * MOST_IDS) if ids else None
     if found and found.unread:
-        print(_unread(found), file=sys.stderr)
+        print(_describe_unread(found), file=sys.stderr)
     orders = _orders(found, search, refresh=refresh, types=types)
-    with prepared() as environment:
+    with prepare() as environment:
         if environment.postgres:
             bring_up_to_date(environment)
 
-        def carry_out(importer: Importer, limits: Limits) -> list[Done]:
+        def carry_out(importer: Importer, working_time: WorkingTime) -> list[Done]:
             # All of them also when one cannot end now: each then waits in the ledger for its turn.
             who = _requester()
-            return [importer.carry_out(one, limits=limits, requested_by=who) for one in orders]
+            return [
+                importer.carry_out(one, working_time=working_time, requested_by=who)
+                for one in orders
+            ]
 
         told = _import(environment, "Importing", carry_out, unread=found.unread if found else 0)
     print(summary(told, found))
@@ -75,8 +79,8 @@ def run(
 def fill_when_empty(environment: Environment) -> None:
     """Import the first films if the catalogue holds none, or not yet all of them."""
 
-    def fill(importer: Importer, limits: Limits) -> list[Done]:
-        return [importer.first_fill(limits, requested_by="./dev serve")]
+    def fill(importer: Importer, working_time: WorkingTime) -> list[Done]:
+        return [importer.fill_first(working_time, requested_by="./dev serve")]
 
     told = _import(environment, "Importing the first films", fill)
     stopped_by = told["run"] and told["run"]["stopped_by"]
@@ -89,7 +93,7 @@ def fill_when_empty(environment: Environment) -> None:
 def summary(told: Mapping[str, Any], found: IdList | None = None) -> str:
     """Say what came of an import, what was left out and, where something is left, how to go on."""
     lines = [", ".join(f"{told[name]:,} {name.replace('_', ' ')}" for name in OUTCOMES)]
-    left_out = list(_left_out(told, found))
+    left_out = list(_describe_left_out(told, found))
     if left_out:
         lines.append(f"Left out: {'; '.join(left_out)}")
     if told["pending"] or told.get("has_more"):
@@ -98,16 +102,16 @@ def summary(told: Mapping[str, Any], found: IdList | None = None) -> str:
     return "\n".join(lines)
 
 
-def _left_out(told: Mapping[str, Any], found: IdList | None) -> Iterator[str]:
+def _describe_left_out(told: Mapping[str, Any], found: IdList | None) -> Iterator[str]:
     if found and found.unread:
         yield f"{_count(found.unread, 'line')} without an id"
     if found and found.repeated:
         yield f"{_count(found.repeated, 'repeated id')}"
     errors: Mapping[str, int] = told.get("errors", {})
-    rejected = {kind: errors[f"type_{kind}"] for kind in ALL_TYPES if f"type_{kind}" in errors}
+    rejected = {kind: errors[f"type_{kind}"] for kind in TYPES if f"type_{kind}" in errors}
     if rejected:
         kinds = ", ".join(f"{number:,} of type {kind}" for kind, number in rejected.items())
-        wanted = ",".join(kind for kind in ALL_TYPES if kind in rejected or kind in told["types"])
+        wanted = ",".join(kind for kind in TYPES if kind in rejected or kind in told["types"])
         yield f"{kinds} (to have them, too: --types {wanted})"
     if told["not_found"]:
         yield f"{told['not_found']:,} that OMDb does not know"
@@ -117,7 +121,7 @@ def _left_out(told: Mapping[str, Any], found: IdList | None) -> Iterator[str]:
         yield told["reason"]
 
 
-def _unread(found: IdList) -> str:
+def _describe_unread(found: IdList) -> str:
     """Show the first lines that hold no id, before anything is fetched."""
     rest = found.unread - len(found.shown)
     lines = [f"{found.name}: {_count(found.unread, 'line')} without an id, left out:"]
@@ -142,13 +146,13 @@ def _orders(
             raise Failure("--search is blank: expected words of a title")
         return [Order(kind="search", search=" ".join(search.split()), types=wanted)]
     if refresh:
-        return [Order(kind="refresh", types=tuple(types or ALL_TYPES))]
+        return [Order(kind="refresh", types=tuple(types or TYPES))]
     if types:
         raise Failure("--types says what to take of --ids, --search or --refresh: give one of them")
     return [TICK]
 
 
-def _together(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _sum_up(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Tell of several imports of one file as of one; they differ in their counts only."""
     told = dict(answers[0])
     for name in (*OUTCOMES, "pending", "total"):
@@ -172,9 +176,9 @@ def _import(
         settings=require(ImportSettings, variables),
     )
     try:
-        with _progress(what, unread) as importer.on_progress, _stoppable() as limits:
-            done = action(importer, limits)
-        return _together([importer.answer(one) for one in done])
+        with _progress(what, unread) as importer.on_progress, _stoppable() as working_time:
+            done = action(importer, working_time)
+        return _sum_up([importer.answer(one) for one in done])
     except ServiceError as error:
         raise Failure(f"the import stopped: {error}{cause(error)}") from error
     finally:
@@ -183,22 +187,22 @@ def _import(
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[Limits]:
+def _stoppable() -> Iterator[WorkingTime]:
     """Turn the first Ctrl-C (or SIGTERM) into a wish to stop; a second one ends at once."""
-    limits = Limits()
+    working_time = WorkingTime()
     if threading.current_thread() is not threading.main_thread():
-        yield limits
+        yield working_time
         return
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        if limits.asked_to_stop.is_set():
+        if working_time.asked_to_stop.is_set():
             raise KeyboardInterrupt
-        limits.asked_to_stop.set()
+        working_time.asked_to_stop.set()
         tqdm.write("Stopping once the calls under way have ended; Ctrl-C again ends at once")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield limits
+        yield working_time
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -8,13 +8,13 @@ from lib.errors import ServiceError
 from lib.schema.migrating import Migrated, migrate
 from lib.schema.settings import GrantSettings
 from lib.settings import SettingsError, require
-from local.environment import Environment, keep_password, prepared
+from local.environment import Environment, keep_password, prepare
 from local.failure import Failure
 
 
 def run() -> None:
     """Migrate, and say what changed."""
-    with prepared() as environment:
+    with prepare() as environment:
         migrated = bring_up_to_date(environment)
     if migrated.before == migrated.after:
         print(f"The schema is the newest already: {migrated.after}")

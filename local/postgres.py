@@ -28,8 +28,8 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection, identifier
 
 from local.failure import Failure
-from local.postgres_user import User, give, initdb_user, reachable, server_user
-from local.private import make_folder, opened, trouble, why
+from local.postgres_user import User, give, initdb_user, make_reachable, server_user
+from local.private import make_folder, open_private, trouble, why
 
 LAUNCHER: Final = Path(__file__).resolve().with_name("launcher.py")
 START_TIMEOUT: Final = 60.0  # recovery after a crash can take a while
@@ -104,7 +104,7 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Start the server, on the port it had before; or find the one that runs on this folder."""
         deadline = time.monotonic() + START_TIMEOUT
-        with self._explaining():
+        with self._explain_faults():
             make_folder(self.folder)
             while not self._start_or_find():
                 if time.monotonic() > deadline:
@@ -126,23 +126,23 @@ class EmbeddedPostgres:
 
     def has_database(self, name: str) -> bool:
         """Tell whether there is a database of that name."""
-        with self._explaining(), self._connected() as connection:
+        with self._explain_faults(), self._connect() as connection:
             found = connection.run("select 1 from pg_database where datname = :name", name=name)
         return bool(found)
 
     def create_database(self, name: str, template: str | None = None) -> None:
         """Make a database, empty or as a copy of another that nobody is connected to."""
         copied = f" template {identifier(template)}" if template else ""
-        with self._explaining(), self._connected() as connection:
+        with self._explain_faults(), self._connect() as connection:
             connection.run(f"create database {identifier(name)}{copied}")
 
     def drop_database(self, name: str) -> None:
         """Delete a database, whoever is connected to it."""
-        with self._explaining(), self._connected() as connection:
+        with self._explain_faults(), self._connect() as connection:
             connection.run(f"drop database {identifier(name)} with (force)")
 
     def _start_or_find(self) -> bool:
-        with opened(self.folder / "lock", "ab") as lock:
+        with open_private(self.folder / "lock", "ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -158,7 +158,7 @@ class EmbeddedPostgres:
         if status is None:
             return False
         self._port = status[1]
-        with contextlib.suppress(InterfaceError, OSError), self._connected():
+        with contextlib.suppress(InterfaceError, OSError), self._connect():
             return True
         return False
 
@@ -210,7 +210,7 @@ class EmbeddedPostgres:
             self._server = self._launch("postgres", self._data, user, options=options, lock=lock)
             try:
                 if self._becomes_ready(self._server):
-                    with self._connected():
+                    with self._connect():
                         return
             except BaseException:
                 self.kill()
@@ -249,11 +249,11 @@ class EmbeddedPostgres:
         cwd = "/"
         if user is not None:
             command += ["--user", f"{user[0]}:{user[1]}"]
-            installation = reachable(installation)
+            installation = make_reachable(installation)
             # Its working directory, it can use, whoever may not pass the folders above.
             cwd, data = str(data), Path("/proc/self/cwd")
         program = str(installation / "bin" / name)
-        with opened(self._log, "wb") as log:
+        with open_private(self._log, "wb") as log:
             return subprocess.Popen(
                 [*command, "--", program, "-D", str(data), *options],
                 cwd=cwd,
@@ -286,7 +286,7 @@ class EmbeddedPostgres:
         return None
 
     @contextlib.contextmanager
-    def _connected(self) -> Iterator[Connection]:
+    def _connect(self) -> Iterator[Connection]:
         connection = Connection(
             user="postgres",
             password=self._password(),
@@ -301,7 +301,7 @@ class EmbeddedPostgres:
             connection.close()
 
     @contextlib.contextmanager
-    def _explaining(self) -> Iterator[None]:
+    def _explain_faults(self) -> Iterator[None]:
         """Turn what goes wrong with a folder or a server into one line."""
         try:
             yield
@@ -354,7 +354,7 @@ def _installation() -> Path:
 def _write_secret(path: Path, value: str) -> None:
     """Write a file that only its owner can read, from its first moment on."""
     path.unlink(missing_ok=True)
-    with opened(path, "xb") as file:
+    with open_private(path, "xb") as file:
         file.write(value.encode())
 
 

@@ -45,7 +45,7 @@ def server_user(data: Path) -> User | None:
         return None if _has_name(me) else _nobody()
     if owner is not None and owner.st_uid not in {0, _nobody()[0]}:
         return owner.st_uid, owner.st_gid
-    used = _in_use()
+    used = _find_used()
     while (number := secrets.choice(_NUMBERS)) in used or _has_name(number):
         pass
     return number, number
@@ -55,7 +55,7 @@ def initdb_user() -> User | None:
     """Choose whom `initdb` runs as: an account that has a name; None for ourselves."""
     if os.geteuid() != 0:
         return None if _has_name(os.geteuid()) else _nobody()
-    used = _in_use() | {0, _nobody()[0]}
+    used = _find_used() | {0, _nobody()[0]}
     idle = (account for account in pwd.getpwall() if account.pw_uid not in used)
     account = min(idle, key=lambda account: account.pw_uid, default=None)
     return (account.pw_uid, account.pw_gid) if account else _nobody()
@@ -73,7 +73,7 @@ def give(path: Path, user: User) -> None:
         os.chown(path, *user, follow_symlinks=False)
 
 
-def reachable(installation: Path) -> Path:
+def make_reachable(installation: Path) -> Path:
     """Return a folder with the programs that every user can read.
 
     Raises:
@@ -125,7 +125,7 @@ def _is_open(installation: Path) -> bool:
     )
 
 
-def _in_use() -> set[int]:
+def _find_used() -> set[int]:
     """Return the users whose processes are running, where the system tells."""
     used = set()
     for process in Path("/proc").glob("[0-9]*"):

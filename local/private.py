@@ -34,7 +34,7 @@ def make_folder(folder: Path) -> None:
         raise Failure(f"{folder} cannot be made: {why(error)}") from error
 
 
-def opened(path: Path, mode: str) -> IO[bytes]:
+def open_private(path: Path, mode: str) -> IO[bytes]:
     """Open a file that is its owner's alone, and no link to another."""
     file: IO[bytes] = open(path, mode, opener=_open)  # noqa: SIM115  Path has no opener
     os.fchmod(file.fileno(), 0o600)
@@ -45,7 +45,7 @@ def write_new(path: Path, value: str) -> Path:
     """Write a file beside another, whole or not at all, to be put into its place."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
-        with opened(new, "xb") as file:
+        with open_private(new, "xb") as file:
             file.write(value.encode())
     except OSError:
         new.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from lib.accounts.users import AdminSettings
 from lib.settings import require
 from local import importing, migrating
-from local.environment import ROOT, Environment, prepared
+from local.environment import ROOT, Environment, prepare
 from local.failure import Failure
 from local.postgres import EmbeddedPostgres
 
@@ -44,7 +44,7 @@ $notes
 
 def run(variables: Mapping[str, str] = os.environ) -> None:
     """Serve until Ctrl-C, or until a part fails."""
-    with _bound(variables) as listener, prepared(demo_admin=True) as environment:
+    with _bind(variables) as listener, prepare(demo_admin=True) as environment:
         migrating.bring_up_to_date(environment)
         try:
             importing.fill_when_empty(environment)
@@ -105,7 +105,7 @@ def _end_with_database(
 
 
 @contextlib.contextmanager
-def _bound(variables: Mapping[str, str]) -> Iterator[socket.socket]:
+def _bind(variables: Mapping[str, str]) -> Iterator[socket.socket]:
     """Take the port before anything slow begins; callers are let in by `_listen`."""
     host, text = variables.get("HOST") or "127.0.0.1", variables.get("PORT") or "8080"
     if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or int(text) > 65535:  # noqa: PLR2004

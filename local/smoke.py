@@ -39,7 +39,7 @@ def run(base_url: str | None, urls: Path | None = None) -> None:
     with requests.Session() as session:
         for check, url in _questions(base_url, urls):
             checked += 1
-            wrong = _wrong_with(session, url, check)
+            wrong = _find_fault(session, url, check)
             failures += wrong is not None
             mark = "ok  " if wrong is None else "FAIL"
             print(f"{mark} {check.method:<6} {url}{f'  {wrong}' if wrong else ''}")
@@ -81,7 +81,7 @@ def _checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _wrong_with(session: requests.Session, url: str, check: Check) -> str | None:
+def _find_fault(session: requests.Session, url: str, check: Check) -> str | None:
     response = _ask(session, url, check)
     if isinstance(response, str):
         return response
@@ -90,10 +90,10 @@ def _wrong_with(session: requests.Session, url: str, check: Check) -> str | None
         return f"it answers {response.status_code}, not {expected}: {response.text[:200]!r}"
     if response.status_code in _UNREACHABLE_FROM_OUTSIDE and check.code is None:
         return None  # not our answer, but the platform's
-    return _missing_in(response, check)
+    return _find_missing(response, check)
 
 
-def _missing_in(response: requests.Response, check: Check) -> str | None:
+def _find_missing(response: requests.Response, check: Check) -> str | None:
     answer = _json(response)
     shared = "public" in response.headers.get("Cache-Control", "")
     for name in (*([] if shared else ["X-Request-Id"]), *check.headers):

@@ -5,14 +5,14 @@ from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import NotFound, ServiceError
 from lib.settings import require
-from local.environment import prepared
+from local.environment import prepare
 from local.failure import Failure
 from local.migrating import bring_up_to_date, cause
 
 
 def clear(username: str, address: str | None) -> None:
     """Forget a user's failed logins, let them in from an address if one is named, and say so."""
-    with prepared() as environment:
+    with prepare() as environment:
         if environment.postgres:
             bring_up_to_date(environment)
         database = TransactionalDatabase(require(DatabaseSettings, environment.variables))
@@ -24,10 +24,10 @@ def clear(username: str, address: str | None) -> None:
             raise Failure(f"nothing was cleared: {error}{cause(error)}") from error
         finally:
             database.close()
-    print(_told(username, cleared, address))
+    print(_describe(username, cleared, address))
 
 
-def _told(username: str, cleared: int, address: str | None) -> str:
+def _describe(username: str, cleared: int, address: str | None) -> str:
     forgot = f"Cleared {cleared:,} counters of" if cleared else "There were no"
     told = f"{forgot} failed logins of {username!r}; a wait of the network they come from stays"
     if address is None:

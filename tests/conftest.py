@@ -17,16 +17,18 @@ from lib.accounts.access import AUTHORIZING, LOGGING_OUT
 from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.accounts.tokens import Signer, Verifier
 from lib.accounts.users import AdminSettings
-from lib.catalogue import movies, statements
+from lib.catalogue import statements
 from lib.catalogue.movie import Movie
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
+from lib.omdb.memory import STORE
 from lib.schema.migrating import migrate
 from local import gateway
 from local.demo_omdb.server import DemoOmdb
 from local.environment import SETTINGS
 from local.postgres import EmbeddedPostgres
 from local.servers import Server
+from tests import support
 from tests.support import ADMIN_PASSWORD, OMDB_KEY, database_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,7 +100,7 @@ def worker_database(database_url: str) -> Iterator[TransactionalDatabase]:
     every_statement = [
         *statements.LISTING,
         *statements.FINDING,
-        statements.UPSERT,
+        STORE,
         statements.DELETE,
         *AUTHORIZING,
         *LOGGING_OUT,
@@ -216,7 +218,7 @@ def store(database: TransactionalDatabase) -> Callable[..., Movie]:
 
     def store_movie(imdb_id: str, title: str, **details: object) -> Movie:
         movie = Movie(imdb_id=imdb_id, title=title, **{"type": "movie", **details})  # type: ignore[arg-type]
-        movies.store(database, movie)
+        support.store(database, movie)
         return movie
 
     return store_movie

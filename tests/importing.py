@@ -12,7 +12,7 @@ from lib.database.transactions import TransactionalDatabase
 from lib.imports.orders import Order
 from lib.imports.service import CALL_LIMITS, STATEMENTS, Done, Importer
 from lib.imports.settings import ImportSettings
-from lib.imports.stopping import Limits
+from lib.imports.stopping import WorkingTime
 from lib.omdb.client import CallLimits
 from lib.omdb.settings import OmdbSettings
 from lib.settings import Secret
@@ -94,9 +94,13 @@ def make_importer(
     )
 
 
-def carry_out(importer: Importer, order: Order, limits: Limits | None = None) -> dict[str, Any]:
+def carry_out(
+    importer: Importer, order: Order, working_time: WorkingTime | None = None
+) -> dict[str, Any]:
     """Carry an order out and give what its caller is told."""
-    done: Done = importer.carry_out(order, limits=limits or Limits(), requested_by="a test")
+    done: Done = importer.carry_out(
+        order, working_time=working_time or WorkingTime(), requested_by="a test"
+    )
     return importer.answer(done)
 
 

@@ -6,8 +6,13 @@ from urllib.parse import unquote
 
 import pytest
 
+from lib.catalogue import movies
+from lib.catalogue.movie import Movie
+from lib.catalogue.movies import Stored
+from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Query, Statement
+from lib.omdb.memory import STORE
 from local.demo_omdb.server import DemoOmdb
 from local.environment import ROOT
 from local.functions import read_functions
@@ -39,6 +44,13 @@ def database_settings(url: str) -> DatabaseSettings:
 def echo(value: str) -> Query[str]:
     """Ask the database for what it is told."""
     return Query(statement=ECHO, values={"value": value}, read=lambda rows: str(rows[0][0]))
+
+
+def store(database: Database, movie: Movie) -> Stored:
+    """Store a movie as a create does; the database was made with `STORE`."""
+    records = movies.as_records([movie])
+    rows = database.run(STORE, movies=records, source="a test", question=movie.imdb_id)
+    return movies.read_stored(movie, rows)
 
 
 def await_calls(omdb: DemoOmdb) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import lib.omdb.faults  # noqa: F401  whose faults are among those that callers meet
 from lib import errors
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import ServiceError

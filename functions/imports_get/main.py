@@ -2,17 +2,16 @@
 
 import functions_framework.aio
 
-from lib.accounts import access
+from lib.accounts.guard import EDITORS, Guard
 from lib.accounts.keys import VerifyingSettings
-from lib.accounts.tokens import Verifier
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.imports import reports
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, data, endpoint
 
-verifier = Verifier(require(VerifyingSettings))
-database = Database(require(DatabaseSettings), statements=[reports.ONE, *access.AUTHORIZING])
+guard = Guard(require(VerifyingSettings))
+database = Database(require(DatabaseSettings), statements=[reports.ONE, *guard.statements])
 database.warm_after_fork()
 
 
@@ -20,8 +19,8 @@ database.warm_after_fork()
 @endpoint("GET", parameters=("id",), private=True)
 async def imports_get(request: Request) -> Answer:
     """Answer state, counts, rate, errors by kind, and when the import will be done."""
-    claims = verifier.verify_header(request.headers.get("authorization"))
+    admission = guard.admit(request.headers, roles=EDITORS)
     import_id = reports.parse_get_query(request.query)
-    await database.ask(access.permission(claims, roles=("editor", "admin")))
-    told = await database.ask(reports.report(import_id))
+    await database.ask(admission)
+    told = await database.ask(reports.find_report(import_id))
     return data(told)

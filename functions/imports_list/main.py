@@ -2,17 +2,16 @@
 
 import functions_framework.aio
 
-from lib.accounts import access
+from lib.accounts.guard import EDITORS, Guard
 from lib.accounts.keys import VerifyingSettings
-from lib.accounts.tokens import Verifier
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.imports import reports
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
-verifier = Verifier(require(VerifyingSettings))
-database = Database(require(DatabaseSettings), statements=[reports.SOME, *access.AUTHORIZING])
+guard = Guard(require(VerifyingSettings))
+database = Database(require(DatabaseSettings), statements=[reports.SOME, *guard.statements])
 database.warm_after_fork()
 
 
@@ -20,8 +19,8 @@ database.warm_after_fork()
 @endpoint("GET", parameters=reports.LIST_PARAMETERS, private=True)
 async def imports_list(request: Request) -> Answer:
     """Answer a page of imports with their states and counts."""
-    claims = verifier.verify_header(request.headers.get("authorization"))
+    admission = guard.admit(request.headers, roles=EDITORS)
     query = reports.parse_list_query(request.query)
-    await database.ask(access.permission(claims, roles=("editor", "admin")))
-    listed = await database.ask(reports.imports(query))
+    await database.ask(admission)
+    listed = await database.ask(reports.list_imports(query))
     return Answer(body=listed.as_body())

@@ -2,27 +2,24 @@
 
 import functions_framework.aio
 
-from lib.accounts import access
+from lib.accounts.guard import Guard
 from lib.accounts.keys import VerifyingSettings
 from lib.accounts.roles import ROLES
-from lib.accounts.tokens import Verifier
 from lib.catalogue.wanted import parse_create_body
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
-from lib.omdb import creating, payers
+from lib.omdb import creating
 from lib.omdb.budget import Budget
 from lib.omdb.client import OmdbClient
 from lib.omdb.creating import Creator
-from lib.omdb.payers import Payer
+from lib.omdb.payers import Payer, find_payer
 from lib.omdb.settings import OmdbSettings
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
 settings = require(OmdbSettings)
-verifier = Verifier(require(VerifyingSettings))
-database = Database(
-    require(DatabaseSettings), statements=[*creating.STATEMENTS, *access.AUTHORIZING]
-)
+guard = Guard(require(VerifyingSettings))
+database = Database(require(DatabaseSettings), statements=[*creating.STATEMENTS, *guard.statements])
 database.warm_after_fork()
 creator = Creator(database, OmdbClient(settings, meter=Budget(database, settings)), settings)
 
@@ -31,16 +28,15 @@ creator = Creator(database, OmdbClient(settings, meter=Budget(database, settings
 @endpoint("POST", members=("title", "year", "imdb_id"), body="required")
 async def movies_create(request: Request) -> Answer:
     """Answer 201 with a movie that is new, 200 with one that was there, refreshed if it was due."""
-    caller = await identify(request)
-    stored = await creator.create(parse_create_body(request.body), caller)
+    payer = await identify(request)
+    stored = await creator.create(parse_create_body(request.body), payer)
     return Answer(status=201 if stored.created else 200, body=stored.as_body())
 
 
 async def identify(request: Request) -> Payer:
     """Tell whose calls to OMDb these are: an account's, if there is a token, else a network's."""
-    authorization = request.headers.get("authorization")
-    if authorization is None:
-        return payers.network(request.client_address, calls=settings.calls_per_caller)
-    claims = verifier.verify_header(authorization)
-    await database.ask(access.permission(claims, roles=ROLES))
-    return payers.account(claims.user_id, calls=settings.calls_per_caller)
+    user_id = None
+    if "authorization" in request.headers:
+        claims = await database.ask(guard.admit(request.headers, roles=ROLES))
+        user_id = claims.user_id
+    return find_payer(user_id, request.client_address, calls=settings.calls_per_caller)

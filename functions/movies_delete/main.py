@@ -2,18 +2,17 @@
 
 import functions_framework.aio
 
-from lib.accounts import access
+from lib.accounts.guard import EDITORS, Guard
 from lib.accounts.keys import VerifyingSettings
-from lib.accounts.tokens import Verifier
 from lib.catalogue import movies, statements
-from lib.catalogue.wanted import imdb_id_from_path
+from lib.catalogue.wanted import parse_imdb_id_from_path
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
-verifier = Verifier(require(VerifyingSettings))
-database = Database(require(DatabaseSettings), statements=[statements.DELETE, *access.AUTHORIZING])
+guard = Guard(require(VerifyingSettings))
+database = Database(require(DatabaseSettings), statements=[statements.DELETE, *guard.statements])
 database.warm_after_fork()
 
 
@@ -21,8 +20,8 @@ database.warm_after_fork()
 @endpoint("DELETE")
 async def movies_delete(request: Request) -> Answer:
     """Answer 204 once the movie is gone."""
-    claims = verifier.verify_header(request.headers.get("authorization"))
-    imdb_id = imdb_id_from_path(request.path)
-    await database.ask(access.permission(claims, roles=("editor", "admin")))
-    await database.ask(movies.deletion(imdb_id, user_id=claims.user_id))
+    admission = guard.admit(request.headers, roles=EDITORS)
+    imdb_id = parse_imdb_id_from_path(request.path)
+    claims = await database.ask(admission)
+    await database.ask(movies.delete(imdb_id, user_id=claims.user_id))
     return Answer(status=204)

@@ -19,8 +19,8 @@ async def movies_get(request: Request) -> Answer:
     """Answer the movie, and with a title shared by several also the others."""
     wanted = parse_get_query(request.query)
     if wanted.imdb_id is not None:
-        query = movies.by_id(wanted.imdb_id)
+        query = movies.find_by_id(wanted.imdb_id)
     else:
-        query = movies.by_title(wanted.title, year=wanted.year)
+        query = movies.find_by_title(wanted.title, year=wanted.year)
     found = await database.ask(query)
     return Answer(body=found.as_body())

@@ -8,7 +8,7 @@ from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.imports import orders, service
 from lib.imports.settings import ImportSettings
-from lib.imports.stopping import Limits, notice_shutdown
+from lib.imports.stopping import WorkingTime, notice_shutdown
 from lib.omdb.settings import OmdbSettings
 from lib.settings import require
 from lib.web.endpoint import IMPORT_BODY, Answer, Request, data, endpoint, in_thread
@@ -25,13 +25,13 @@ async def movies_import(request: Request) -> Answer:
     """Answer how far the import is once the request's time is up, or all is done."""
     notice_shutdown()
     order = orders.parse_import_body(request.body)
-    key = orders.idempotency_key(request.headers)
-    requested_by = orders.requester(request.headers, request.client_address)
+    key = orders.read_idempotency_key(request.headers)
+    requested_by = orders.name_requester(request.headers, request.client_address)
     return data(await in_thread(carry_out, order, key, requested_by))
 
 
 def carry_out(order: orders.Order, key: str | None, requested_by: str) -> dict[str, Any]:
     """Work on what is ordered for as long as a run may take."""
-    limits = Limits.of_function(settings.seconds)
-    done = importer.carry_out(order, limits=limits, key=key, requested_by=requested_by)
+    working_time = WorkingTime.of_function(settings.seconds)
+    done = importer.carry_out(order, working_time=working_time, key=key, requested_by=requested_by)
     return importer.answer(done)

@@ -16,7 +16,6 @@ database.warm_after_fork()
 @endpoint("GET", parameters=listing.PARAMETERS)
 async def movies_list(request: Request) -> Answer:
     """Answer a page of movies and how to go on from it."""
-    query = listing.parse_list_query(request.query)
-    page = await database.ask(listing.page_query(query))
-    listed = listing.listed(page, query, path=request.path)
-    return Answer(body=listed.body, headers={"Link": listed.link}, at_its_address=query.as_asked)
+    wanted = listing.parse_list_query(request.query)
+    page = await database.ask(listing.find_page(wanted))
+    return listing.answer_page(page, wanted, path=request.path)

@@ -23,7 +23,7 @@ AUTHORIZING: Final = (_ROLE_IN_SESSION,)
 LOGGING_OUT: Final = (_END_SESSION,)
 
 
-def permission(claims: Claims, *, roles: Collection[str]) -> Query[Claims]:
+def check_permission(claims: Claims, *, roles: Collection[str]) -> Query[Claims]:
     """Ask whether a token's session still lives, and whether its user's present role allows this.
 
     A token is valid for a quarter of an hour, and a dismissed editor should not be. The answer is
@@ -51,7 +51,7 @@ def permission(claims: Claims, *, roles: Collection[str]) -> Query[Claims]:
     return Query(statement=_ROLE_IN_SESSION, values=values, read=read)
 
 
-def logout(database: Database, jti: str) -> None:
+def log_out(database: Database, jti: str) -> None:
     """Make a token worthless before it expires; it may be so already.
 
     The database must have been made with the statements of `LOGGING_OUT`.

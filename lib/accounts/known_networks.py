@@ -26,7 +26,7 @@ _COLUMNS: Final = login_networks.c
 
 
 def is_of_user(network: "Network", now: datetime | None) -> "ColumnElement[bool]":
-    """Return what joins a row of `users` with this network, if it is known."""
+    """Return the condition that joins a row of `users` with this network, if it is known."""
     return and_(
         _COLUMNS.user_id == users.c.id,
         _COLUMNS.network == network.digest,
@@ -35,7 +35,7 @@ def is_of_user(network: "Network", now: datetime | None) -> "ColumnElement[bool]
 
 
 def may_forgive(now: datetime | None) -> "ColumnElement[bool]":
-    """Return whether a login, with the row it finds or none, forgives what failed in its network.
+    """Return the SQL for whether a login forgives earlier failures in its network.
 
     Not more often than a guesser who pauses has it forgotten anyway: else a neighbour could guess a
     few times more for each time that the user logs in.

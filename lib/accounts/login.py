@@ -61,29 +61,15 @@ def login(
     name, secret = fold_username(username), passwords.normalise_password(password)
     network = network_of(address)
     with database.begin() as connection:
-        user = _find(connection, name, network, now)
-        attempt = throttle.count_attempt(
-            connection,
-            username=name,
-            network=network,
-            known=user is not None and user.is_at_known_network,
-            now=now,
-        )
+        user, attempt = _begin_attempt(connection, name, network, now)
     # No transaction is open from here on, as argon2 takes its time.
-    try:
-        if user is None:
-            passwords.verify_nobody(secret)
-        passwords.verify_password(user.password_hash, secret)
-    except passwords.PasswordMismatch:
-        fields = {"user": throttle.user_digest(name)[:12], "address": address}
-        log.warning("login refused", extra={"fields": fields})
-        raise _wrong_credentials() from None
-    rehashed = _rehash_if_needed(user, secret)
+    user = _verify(user, secret, name=name, address=address)
+    needs_rehash = passwords.needs_rehash(user.password_hash)
+    rehashed = passwords.hash_password(secret) if needs_rehash else None
     issued = signer.issue(user.id, user.role, now=now or datetime.now(UTC))
     with database.begin() as connection:
         throttle.take_back(connection, attempt, forgive=user.forgive)
-        if rehashed is not None:
-            _replace_hash(connection, user, rehashed)
+        _replace_hash(connection, user, rehashed)
         _begin_session(connection, user, issued)
         known_networks.remember(connection, user.id, network, forgiven=user.forgive, now=now)
         _sweep_sessions(connection, now)
@@ -93,7 +79,7 @@ def login(
 def clear_failures(
     database: "TransactionalDatabase", *, username: object, address: str | None = None
 ) -> int:
-    """Forget what failed for a user, and give how many counters that was; networks' own stay.
+    """Forget a user's failed logins; return how many counters that was. Networks' own stay.
 
     Args:
         address: Where the user is let in from now on as if they had logged in there before, which
@@ -124,6 +110,17 @@ def clear_failures(
     return cleared
 
 
+def _begin_attempt(
+    connection: "Connection", name: str, network: Network, now: datetime | None
+) -> tuple[_User | None, throttle.Attempt]:
+    user = _find(connection, name, network, now)
+    known = user is not None and user.is_at_known_network
+    attempt = throttle.count_attempt(
+        connection, username=name, network=network, known=known, now=now
+    )
+    return user, attempt
+
+
 def _find(
     connection: "Connection", name: str, network: Network, now: datetime | None
 ) -> _User | None:
@@ -141,13 +138,22 @@ def _find(
     return None if found is None else _User(**found._mapping)  # noqa: SLF001  its public name
 
 
-def _rehash_if_needed(user: _User, secret: str) -> str | None:
-    if passwords.needs_rehash(user.password_hash):
-        return passwords.hash_password(secret)
-    return None
+def _verify(user: _User | None, secret: str, *, name: str, address: str) -> _User:
+    """Return the user whose password this is; who does not exist takes as long."""
+    try:
+        if user is None:
+            passwords.verify_nobody(secret)
+        passwords.verify_password(user.password_hash, secret)
+    except passwords.PasswordMismatch:
+        fields = {"user": throttle.user_digest(name)[:12], "address": address}
+        log.warning("login refused", extra={"fields": fields})
+        raise _wrong_credentials() from None
+    return user
 
 
-def _replace_hash(connection: "Connection", user: _User, rehashed: str) -> None:
+def _replace_hash(connection: "Connection", user: _User, rehashed: str | None) -> None:
+    if rehashed is None:
+        return
     # Not when it changed meanwhile: that hash may be of another password.
     connection.execute(
         update(users)

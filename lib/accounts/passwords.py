@@ -96,7 +96,7 @@ def hash_password(password: str) -> str:
 
 
 def verify_password(stored: str | None, password: str) -> None:
-    """Return if the password belongs to the hash.
+    """Return only if the password belongs to the hash.
 
     Raises:
         PasswordMismatch: It does not, or the hash is none of ours, which an error in the log tells.

@@ -7,7 +7,7 @@ it, so nobody is locked out for ever.
 
 Four counters see an attempt: of the user in this network, of the user alone, of the network alone
 and, for IPv6, of the site. From a network that its user has logged in from before
-(`lib.known_networks`) only the first counts and binds: neither strangers elsewhere nor those in the
+(`known_networks`) only the first counts and binds: neither strangers elsewhere nor those in the
 same network who fail for others lock anybody out of it. So guesses at one user stay below 700 a day
 from all unknown networks together, and below 450 from each known one.
 
@@ -71,7 +71,7 @@ def clock(now: datetime | None) -> "ColumnElement[datetime]":
 
 
 def user_digest(username: str) -> str:
-    """Return what stands for a (folded) username in counters and logs."""
+    """Return the digest that stands for a (folded) username in counters and logs."""
     return hashlib.sha256(username.encode()).hexdigest()
 
 
@@ -131,7 +131,7 @@ def take_back(connection: "Connection", attempt: Attempt, *, forgive: bool) -> N
 
 
 def clear_user(connection: "Connection", username: str) -> int:
-    """Forget what failed for a user, wherever it came from, and give how many counters that was."""
+    """Forget a user's failed logins from everywhere; return how many counters that was."""
     user = user_digest(username)
     locked = (
         select(_COLUMNS.subject)
@@ -168,7 +168,7 @@ def _every_counter(username: str, network: "Network") -> dict[str, int]:
 def _count(
     connection: "Connection", subjects: list[str], moment: "ColumnElement[datetime]"
 ) -> dict[str, int]:
-    """Add one to each counter, and give those that do not have to wait."""
+    """Add one to each counter; return those that do not have to wait."""
     counted = connection.execute(
         insert(login_failures)
         .values([{"subject": s, "failures": 1, "last_failed_at": moment} for s in subjects])

@@ -77,7 +77,7 @@ def fold_username(username: object) -> str:
 def create_user(
     database: "TransactionalDatabase", *, username: object, password: object, role: str
 ) -> int:
-    """Make a user and give its id.
+    """Make a user; return their id.
 
     Raises:
         InvalidRequest: Something breaks its rule, or the username is taken.
@@ -113,7 +113,7 @@ def ensure_first_admin(connection: "Connection", settings: AdminSettings) -> boo
 
 
 def set_role(database: "TransactionalDatabase", *, username: object, role: str) -> None:
-    """Return a user another role, which counts from their next request on.
+    """Give a user another role, which counts from their next request on.
 
     Raises:
         InvalidRequest: There is no such role.

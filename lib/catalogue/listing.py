@@ -1,24 +1,20 @@
 """What `movies.list` is asked and what it answers beside the movies: cursors and links."""
 
 import base64
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote
 
 from lib.catalogue.movie import IMDB_ID, TITLE_LENGTH
-from lib.catalogue.movies import Page, Position, page_after, page_at, page_before
+from lib.catalogue.movies import Page, Position, find_page_after, find_page_at, find_page_before
 from lib.database.statement import Query
 from lib.errors import InvalidRequest
+from lib.web.answers import Answer
+from lib.web.paging import LAST_PAGE, parse_number_of_records, parse_page_number
 
-DEFAULT_RECORDS: Final = 10
-MOST_RECORDS: Final = 100
-LAST_PAGE: Final = 1_000_000
 PARAMETERS: Final = ("page", "cursor", "number_of_records")  # in the order of our own links
 
-# int() would take "٣", " 3", "1_000" and "+3" as well.
-_NUMBER: Final = re.compile(r"[1-9][0-9]*", re.ASCII)
 _CURSOR_LENGTH: Final = 4096
 
 Direction = Literal["after", "before"]
@@ -72,7 +68,7 @@ class Cursor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListQuery:
+class WantedPage:
     """Which part of the list is wanted: a page by its number, or what a cursor points to.
 
     Attributes:
@@ -85,81 +81,73 @@ class ListQuery:
     cursor: Cursor | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Listed:
-    """An answered list: its body, and the value of its `Link` header."""
-
-    body: bytes
-    link: str
-
-
-def parse_list_query(query: Mapping[str, str]) -> ListQuery:
+def parse_list_query(query: Mapping[str, str]) -> WantedPage:
     """Read the parameters of `movies.list`, or raise `InvalidRequest` naming the wrong one."""
     if "page" in query and "cursor" in query:
         raise InvalidRequest(
             "Give either page or cursor, not both.",
             fields={"cursor": "must not stand together with page"},
         )
-    asked = query.get("number_of_records")
-    records = _records(asked)
-    as_asked = asked in {None, str(records)}
+    records = parse_number_of_records(query)
+    as_asked = query.get("number_of_records") in {None, str(records)}
     cursor = page = None
     if "cursor" in query:
         cursor = Cursor.decode(query["cursor"])
     else:
-        page = _page_number(query.get("page"))
-    return ListQuery(records=records, as_asked=as_asked, page=page, cursor=cursor)
+        page = parse_page_number(query)
+    return WantedPage(records=records, as_asked=as_asked, page=page, cursor=cursor)
 
 
-def page_query(query: ListQuery) -> Query[Page]:
+def find_page(wanted: WantedPage) -> Query[Page]:
     """Say what to ask the catalogue for the wanted part of the list."""
-    if query.cursor is None:
-        skipped = ((query.page or 1) - 1) * query.records
-        return page_at(skipped=skipped, records=query.records)
-    beside = page_after if query.cursor.direction == "after" else page_before
-    return beside(query.cursor.position, records=query.records)
+    if wanted.cursor is None:
+        skipped = ((wanted.page or 1) - 1) * wanted.records
+        return find_page_at(skipped=skipped, records=wanted.records)
+    beside = find_page_after if wanted.cursor.direction == "after" else find_page_before
+    return beside(wanted.cursor.position, records=wanted.records)
 
 
-def listed(page: Page, query: ListQuery, *, path: str) -> Listed:
+def answer_page(page: Page, wanted: WantedPage, *, path: str) -> Answer:
     """Make the answer from a page, with how to go on from it.
 
     Args:
         path: The path that was asked for, to which the links lead.
     """
-    following = _following(page, query.cursor)
+    following = _find_following(page, wanted.cursor)
     # Written by hand: only whole numbers and a cursor's letters, and json.dumps costs more than all
     # the rest of this function.
     next_cursor = f'"{following}"' if following else "null"
     body = (
-        f'{{"data": {page.movies_json}, "pagination": {{"page": {query.page or "null"}, '
-        f'"number_of_records": {query.records}, "total_records": {page.total}, '
+        f'{{"data": {page.movies_json}, "pagination": {{"page": {wanted.page or "null"}, '
+        f'"number_of_records": {wanted.records}, "total_records": {page.total}, '
         f'"next_cursor": {next_cursor}}}}}'
     )
-    return Listed(body=body.encode(), link=_links(page, query, following, path))
+    links = _make_links(page, wanted, following, path)
+    return Answer(body=body.encode(), headers={"Link": links}, at_its_address=wanted.as_asked)
 
 
-def _links(page: Page, query: ListQuery, following: str | None, path: str) -> str:
+def _make_links(page: Page, wanted: WantedPage, following: str | None, path: str) -> str:
     links = {"first": "page=1"}
-    if query.page is not None:
-        if query.page > 1:
-            last_page = max(1, -(-page.total // query.records))
-            links["prev"] = f"page={min(query.page - 1, last_page)}"
-        if following is not None and query.page < LAST_PAGE:
-            links["next"] = f"page={query.page + 1}"
+    if wanted.page is not None:
+        if wanted.page > 1:
+            last_page = max(1, -(-page.total // wanted.records))
+            links["prev"] = f"page={min(wanted.page - 1, last_page)}"
+        if following is not None and wanted.page < LAST_PAGE:
+            links["next"] = f"page={wanted.page + 1}"
     else:
-        if preceding := _preceding(page, query.cursor):
+        if preceding := _find_preceding(page, wanted.cursor):
             links["prev"] = f"cursor={preceding}"
         if following is not None:
             links["next"] = f"cursor={following}"
     # One slash: `//` would lead to another host.
     target = "/" + quote(path, safe="/.-_~%").lstrip("/")
     return ", ".join(
-        f'<{target}?{where}&number_of_records={query.records}>; rel="{relation}"'
+        f'<{target}?{where}&number_of_records={wanted.records}>; rel="{relation}"'
         for relation, where in links.items()
     )
 
 
-def _following(page: Page, cursor: Cursor | None) -> str | None:
+def _find_following(page: Page, cursor: Cursor | None) -> str | None:
     position = page.last if page.more_after else None
     if page.first is None and page.total and cursor and cursor.direction == "before":
         # Nothing stands before the cursor: the list begins with what is at it.
@@ -167,33 +155,9 @@ def _following(page: Page, cursor: Cursor | None) -> str | None:
     return Cursor(direction="after", position=position).encode() if position else None
 
 
-def _preceding(page: Page, cursor: Cursor | None) -> str | None:
+def _find_preceding(page: Page, cursor: Cursor | None) -> str | None:
     position = page.first if page.more_before else None
     if page.first is None and page.total and cursor and cursor.direction == "after":
         # Nothing stands behind the cursor: the list ends with what is at it.
         position = Position(sort_key=cursor.position.sort_key, imdb_id=_LAST_ID)
     return Cursor(direction="before", position=position).encode() if position else None
-
-
-def _page_number(text: str | None) -> int:
-    if text is None:
-        return 1
-    if not _NUMBER.fullmatch(text) or len(text) > len(str(LAST_PAGE)) or int(text) > LAST_PAGE:
-        raise InvalidRequest(
-            "page must be a whole number from 1 to 1,000,000, in the digits 0 to 9.",
-            fields={"page": "must be a whole number from 1 to 1000000"},
-        )
-    return int(text)
-
-
-def _records(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_RECORDS
-    if not _NUMBER.fullmatch(text):
-        raise InvalidRequest(
-            "number_of_records must be a whole number from 1 upwards, in the digits 0 to 9; "
-            "at most 100 are given.",
-            fields={"number_of_records": "must be a whole number from 1 upwards"},
-        )
-    # Compared by length first: int() refuses thousands of digits.
-    return MOST_RECORDS if len(text) > len(str(MOST_RECORDS)) else min(int(text), MOST_RECORDS)

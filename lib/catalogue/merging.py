@@ -19,7 +19,7 @@ COLUMNS: Final = (
 
 
 def assignments(new: str) -> str:
-    """Return what an update of `movies` sets, from the row of this name."""
+    """Return the assignments of an update of `movies` from the row of this name."""
     return ",\n            ".join(f"{name} = {value}" for name, value in _merged(new).items())
 
 

@@ -1,4 +1,7 @@
-"""What a movie is: its fields, its id, and the key under which its title sorts and is found."""
+"""What a movie is: its fields, its id, and the key under which its title sorts and is found.
+
+Questions to the catalogue of them are in `movies`.
+"""
 
 import re
 import unicodedata
@@ -6,19 +9,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+TYPES: Final = ("movie", "series", "episode", "game")
 TITLE_LENGTH: Final = 500  # characters; a longer key could outgrow a btree entry (2,704 bytes)
 FIRST_YEAR: Final = 1850  # before the first film, above the typing errors
 LAST_YEAR: Final = 2200
 
 IMDB_ID: Final = re.compile(r"tt[0-9]{7,10}", re.ASCII)
 
-# Letters that Unicode does not decompose, and punctuation that typographers and keyboards write
-# differently.
+# What typographers and keyboards write for marks that every keyboard has.
+TYPOGRAPHIC: Final = {"'": "‘’ʼ`´", '"': "“”", "-": "‐‑‒–—−", "...": "…"}
+# And letters that Unicode does not decompose.
 _ALIKE: Final = str.maketrans(
     {
         "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe",
-        "þ": "th", "‘": "'", "’": "'", "ʼ": "'", "`": "'", "´": "'", "“": '"', "”": '"',
-        "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-", "…": "...",
+        "þ": "th", **{odd: mark for mark, odds in TYPOGRAPHIC.items() for odd in odds},
     }
 )  # fmt: skip
 
@@ -37,7 +41,7 @@ class Movie:
 
     Attributes:
         imdb_id: "tt" and 7 to 10 digits: the movie's identity.
-        type: "movie", "series", "episode" or "game".
+        type: One of `TYPES`.
         year: Year of release; of a series, its first.
         year_end: Last year of a series that has ended.
         imdb_rating: From 0 to 10 with one decimal.

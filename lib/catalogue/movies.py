@@ -1,8 +1,7 @@
-"""The catalogue: every statement that reads or writes movies.
+"""Questions to the catalogue, and how its answers are read; what a movie is, `movie` says.
 
 Postgres makes the JSON: a page reaches the caller as the text that the database wrote, which costs
 less than turning rows into objects and objects into JSON.
-
 """
 
 import dataclasses
@@ -19,9 +18,7 @@ from lib.catalogue.statements import (
     PAGE_AFTER,
     PAGE_AT,
     PAGE_BEFORE,
-    UPSERT,
 )
-from lib.database.database import Database
 from lib.database.statement import Query, Rows, Statement
 from lib.errors import MovieNotFound
 
@@ -81,22 +78,24 @@ class Stored:
         return f'{{"data": {self.movie_json}}}'.encode()
 
 
-def page_at(*, skipped: int, records: int) -> Query[Page]:
+def find_page_at(*, skipped: int, records: int) -> Query[Page]:
     """Ask for the page that begins after so many movies, in order of title."""
-    return Query(statement=PAGE_AT, values={"skipped": skipped, "records": records}, read=_page)
+    return Query(
+        statement=PAGE_AT, values={"skipped": skipped, "records": records}, read=_read_page
+    )
 
 
-def page_after(position: Position, *, records: int) -> Query[Page]:
+def find_page_after(position: Position, *, records: int) -> Query[Page]:
     """Ask for the page of what follows a position, whether or not a movie still stands there."""
-    return _page_beside(PAGE_AFTER, position, records)
+    return _find_page_beside(PAGE_AFTER, position, records)
 
 
-def page_before(position: Position, *, records: int) -> Query[Page]:
+def find_page_before(position: Position, *, records: int) -> Query[Page]:
     """Ask for the page of what leads up to a position, in order of title like any other."""
-    return _page_beside(PAGE_BEFORE, position, records)
+    return _find_page_beside(PAGE_BEFORE, position, records)
 
 
-def by_id(imdb_id: str) -> Query[Found]:
+def find_by_id(imdb_id: str) -> Query[Found]:
     """Ask for the movie with this id; without one the answer is `MovieNotFound`."""
 
     def read(rows: Rows) -> Found:
@@ -107,7 +106,7 @@ def by_id(imdb_id: str) -> Query[Found]:
     return Query(statement=BY_ID, values={"imdb_id": imdb_id}, read=read)
 
 
-def by_title(title: str, *, year: int | None) -> Query[Found]:
+def find_by_title(title: str, *, year: int | None) -> Query[Found]:
     """Ask for the movie of a title that has most votes; else the answer is `MovieNotFound`."""
 
     def read(rows: Rows) -> Found:
@@ -119,12 +118,7 @@ def by_title(title: str, *, year: int | None) -> Query[Found]:
     return Query(statement=BY_TITLE, values={"sort_key": title_key(title), "year": year}, read=read)
 
 
-def store(database: Database, movie: Movie) -> Stored:
-    """Insert a movie or refresh it: what is known is never replaced by nothing."""
-    return stored(movie, database.run(UPSERT, movies=as_records([movie])))
-
-
-def stored(movie: Movie, rows: Rows) -> Stored:
+def read_stored(movie: Movie, rows: Rows) -> Stored:
     """Read what a statement of `upserting` answers for one movie."""
     [[created, movie_json]] = rows
     fields = {"imdb_id": movie.imdb_id, "created": created}
@@ -132,7 +126,7 @@ def stored(movie: Movie, rows: Rows) -> Stored:
     return Stored(movie_json=movie_json, created=created)
 
 
-def deletion(imdb_id: str, *, user_id: int) -> Query[None]:
+def delete(imdb_id: str, *, user_id: int) -> Query[None]:
     """Ask to delete a movie; without one (any more) the answer is `MovieNotFound`.
 
     Args:
@@ -151,27 +145,27 @@ def _no_movie(imdb_id: str) -> MovieNotFound:
     return MovieNotFound(f"No movie with the id {imdb_id} is in the catalogue.")
 
 
-def _page_beside(statement: Statement, position: Position, records: int) -> Query[Page]:
+def _find_page_beside(statement: Statement, position: Position, records: int) -> Query[Page]:
     return Query(
         statement=statement,
         values={**dataclasses.asdict(position), "records": records},
-        read=_page,
+        read=_read_page,
     )
 
 
-def _page(rows: Rows) -> Page:
+def _read_page(rows: Rows) -> Page:
     [[movies_json, total, first_key, first_id, last_key, last_id, before, after]] = rows
     return Page(
         movies_json=movies_json or "[]",
         total=total,
-        first=_position(first_key, first_id),
-        last=_position(last_key, last_id),
+        first=_read_position(first_key, first_id),
+        last=_read_position(last_key, last_id),
         more_before=before,
         more_after=after,
     )
 
 
-def _position(sort_key: str | None, imdb_id: str | None) -> Position | None:
+def _read_position(sort_key: str | None, imdb_id: str | None) -> Position | None:
     if sort_key is None or imdb_id is None:
         return None
     return Position(sort_key=sort_key, imdb_id=imdb_id)

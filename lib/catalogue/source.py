@@ -1,9 +1,85 @@
-"""The port: what any source of movies offers."""
+"""The port: what any source of movies offers, and what may be wrong with it.
+
+    ServiceError
+    ├── MovieUnknown       the source has no such title
+    │   ├── IdMalformed    it takes the id for malformed, or for beyond those it knows
+    │   ├── DataMissing    not held, or a fault that passes in days
+    │   └── Tombstone      a duplicate's empty shell, which may heal
+    ├── SearchRefused      it cannot search for this text
+    ├── QuotaSpent         no more calls for now: the rest of the day, or as long as it says
+    ├── SourceTimeout      no answer in time
+    └── SourceUnavailable  no answer of its own
+        ├── AnswerUnusable an answer, but it cannot be read or trusted
+        │   └── AnswerUnreadable   nor will it ever be: asking again won't help
+        └── KeyRefused     it refuses our key: a misconfiguration, not a passing fault
+
+A source gives each of its faults one of these as a parent, and a code and a message for callers.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 from lib.catalogue.movie import Movie
+from lib.errors import InvalidRequest, NotFound, RetryLater, ServiceError
+
+
+class MovieUnknown(NotFound):
+    """The source has no such title."""
+
+
+class IdMalformed(MovieUnknown):
+    """The source does not take this for an id that a title can have."""
+
+
+class DataMissing(MovieUnknown):
+    """The source cannot get the data of this title; on another day it may."""
+
+
+class Tombstone(MovieUnknown):
+    """The source holds only the empty shell of a duplicate under this id."""
+
+
+class SearchRefused(InvalidRequest):
+    """The source cannot search for this text."""
+
+
+class QuotaSpent(RetryLater):
+    """The source takes no more calls for now.
+
+    Attributes:
+        is_told: Whether the source said how long to wait.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: int, is_told: bool = False) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.is_told = is_told
+
+
+class SourceTimeout(ServiceError):
+    """The source did not answer in time."""
+
+
+class SourceUnavailable(ServiceError):
+    """The source did not give a usable answer."""
+
+
+class AnswerUnusable(SourceUnavailable):
+    """The source answered, but what it said about this title cannot be read or trusted."""
+
+
+class AnswerUnreadable(AnswerUnusable):
+    """The source holds this title's data in a form that breaks its own answers."""
+
+
+class KeyRefused(SourceUnavailable):
+    """The source refuses our key: a misconfiguration, not a passing fault."""
+
+
+def is_outage(fault: ServiceError | None) -> bool:
+    """Tell a fault of a source as a whole from one that belongs to a title, or to us."""
+    return isinstance(fault, SourceTimeout | SourceUnavailable) and not isinstance(
+        fault, AnswerUnusable | KeyRefused
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +101,13 @@ class SearchPage:
 
 
 class MovieSource(Protocol):
-    """Whatever knows movies; each method raises faults of `lib.errors` and no others."""
+    """Whatever knows movies; each method raises faults of this module and no others."""
 
-    def by_id(self, imdb_id: str) -> Movie:
-        """Return the movie of an id; one that is found by an alias names it among its own."""
+    def find_by_id(self, imdb_id: str) -> Movie:
+        """Return the movie of an id; an alias is named among the movie's own."""
         ...
 
-    def by_title(self, title: str, *, year: int | None = None) -> Movie:
+    def find_by_title(self, title: str, *, year: int | None = None) -> Movie:
         """Return the film that the source takes for the best match, of no other year than this."""
         ...
 

@@ -17,12 +17,19 @@ from lib.catalogue.merging import COLUMNS, assignments, differs
 from lib.database.statement import Statement
 
 ALTERNATIVES_LIMIT: Final = 50
+
+
+def utc_text(column: str) -> str:
+    """Return the SQL that writes a moment as answers carry it: in UTC, after RFC 3339."""
+    return f"""to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
+
+
 # What callers see of a movie, in this order (the rest is kept, but not shown).
-SHOWN: Final = """
+SHOWN: Final = f"""
     imdb_id, title, type, year, year_end, rated, released, runtime_minutes, genres, directors,
     writers, actors, plot, languages, countries, awards, poster_url, ratings, metascore,
     imdb_rating, imdb_votes, box_office_usd, total_seasons, website, aliases,
-    to_char(fetched_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as fetched_at
+    {utc_text("fetched_at")} as fetched_at
 """
 # Not exists (...): that drops the order, and with it the index; at the list's end Postgres would
 # then read every movie to find that none follows.
@@ -112,7 +119,7 @@ LISTING: Final = (PAGE_AT, PAGE_AFTER, PAGE_BEFORE)
 
 
 def merged_into(imdb_id: str) -> str:
-    """Return the SQL of a table with the movie that an id was merged into, if there is one.
+    """Return the SQL of a table with the movie into which an id was merged, if there is one.
 
     Args:
         imdb_id: SQL, a text.
@@ -193,6 +200,3 @@ def upserting(also: str = "") -> str:
         ){also}
         select created, (select to_json(shown)::text from (select {SHOWN}) shown) from written
     """  # noqa: S608
-
-
-UPSERT: Final = Statement(repeatable=True, sql=upserting())

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeGuard
 
 from lib.catalogue.movie import FIRST_YEAR, IMDB_ID, LAST_YEAR, TITLE_LENGTH
 from lib.errors import InvalidRequest
-from lib.web.parsing import integer_member, integer_parameter, text_member
+from lib.web.parsing import parse_integer_member, parse_integer_parameter, parse_text_member
 
 ID_RULE: Final = "must be an IMDb id: tt and 7 to 10 digits, such as tt0111161"
 
@@ -26,23 +26,23 @@ def parse_get_query(query: Mapping[str, str]) -> Wanted:
     _demand_one_of(query)
     year = None
     if "year" in query:
-        year = integer_parameter(query["year"], "year", low=FIRST_YEAR, high=LAST_YEAR)
-    return _wanted(query, year)
+        year = parse_integer_parameter(query["year"], "year", low=FIRST_YEAR, high=LAST_YEAR)
+    return _parse_wanted(query, year)
 
 
 def parse_create_body(body: Mapping[str, Any]) -> Wanted:
     """Read the body of `movies.create`, or raise `InvalidRequest` naming the wrong member."""
     _demand_one_of(body)
-    return _wanted(body, integer_member(body, "year", low=FIRST_YEAR, high=LAST_YEAR))
+    return _parse_wanted(body, parse_integer_member(body, "year", low=FIRST_YEAR, high=LAST_YEAR))
 
 
-def imdb_id_from_path(path: str) -> str:
+def parse_imdb_id_from_path(path: str) -> str:
     """Read the id from a path's last segment; an encoded or extra segment is refused.
 
     Args:
         path: Still percent-encoded, so that `%2F` is no separator.
     """
-    return checked_id(path.rpartition("/")[2])
+    return check_id(path.rpartition("/")[2])
 
 
 def is_id(value: object) -> TypeGuard[str]:
@@ -50,7 +50,7 @@ def is_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(IMDB_ID.fullmatch(value))
 
 
-def checked_id(value: object) -> str:
+def check_id(value: object) -> str:
     """Return the id when it is one, or raise `InvalidRequest`."""
     if not is_id(value):
         raise InvalidRequest(f"imdb_id {ID_RULE}.", fields={"imdb_id": ID_RULE})
@@ -66,8 +66,8 @@ def _demand_one_of(given: Mapping[str, Any]) -> None:
         )
 
 
-def _wanted(given: Mapping[str, Any], year: int | None) -> Wanted:
+def _parse_wanted(given: Mapping[str, Any], year: int | None) -> Wanted:
     if "imdb_id" in given:
-        return Wanted(imdb_id=checked_id(given["imdb_id"]))
-    title = text_member(given, "title", longest=TITLE_LENGTH)
+        return Wanted(imdb_id=check_id(given["imdb_id"]))
+    title = parse_text_member(given, "title", longest=TITLE_LENGTH)
     return Wanted(title=re.sub(r"\s+", " ", title or "").strip(), year=year)

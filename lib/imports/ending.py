@@ -1,9 +1,11 @@
 """How a run ended, and what of it whoever watches the logs must know."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from lib.imports.judging import Verdict
 
 log = logging.getLogger(__name__)
 
@@ -38,3 +40,12 @@ def log_end(import_id: int, ended: Ended) -> None:
         log.error("import stalled", extra={"fields": fields})
     if ended.states.get("failed"):
         log.error("import parked items", extra={"fields": fields})
+
+
+def log_parked(import_id: int, verdicts: Sequence[Verdict]) -> None:
+    """Log the items that were given up."""
+    for verdict in verdicts:
+        if verdict.outcome == "failed":
+            fields = {"imdb_id": verdict.item.imdb_id, "reason": verdict.error}
+            fields["import_id"] = str(import_id)
+            log.warning("import item parked", extra={"fields": fields})

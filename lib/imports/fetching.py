@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from lib.catalogue.movie import Movie
-from lib.catalogue.source import MovieSource
-from lib.errors import InternalError, OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
-from lib.imports.judging import Item, is_outage
+from lib.catalogue.source import KeyRefused, MovieSource, QuotaSpent, is_outage
+from lib.errors import InternalError, ServiceError
+from lib.imports.judging import Item
 from lib.imports.pace import Pace
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Fetchers:
         """Make no further call; what waits comes back unfetched, what is under way as it ends."""
         self._stopping.set()
 
-    def results(self, *, most: int, first_within: float, rest_within: float) -> list[Fetched]:
+    def collect(self, *, most: int, first_within: float, rest_within: float) -> list[Fetched]:
         """Wait for a result, and a moment longer for those that come with it."""
         found: list[Fetched] = []
         ends = time.monotonic() + first_within
@@ -89,10 +89,10 @@ class Fetchers:
         started = time.monotonic()
         fault: ServiceError | None = None
         try:
-            return Fetched(item=item, movie=self._source.by_id(item.imdb_id))
+            return Fetched(item=item, movie=self._source.find_by_id(item.imdb_id))
         except ServiceError as error:
             fault = error
-            if isinstance(error, OmdbQuotaExceeded | OmdbKeyRefused):
+            if isinstance(error, QuotaSpent | KeyRefused):
                 self.stop()  # at once: every further call would be refused as well
         except Exception:
             log.exception("unforeseen fault of a fetch")
@@ -101,6 +101,6 @@ class Fetchers:
             self._pace.leave(
                 time.monotonic() - started,
                 failed=is_outage(fault),
-                counts=not isinstance(fault, OmdbQuotaExceeded | OmdbKeyRefused | InternalError),
+                counts=not isinstance(fault, QuotaSpent | KeyRefused | InternalError),
             )
         return Fetched(item=item, fault=fault)

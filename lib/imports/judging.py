@@ -2,21 +2,22 @@
 
     stored      the database will tell: imported, updated or unchanged
     pending     to be tried again, after a while
-    not_found   OMDb has no such title, said so for good
+    not_found   the source has no such title, said so for good
     rejected    a title of a kind that was not asked for
     failed      given up, with the reason
 
-A fault of OMDb's as a whole (down, slow, quota, key) is never held against the item alone: when
+A fault of the source as a whole (down, slow, quota, key) is never held against the item alone: when
 the breaker opens, or the quota ends, its attempt does not count.
 """
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from lib.catalogue.movie import Movie
-from lib.errors import OmdbMovieNotFound, OmdbTimeout, OmdbUnavailable, ServiceError
-from lib.omdb.faults import OmdbAnswerUnreadable, OmdbDataMissing, OmdbIdMalformed, OmdbTombstone
+from lib.catalogue.source import AnswerUnreadable, DataMissing, IdMalformed, MovieUnknown, Tombstone
+from lib.errors import ServiceError
 
 Outcome = Literal["stored", "pending", "not_found", "rejected", "failed"]
 
@@ -69,14 +70,14 @@ def judge_movie(item: Item, movie: Movie, types: Collection[str]) -> Verdict:
 
 def judge_fault(item: Item, fault: ServiceError) -> Verdict:
     """Try again what may pass, and give up what won't."""
-    error = error_name(fault)
-    if isinstance(fault, OmdbDataMissing | OmdbTombstone):
+    error = name_error(fault)
+    if isinstance(fault, DataMissing | Tombstone):
         if item.misses + 1 < MOST_MISSES:
             return Verdict(item=item, outcome="pending", error=error, misses=1, delay=_NEXT_DAY)
         return Verdict(item=item, outcome="not_found", error=error, misses=1)
-    if isinstance(fault, OmdbMovieNotFound):
+    if isinstance(fault, MovieUnknown):
         return Verdict(item=item, outcome="not_found", error=error)
-    if item.attempts + 1 >= MOST_ATTEMPTS or isinstance(fault, OmdbAnswerUnreadable):
+    if item.attempts + 1 >= MOST_ATTEMPTS or isinstance(fault, AnswerUnreadable):
         return Verdict(item=item, outcome="failed", error=error, attempts=1)
     delay = _DELAYS[min(item.attempts, len(_DELAYS) - 1)]
     return Verdict(item=item, outcome="pending", error=error, attempts=1, delay=delay)
@@ -91,7 +92,7 @@ def forgive(item: Item, fault: ServiceError) -> Verdict:
     """Try an item again that met OMDb at a bad time; but not for ever."""
     if item.losses >= MOST_LOSSES:
         return judge_fault(item, fault)
-    error = error_name(fault)
+    error = name_error(fault)
     return Verdict(item=item, outcome="pending", error=error, losses=1, delay=_AFTER_LOSS)
 
 
@@ -102,28 +103,23 @@ def judge_losses(item: Item) -> Verdict | None:
     return Verdict(item=item, outcome="failed", error="process_lost")
 
 
-def refused_by_database(verdict: Verdict) -> Verdict:
+def judge_refused_row(verdict: Verdict) -> Verdict:
     """Give up an item whose movie the database does not take."""
     return Verdict(item=verdict.item, outcome="failed", error="value_refused", attempts=1)
 
 
-def is_outage(fault: ServiceError | None) -> bool:
-    """Tell a fault of OMDb as a whole from one that belongs to a title."""
-    return type(fault) in {OmdbUnavailable, OmdbTimeout}
+# What reports call them; the others go by the names of their classes.
+_NAMES: Final[Mapping[type[ServiceError], str]] = {
+    DataMissing: "data_missing",
+    IdMalformed: "id_malformed",
+    Tombstone: "duplicate",
+    MovieUnknown: "not_found",  # after those that are one as well
+}
 
 
-def error_name(fault: ServiceError) -> str:
+def name_error(fault: ServiceError) -> str:
     """Name a fault as reports and alerts do."""
-    names: dict[type[ServiceError], str] = {
-        OmdbDataMissing: "data_missing",
-        OmdbIdMalformed: "id_malformed",
-        OmdbTombstone: "duplicate",
-        OmdbMovieNotFound: "not_found",
-        OmdbUnavailable: "omdb_unavailable",
-        OmdbTimeout: "omdb_timeout",
-    }
-    return names.get(type(fault), _words(type(fault).__name__))
-
-
-def _words(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+    for kind, name in _NAMES.items():
+        if isinstance(fault, kind):
+            return name
+    return re.sub("(?<!^)(?=[A-Z])", "_", type(fault).__name__).lower()

@@ -17,7 +17,7 @@ from lib.catalogue.source import SearchHit
 from lib.database.database import Database
 from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest
 from lib.imports import statements
-from lib.imports.judging import Item, Verdict, give_back, refused_by_database
+from lib.imports.judging import Item, Verdict, give_back, judge_refused_row
 
 _PAUSES: Final = (0.5, 2.0, 5.0)  # before a batch is written again that the database could not take
 
@@ -52,23 +52,14 @@ class Settled:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
-    """The page of a search that is to be fetched next."""
+class LeasedPage:
+    """The page of a search that this run has leased, to fetch it next."""
 
     title: str
     type: str | None
     year: int | None
     number: int
     attempts: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What a tick could do."""
-
-    needs_first_fill: bool
-    import_id: int | None
-    movies_are_due: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,20 +74,10 @@ class Ledger:
     lease_seconds: int
     run: str = field(default_factory=lambda: secrets.token_hex(8))
 
-    def ordered(self, import_id: int) -> Ordered | None:
+    def read_order(self, import_id: int) -> Ordered | None:
         """Read what an import is to do; None when there is none of this id."""
         rows = self.database.run(statements.ORDERED, import_id=import_id)
-        if not rows:
-            return None
-        [[kind, state, types, has_more, total, done, errors, reason]] = rows
-        return Ordered(
-            kind=kind,
-            is_open=state == "open",
-            types=tuple(types),
-            has_more=has_more,
-            progress=Progress(total=total, done=done, errors=errors),
-            reason=reason,
-        )
+        return _read_ordered(*rows[0]) if rows else None
 
     def lease(self, import_id: int, *, most: int) -> list[Item]:
         """Take the items whose turn it is; no other run gets them while the lease lasts."""
@@ -130,7 +111,7 @@ class Ledger:
             if len(verdicts) == 1 and verdicts[0].outcome != "stored":
                 raise
         if len(verdicts) == 1:
-            return self.settle(import_id, [refused_by_database(verdicts[0])])
+            return self.settle(import_id, [judge_refused_row(verdicts[0])])
         middle = len(verdicts) // 2
         first = self.settle(import_id, verdicts[:middle])
         second = self.settle(import_id, verdicts[middle:])
@@ -142,7 +123,7 @@ class Ledger:
         if items:
             self.settle(import_id, [give_back(item) for item in items])
 
-    def next_try(self, import_id: int) -> tuple[float, bool] | None:
+    def find_next_try(self, import_id: int) -> tuple[float, bool] | None:
         """Tell in how many seconds an item may be taken, and whether it is leased until then."""
         rows = self.database.run(statements.NEXT_TRY, import_id=import_id)
         return (max(0.0, rows[0][0]), rows[0][1]) if rows else None
@@ -151,7 +132,7 @@ class Ledger:
         """Close the import if nothing is left to do, and tell whether this did it."""
         return bool(self.database.run(statements.FINISH, import_id=import_id))
 
-    def lease_page(self, import_id: int) -> Page | None:
+    def lease_page(self, import_id: int) -> LeasedPage | None:
         """Take the search's next page, unless another run has it."""
         rows = self.database.run(
             statements.LEASE_PAGE, import_id=import_id, seconds=self.lease_seconds
@@ -159,12 +140,12 @@ class Ledger:
         if not rows:
             return None
         [[title, kind, year, number, attempts]] = rows
-        return Page(title=title, type=kind, year=year, number=number, attempts=attempts)
+        return LeasedPage(title=title, type=kind, year=year, number=number, attempts=attempts)
 
     def list_page(
         self,
         import_id: int,
-        page: Page,
+        page: LeasedPage,
         hits: Sequence[SearchHit],
         *,
         is_last: bool,
@@ -186,7 +167,7 @@ class Ledger:
         )
 
     def fail_page(
-        self, import_id: int, page: Page, *, attempts: int, delay: int, reason: str | None
+        self, import_id: int, page: LeasedPage, *, attempts: int, delay: int, reason: str | None
     ) -> None:
         """Leave a page for later or, with a reason, give up the rest of the search."""
         self.database.run(
@@ -202,27 +183,6 @@ class Ledger:
         """List the stalest movies that a refresh has not listed yet; tell whether more follow."""
         rows = self.database.run(statements.LIST_STALE, import_id=import_id, most=most)
         return bool(rows and rows[0][0])
-
-    def choose(self, seen: Collection[int]) -> Choice:
-        """See what a tick could do, apart from the imports that it was at already."""
-        [[empty, import_id, due]] = self.database.run(
-            statements.CHOOSE, seen=json.dumps(sorted(seen))
-        )
-        return Choice(needs_first_fill=bool(empty), import_id=import_id, movies_are_due=due)
-
-    def open_first_fill(self) -> int | None:
-        """Return the first fill that is open, whatever it waits for."""
-        rows = self.database.run(statements.OPEN_FILL)
-        return int(rows[0][0]) if rows else None
-
-    def oldest_open(self) -> int | None:
-        """Return the import that has been open for longest, whatever it waits for."""
-        rows = self.database.run(statements.OLDEST_OPEN)
-        return int(rows[0][0]) if rows else None
-
-    def sweep(self) -> None:
-        """Forget the items of imports that ended a month ago."""
-        self.database.run(statements.SWEEP)
 
     def _settle_patiently(self, import_id: int, verdicts: Sequence[Verdict]) -> Settled:
         for pause in _PAUSES:
@@ -261,3 +221,23 @@ def _as_result(verdict: Verdict) -> dict[str, object]:
         "losses": verdict.losses,
         "delay": verdict.delay,
     }
+
+
+def _read_ordered(  # noqa: PLR0917  the columns of a row
+    kind: str,
+    state: str,
+    types: Sequence[str],
+    has_more: bool,  # noqa: FBT001
+    total: int,
+    done: int,
+    errors: int,
+    reason: str | None,
+) -> Ordered:
+    return Ordered(
+        kind=kind,
+        is_open=state == "open",
+        types=tuple(types),
+        has_more=has_more,
+        progress=Progress(total=total, done=done, errors=errors),
+        reason=reason,
+    )

@@ -59,12 +59,13 @@ _INSERT_ITEMS: Final = """
 def open_import(
     database: "TransactionalDatabase", order: Order, *, key: str | None, requested_by: str
 ) -> int:
-    """Return the import of an order: the one that the key led to, the same one that is still open,
-    or a new one with all its ids.
+    """Return the import of an order, which is made where there is none.
+
+    It is the one that the key led to, else the same order's that is open, else a new one.
 
     Raises:
         IdempotencyKeyReused: The key was used for another order.
-    """  # noqa: D205
+    """
     with database.begin() as connection:
         connection.execute(text("set local lock_timeout = '8s'"))
         connection.execute(text("set local statement_timeout = '9s'"))
@@ -81,7 +82,7 @@ def open_import(
         return import_id
 
 
-def import_of_key(database: "TransactionalDatabase", key: str, order: Order) -> int | None:
+def find_import_of_key(database: "TransactionalDatabase", key: str, order: Order) -> int | None:
     """Return the import that a key led to, None where it is new.
 
     Raises:

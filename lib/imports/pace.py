@@ -63,7 +63,7 @@ class Pace:
                 self._faults = self._openings = 0
                 self._closed_until, self.given_up = None, False
 
-    def single(self) -> None:
+    def go_one_by_one(self) -> None:
         """Make one call at a time until one went well."""
         with self._changed:
             self._limit, self._faults = 1.0, max(1, self._faults)

@@ -6,19 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from lib.catalogue.statements import utc_text
 from lib.database.statement import Query, Rows, Statement
 from lib.errors import ImportNotFound, InvalidRequest
 from lib.imports.statements import OUTCOMES
-from lib.web.parsing import integer_parameter
+from lib.web.paging import parse_number_of_records
+from lib.web.parsing import parse_integer_parameter
 
-DEFAULT_RECORDS: Final = 10
-MOST_RECORDS: Final = 100
 LIST_PARAMETERS: Final = ("number_of_records", "cursor")
 _LAST_ID: Final = 999_999_999
-
-
-def _utc(column: str) -> str:
-    return f"""to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
 
 
 _SHOWN: Final = f"""
@@ -30,8 +26,8 @@ _SHOWN: Final = f"""
                 and item.next_try_at > now()) then 'running'
         else 'waiting' end as state,
     reason, requested_by, types, search, search_type, search_year,
-    {_utc("created_at")} as created_at, {_utc("worked_at")} as worked_at,
-    {_utc("finished_at")} as finished_at,
+    {utc_text("created_at")} as created_at, {utc_text("worked_at")} as worked_at,
+    {utc_text("finished_at")} as finished_at,
     total, {", ".join(OUTCOMES)}, total - ({" + ".join(OUTCOMES)}) as pending, has_more
 """
 ONE: Final = Statement(
@@ -80,7 +76,7 @@ STATEMENTS: Final = (ONE, SOME)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListQuery:
+class WantedImports:
     """Which imports are wanted: so many, of those before an id."""
 
     records: int
@@ -88,7 +84,7 @@ class ListQuery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class ImportsPage:
     """A page of imports, the newest first, as JSON."""
 
     imports_json: str
@@ -111,49 +107,46 @@ def parse_get_query(query: Mapping[str, str]) -> int:
     """Read the parameters of `imports.get`, or raise `InvalidRequest`."""
     if "id" not in query:
         raise InvalidRequest("Give the import's id.", fields={"id": "is missing"})
-    return integer_parameter(query["id"], "id", low=1, high=_LAST_ID)
+    return parse_integer_parameter(query["id"], "id", low=1, high=_LAST_ID)
 
 
-def report(import_id: int) -> Query[dict[str, Any]]:
+def find_report(import_id: int) -> Query[dict[str, Any]]:
     """Ask how far an import is; the answer may be `ImportNotFound`."""
 
     def read(rows: Rows) -> dict[str, Any]:
         if not rows:
             raise ImportNotFound(f"There is no import with the id {import_id}.")
-        return _report(rows[0], now=datetime.now(UTC))
+        return _make_report(rows[0], now=datetime.now(UTC))
 
     return Query(statement=ONE, values={"import_id": import_id}, read=read)
 
 
-def parse_list_query(query: Mapping[str, str]) -> ListQuery:
+def parse_list_query(query: Mapping[str, str]) -> WantedImports:
     """Read the parameters of `imports.list`, or raise `InvalidRequest` naming the wrong one."""
-    records, before = DEFAULT_RECORDS, _LAST_ID + 1
-    if "number_of_records" in query:
-        given = query["number_of_records"]
-        records = integer_parameter(given, "number_of_records", low=1, high=_LAST_ID)
+    records, before = parse_number_of_records(query), _LAST_ID + 1
     if "cursor" in query:
-        before = integer_parameter(query["cursor"], "cursor", low=1, high=_LAST_ID)
-    return ListQuery(records=min(records, MOST_RECORDS), before=before)
+        before = parse_integer_parameter(query["cursor"], "cursor", low=1, high=_LAST_ID)
+    return WantedImports(records=records, before=before)
 
 
-def imports(query: ListQuery) -> Query[Listed]:
+def list_imports(wanted: WantedImports) -> Query[ImportsPage]:
     """Ask for a page of imports, the newest first."""
 
-    def read(rows: Rows) -> Listed:
+    def read(rows: Rows) -> ImportsPage:
         [[shown, total, last, oldest]] = rows
         more = last is not None and last != oldest
-        return Listed(
+        return ImportsPage(
             imports_json=shown,
-            records=query.records,
+            records=wanted.records,
             total=total,
             next_cursor=str(last) if more else None,
         )
 
-    values = {"before": query.before, "records": query.records}
+    values = {"before": wanted.before, "records": wanted.records}
     return Query(statement=SOME, values=values, read=read)
 
 
-def _report(row: Sequence[Any], *, now: datetime) -> dict[str, Any]:
+def _make_report(row: Sequence[Any], *, now: datetime) -> dict[str, Any]:
     shown, errors, rate, next_try, budget = row
     content: dict[str, Any] = json.loads(shown)
     known = json.loads(budget) if budget else None
@@ -187,12 +180,12 @@ def _expected_at(
         return None
     begins = now
     if budget:
-        begins = _moment(budget["probe_at"], now) if budget["state"] == "spent" else now
+        begins = _parse_moment(budget["probe_at"], now) if budget["state"] == "spent" else now
         left = _calls_left(budget) if budget["state"] != "spent" else 0
         daily = max(1, budget["daily"] - budget["share"])
         if pending > left:
             days, pending = divmod(pending - left - 1, daily)
-            begins = _moment(budget["renewed_at"], now) + timedelta(days=days)
+            begins = _parse_moment(budget["renewed_at"], now) + timedelta(days=days)
     return begins + timedelta(seconds=pending / rate)
 
 
@@ -204,5 +197,5 @@ def _calls_left(budget: Mapping[str, Any]) -> int:
     return max(0, min(own, daily - used))
 
 
-def _moment(text: str | None, default: datetime) -> datetime:
+def _parse_moment(text: str | None, default: datetime) -> datetime:
     return datetime.fromisoformat(text) if text else default

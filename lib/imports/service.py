@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lib.database.transactions import TransactionalDatabase
-from lib.imports import reports, statements
+from lib.imports import choosing, reports, statements
 from lib.imports.ending import Ended
 from lib.imports.ledger import Ledger, Progress
-from lib.imports.opening import import_of_key, open_import, remember_key
+from lib.imports.opening import find_import_of_key, open_import, remember_key
 from lib.imports.orders import FIRST_FILL, STALEST, TICK, Order
 from lib.imports.pace import Pace
 from lib.imports.running import Run
 from lib.imports.settings import ImportSettings
-from lib.imports.stopping import Limits
+from lib.imports.stopping import WorkingTime
 from lib.omdb.budget import STATEMENTS as BUDGET_STATEMENTS
 from lib.omdb.budget import Budget
 from lib.omdb.client import CallLimits, OmdbClient
@@ -65,30 +65,29 @@ class Importer:
             self.database, self.omdb, block=self.omdb.concurrency, for_import=True
         )
         self._pace = Pace(self.omdb.concurrency)
-        self._source = OmdbClient(self.omdb, limits=self.call_limits, meter=self._budget)
+        self._source = OmdbClient(self.omdb, call_limits=self.call_limits, meter=self._budget)
 
     def carry_out(
-        self, order: Order, *, limits: Limits, key: str | None = None, requested_by: str
+        self, order: Order, *, working_time: WorkingTime, key: str | None = None, requested_by: str
     ) -> Done:
-        """Work on what is ordered until it is finished, has to wait, or the limits are reached.
+        """Work on what is ordered until it is finished, has to wait, or the working time is over.
 
         Raises:
             IdempotencyKeyReused: The key was used for another order.
             DatabaseUnavailable: The ledger cannot be read or written.
         """
         if order.kind == "tick":
-            return self._tick(limits, key, requested_by)
+            return self._tick(working_time, key, requested_by)
         import_id = open_import(self.database, order, key=key, requested_by=requested_by)
-        return self._carry_on(import_id, limits)
+        return self._carry_on(import_id, working_time)
 
-    def first_fill(self, limits: Limits, *, requested_by: str) -> Done:
+    def fill_first(self, working_time: WorkingTime, *, requested_by: str) -> Done:
         """Go on with the first fill where one is open, else fill an empty catalogue."""
-        ledger = Ledger(database=self.database, lease_seconds=self.settings.lease_seconds)
-        import_id = ledger.open_first_fill()
+        import_id = choosing.find_open_fill(self.database)
         if import_id is not None:
-            return self._carry_on(import_id, limits)
-        if ledger.choose(()).needs_first_fill:
-            return self.carry_out(FIRST_FILL, limits=limits, requested_by=requested_by)
+            return self._carry_on(import_id, working_time)
+        if choosing.find_choice(self.database, ()).needs_first_fill:
+            return self.carry_out(FIRST_FILL, working_time=working_time, requested_by=requested_by)
         return Done(import_id=None, last=None, states={})
 
     def answer(self, done: Done) -> dict[str, Any]:
@@ -96,7 +95,7 @@ class Importer:
         if done.import_id is None:
             nothing = dict.fromkeys(_COUNTS, 0)
             return {"id": None, "kind": None, "state": "done", "total": 0, **nothing, "run": None}
-        content = self.database.answer(reports.report(done.import_id))
+        content = self.database.answer(reports.find_report(done.import_id))
         run: dict[str, Any] | None = None
         if done.last is not None:
             run = {
@@ -110,34 +109,35 @@ class Importer:
         """Close the session."""
         self._source.close()
 
-    def _tick(self, limits: Limits, key: str | None, requested_by: str) -> Done:
+    def _tick(self, working_time: WorkingTime, key: str | None, requested_by: str) -> Done:
         """Do what is most in need of doing, then the next, while there is time."""
-        ledger = Ledger(database=self.database, lease_seconds=self.settings.lease_seconds)
-        known = import_of_key(self.database, key, TICK) if key else None
+        known = find_import_of_key(self.database, key, TICK) if key else None
         if known is not None:
-            return self._carry_on(known, limits)
-        ledger.sweep()
+            return self._carry_on(known, working_time)
+        choosing.sweep(self.database)
         states: Counter[str] = Counter()
         seen: list[int] = []
         last: Ended | None = None
-        while last is None or (last.stopped_by in _GO_ON and not limits.reason()):
-            import_id = self._choose(ledger, seen, requested_by)
+        while last is None or (
+            last.stopped_by in _GO_ON and not working_time.find_reason_to_stop()
+        ):
+            import_id = self._choose(seen, requested_by)
             if import_id is None:
                 break
             if key and not seen:
                 remember_key(self.database, key, TICK, import_id)
             seen.append(import_id)
-            last = self._run(import_id, limits)
+            last = self._run(import_id, working_time)
             states.update(last.states)
-        import_id = seen[-1] if seen else ledger.oldest_open()
+        import_id = seen[-1] if seen else choosing.find_oldest_open(self.database)
         return Done(import_id=import_id, last=last, states=dict(states))
 
-    def _choose(self, ledger: Ledger, seen: Sequence[int], requested_by: str) -> int | None:
+    def _choose(self, seen: Sequence[int], requested_by: str) -> int | None:
         """Go on with what is open, else fill an empty catalogue, else refresh the stalest.
 
         What is open comes first also where the catalogue is empty: it may just have begun.
         """
-        choice = ledger.choose(seen)
+        choice = choosing.find_choice(self.database, seen)
         order: Order | None = None
         if choice.import_id is not None:
             return choice.import_id
@@ -150,11 +150,11 @@ class Importer:
         opened = open_import(self.database, order, key=None, requested_by=requested_by)
         return None if opened in seen else opened
 
-    def _carry_on(self, import_id: int, limits: Limits) -> Done:
-        ended = self._run(import_id, limits)
+    def _carry_on(self, import_id: int, working_time: WorkingTime) -> Done:
+        ended = self._run(import_id, working_time)
         return Done(import_id=import_id, last=ended, states=dict(ended.states))
 
-    def _run(self, import_id: int, limits: Limits) -> Ended:
+    def _run(self, import_id: int, working_time: WorkingTime) -> Ended:
         self._pace.reset()
         return Run(
             ledger=Ledger(database=self.database, lease_seconds=self.settings.lease_seconds),
@@ -163,6 +163,6 @@ class Importer:
             pace=self._pace,
             import_id=import_id,
             concurrency=self.omdb.concurrency,
-            limits=limits,
+            working_time=working_time,
             on_progress=self.on_progress,
         ).work()

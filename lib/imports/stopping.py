@@ -5,13 +5,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Final
+from typing import Final, Literal
 
 _terminated: Final = threading.Event()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class WorkingTime:
     """How long a run may take work.
 
     Attributes:
@@ -23,7 +23,7 @@ class Limits:
     asked_to_stop: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
-    def of_function(cls, seconds: float) -> "Limits":
+    def of_function(cls, seconds: float) -> "WorkingTime":
         """Work for so long, or until the instance is told to end."""
         return cls(ends_at=time.monotonic() + seconds, asked_to_stop=_terminated)
 
@@ -32,11 +32,15 @@ class Limits:
         """Seconds that are left, at most an hour."""
         return 3600.0 if self.ends_at is None else self.ends_at - time.monotonic()
 
-    def reason(self) -> str | None:
+    def find_reason_to_stop(self) -> Literal["shutdown", "deadline"] | None:
         """Say why no more work may be taken; None while it may."""
         if self.asked_to_stop.is_set():
             return "shutdown"
         return "deadline" if self.left <= 0 else None
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but no longer than work may be taken."""
+        self.asked_to_stop.wait(min(seconds, max(0.0, self.left)))
 
 
 def notice_shutdown() -> None:

@@ -25,7 +25,8 @@ from typing import Final, Literal
 
 from lib.database.database import Database
 from lib.database.statement import Statement
-from lib.errors import OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
+from lib.errors import ServiceError
+from lib.omdb.faults import OmdbKeyRefused, OmdbMovieNotFound, OmdbQuotaExceeded
 from lib.omdb.settings import OmdbSettings
 
 log = logging.getLogger(__name__)
@@ -201,7 +202,7 @@ class Budget:
             return OmdbQuotaExceeded(fault.message, retry_after_seconds=max(1, seconds))
         if isinstance(fault, OmdbKeyRefused):
             self._close("refused", None)
-        elif self._in_doubt and (fault is None or fault.status == _NOT_FOUND):
+        elif self._in_doubt and (fault is None or isinstance(fault, OmdbMovieNotFound)):
             self._reopen()
         return fault
 
@@ -216,7 +217,7 @@ class Budget:
         return known
 
     def give_back(self) -> None:
-        """Return what was reserved and not used, at the end of a run."""
+        """Give back the calls that were reserved and not used, at the end of a run."""
         with self._lock:
             unused, self._stock = self._stock, 0
         if unused:
@@ -246,7 +247,7 @@ class Budget:
         raise refusal
 
     def _close(self, state: State, told: int | None) -> int:
-        """Let all instances know, and give the seconds until OMDb may be asked again."""
+        """Let all instances know; return the seconds until OMDb may be asked again."""
         with self._lock:
             # Answers to calls that were under way say nothing new about the quota.
             self._stock, self._in_doubt = 0, state == "refused"
@@ -264,9 +265,6 @@ class Budget:
             self._in_doubt, self._refusal = False, None
         if self._database.run(_OPEN, key=self._key, imports=self._imports):
             log.info("OMDb answers again")
-
-
-_NOT_FOUND: Final = 404
 
 
 def key_digest(settings: OmdbSettings) -> str:

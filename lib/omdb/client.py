@@ -22,18 +22,18 @@ import urllib3.exceptions
 from lib import limits
 from lib.catalogue.movie import IMDB_ID, Movie
 from lib.catalogue.source import SearchPage
-from lib.errors import (
+from lib.errors import ServiceError
+from lib.omdb import transport
+from lib.omdb.faults import (
     OmdbAnswerUnusable,
+    OmdbIdMalformed,
     OmdbKeyRefused,
     OmdbMovieNotFound,
     OmdbTimeout,
     OmdbUnavailable,
-    ServiceError,
 )
-from lib.omdb import transport
-from lib.omdb.answers import movie_from_answer, search_from_answer, too_many_calls
-from lib.omdb.faults import OmdbIdMalformed
 from lib.omdb.questions import plain
+from lib.omdb.reading import make_429_fault, read_movie, read_search
 from lib.omdb.settings import OmdbSettings
 
 USER_AGENT: Final = "simple-movie-database/1.0"  # none or a browser's gets blocked: OMDb-API#22
@@ -51,7 +51,7 @@ class Meter(Protocol):
         ...
 
     def note(self, fault: ServiceError | None) -> ServiceError | None:
-        """Learn what came of it, a fault or None, and give what is to be told of it."""
+        """Learn how the call ended, with a fault or None; return the fault to tell."""
         ...
 
 
@@ -99,33 +99,33 @@ class OmdbClient:
         self,
         settings: OmdbSettings,
         *,
-        limits: CallLimits = DEFAULT_LIMITS,
+        call_limits: CallLimits = DEFAULT_LIMITS,
         meter: Meter = _UNMETERED,
     ) -> None:
         self._url = settings.url
         self._key = settings.api_key
-        self._limits = limits
+        self._limits = call_limits
         self._meter = meter
         self._session = transport.open_session(
             connections=settings.concurrency, user_agent=USER_AGENT
         )
 
-    def by_id(self, imdb_id: str) -> Movie:
-        """Return the movie of an id; one that is found by an alias names it among its own."""
+    def find_by_id(self, imdb_id: str) -> Movie:
+        """Return the movie of an id; an alias is named among the movie's own."""
         imdb_id = imdb_id.lower()  # in upper case it is "Incorrect IMDb ID." to OMDb
         if not IMDB_ID.fullmatch(imdb_id):
             raise OmdbIdMalformed("No movie can have this imdb_id: expected tt and 7 to 10 digits")
-        movie = self._ask({"i": imdb_id}, movie_from_answer)
+        movie = self._ask({"i": imdb_id}, read_movie)
         return movie if movie.imdb_id == imdb_id else replace(movie, aliases=(imdb_id,))
 
-    def by_title(self, title: str, *, year: int | None = None) -> Movie:
+    def find_by_title(self, title: str, *, year: int | None = None) -> Movie:
         """Return the film that OMDb takes for the best match, of no other year than this.
 
         Only films: without a type, OMDb answers "Star Wars" with an arcade game. With a year it may
         answer a film of another one, which nobody has asked for (OMDb-API#215).
         """
         query = {"t": _askable(title), "type": "movie", "y": _digits(year)}
-        movie = self._ask(query, movie_from_answer)
+        movie = self._ask(query, read_movie)
         if year is not None and movie.year not in {None, year}:
             raise OmdbMovieNotFound(f"OMDb knows no movie of this title and the year {year}")
         return movie
@@ -140,7 +140,7 @@ class OmdbClient:
     ) -> SearchPage:
         """Return a page, from 1, of the titles that match; an empty one past the end."""
         query = {"s": _askable(title), "page": str(page), "type": type or None, "y": _digits(year)}
-        return self._ask(query, search_from_answer)
+        return self._ask(query, read_search)
 
     def close(self) -> None:
         """Close the connections that are kept alive."""
@@ -177,14 +177,12 @@ class OmdbClient:
         try:
             status, retry_after, body = self._fetch(query, ends)
             if status == HTTPStatus.TOO_MANY_REQUESTS:
-                raise too_many_calls(retry_after)
+                raise make_429_fault(retry_after)
             return read(status, body)
         except ServiceError as fault:
             return _Failure.of_answer(fault, status)
         except transport.OversizeError:
-            return _Failure.of_answer(
-                OmdbAnswerUnusable("OMDb's answer cannot be used: it is too large"), status
-            )
+            return _Failure.of_answer(OmdbAnswerUnusable("it is too large"), status)
         except _FOREIGN as error:
             return _Failure.of_call(error)
 
@@ -250,8 +248,7 @@ class _Failure:
         passing = isinstance(
             error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError
         )
-        unavailable = OmdbUnavailable("OMDb is not available: try again later")
-        return cls(fault=unavailable, passing=passing, error_class=name)
+        return cls(fault=OmdbUnavailable(), passing=passing, error_class=name)
 
     def log(self, attempt: int) -> None:
         """Leave a trace of everything but a plain "no such movie"."""

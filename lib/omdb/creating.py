@@ -15,9 +15,10 @@ from lib.catalogue.movies import Stored
 from lib.catalogue.source import MovieSource
 from lib.catalogue.wanted import Wanted
 from lib.database.database import Database
-from lib.errors import OmdbMovieNotFound, Overloaded
+from lib.errors import Overloaded
 from lib.omdb import budget, memory, payers
 from lib.omdb.budget import BudgetSpent
+from lib.omdb.faults import OmdbMovieNotFound
 from lib.omdb.memory import Memory, NoMovie
 from lib.omdb.payers import Payer
 from lib.omdb.questions import Question, question
@@ -87,7 +88,7 @@ class Creator:
         try:
             answer = await asyncio.shield(seat.paid)
             if answer is None:
-                answer = await self._learned(asked)
+                answer = await self._share_call(asked)
         except (BudgetSpent, Overloaded, ClientDisconnect):  # OMDb was not asked
             self._close(place, seat)  # before the refund: who comes now pays anew
             await self._pay_back(seat, caller)
@@ -100,7 +101,7 @@ class Creator:
             raise answer.fault()
         return answer
 
-    async def _learned(self, asked: Question) -> Stored | NoMovie:
+    async def _share_call(self, asked: Question) -> Stored | NoMovie:
         """Return what OMDb says; whoever asks the same meanwhile shares the call."""
         while True:
             learned = await once_at_a_time((self, asked.key), lambda: self._learn(asked))
@@ -141,8 +142,8 @@ class Creator:
 
     def _fetch(self, asked: Question) -> Movie:
         if asked.imdb_id is not None:
-            return self._source.by_id(asked.imdb_id)
-        return self._source.by_title(asked.title, year=asked.year)
+            return self._source.find_by_id(asked.imdb_id)
+        return self._source.find_by_title(asked.title, year=asked.year)
 
 
 def _look_at(paid: "asyncio.Future[Stored | NoMovie | None]") -> None:

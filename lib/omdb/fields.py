@@ -13,10 +13,9 @@ from decimal import Decimal
 from html.entities import html5
 from typing import Final
 
-from lib.catalogue.movie import FIRST_YEAR, IMDB_ID, LAST_YEAR, TITLE_LENGTH, Rating
-from lib.errors import OmdbAnswerUnusable
+from lib.catalogue.movie import FIRST_YEAR, IMDB_ID, LAST_YEAR, TITLE_LENGTH, TYPES, Rating
+from lib.omdb.faults import OmdbAnswerUnusable
 
-TYPES: Final = frozenset({"movie", "series", "episode", "game"})
 TEXT_LENGTH: Final = 10_000  # characters; the longest real plot is a quarter of it
 URL_LENGTH: Final = 2_000
 SMALLINT: Final = 2**15 - 1
@@ -198,7 +197,7 @@ class Fields:
         if entries is None or (isinstance(entries, str) and _plain(entries) is None):
             return ()
         if not isinstance(entries, list):
-            raise OmdbAnswerUnusable("OMDb's answer cannot be used: Ratings is no list")
+            raise OmdbAnswerUnusable("Ratings is no list")
         ratings = (_rating(entry) for entry in entries)
         return tuple(dict.fromkeys(rating for rating in ratings if rating))
 
@@ -207,7 +206,7 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, str):
-            raise OmdbAnswerUnusable(f"OMDb's answer cannot be used: {name} is no text")
+            raise OmdbAnswerUnusable(f"{name} is no text")
         return _plain(value)
 
 

@@ -15,8 +15,8 @@ from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Stored
 from lib.database.database import Database
 from lib.database.statement import Query, Rows, Statement
-from lib.errors import OmdbMovieNotFound
 from lib.omdb.budget import key_digest
+from lib.omdb.faults import OmdbMovieNotFound
 from lib.omdb.questions import Question
 from lib.omdb.settings import OmdbSettings
 
@@ -60,7 +60,7 @@ _RECALL: Final = Statement(
 )
 
 
-def _remembering(rows: str, *, days: int) -> str:
+def _remember_clauses(rows: str, *, days: int) -> str:
     """Return the clauses that remember an answer and forget some others.
 
     What is forgotten is locked last, and only where nobody else has it: of parts that do not need
@@ -94,18 +94,18 @@ def _remembering(rows: str, *, days: int) -> str:
 
 # In the order of locks that `lib.catalogue.statements` gives: a movie's check before the answer.
 _STORED: Final = "(select imdb_id from written where (select count(*) from due) >= 0)"
-_STORE: Final = Statement(
+STORE: Final = Statement(
     repeatable=True,
-    sql=statements.upserting(f", {_remembering(_STORED, days=_DAYS_OF_A_MOVIE)}"),
+    sql=statements.upserting(f", {_remember_clauses(_STORED, days=_DAYS_OF_A_MOVIE)}"),
 )
 _REMEMBER_NONE: Final = Statement(
     repeatable=True,
     sql=f"""
-        with {_remembering("(select null::text as imdb_id)", days=_DAYS_OF_NONE)}
+        with {_remember_clauses("(select null::text as imdb_id)", days=_DAYS_OF_NONE)}
         select 1
     """,
 )
-STATEMENTS: Final = (_RECALL, _STORE, _REMEMBER_NONE)
+STATEMENTS: Final = (_RECALL, STORE, _REMEMBER_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,10 +152,10 @@ class Memory:
 
     def store(self, question: Question, movie: Movie) -> Stored:
         """Insert or refresh the movie that OMDb answered with, and remember that it did."""
-        return movies.stored(
+        return movies.read_stored(
             movie,
             self._database.run(
-                _STORE,
+                STORE,
                 movies=movies.as_records([movie]),
                 source=self._source,
                 question=question.key,

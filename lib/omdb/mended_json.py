@@ -25,7 +25,7 @@ def read_json(text: str) -> object:
         if mend and not text.startswith("{"):
             break
         try:
-            return decoder.decode(_mended(text) if mend else text)
+            return decoder.decode(_mend(text) if mend else text)
         except (ValueError, RecursionError):  # too deeply nested is no ValueError
             continue
     return UNREADABLE
@@ -44,7 +44,7 @@ _BACKSLASHES: Final = re.compile(
 )
 
 
-def _mended(text: str) -> str:
+def _mend(text: str) -> str:
     r"""Mend the backslashes: OMDb escapes double quotes only (OMDb-API#53, #322).
 
     A backslash of the text itself reaches us bare: `\s` is no escape, `\"` at the end of a value

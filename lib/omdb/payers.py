@@ -19,7 +19,7 @@ _HOUR: Final = "interval '1 hour'"  # which begins with a caller's first call
 _SWEPT_AT_ONCE: Final = 10  # a call adds two at most
 
 
-def _counting(rows: str, *, most: str) -> str:
+def _count_clause(rows: str, *, most: str) -> str:
     """Return the clause that counts one call more; it returns no row beyond the most."""
     return f"""
         insert into omdb_callers as known (caller, calls) {rows}
@@ -36,9 +36,9 @@ _CHARGE: Final = Statement(
     repeatable=True,  # at worst a call counts twice
     sql=f"""
         with own as (
-            {_counting("select :caller::text, 1", most=":most")}
+            {_count_clause("select :caller::text, 1", most=":most")}
         ), site as (
-            {_counting(_SITE, most=":most_of_site")}
+            {_count_clause(_SITE, most=":most_of_site")}
         ), swept as (
             delete from omdb_callers where caller in (
                 select caller from omdb_callers
@@ -87,13 +87,14 @@ class Payer:
     advice: str = ""
 
 
-def account(user_id: int, *, calls: int) -> Payer:
-    """Return an account; `calls` are those of a network."""
-    return Payer(name=f"user {user_id}", most=_LARGER_SHARE * calls)
+def find_payer(user_id: int | None, address: str, *, calls: int) -> Payer:
+    """Return whose calls these are: a user's or, without one, those of an address' network.
 
-
-def network(address: str, *, calls: int) -> Payer:
-    """Return the network of an address, which has so many calls."""
+    Args:
+        calls: What a network has in an hour; an account has several times as many.
+    """
+    if user_id is not None:
+        return Payer(name=f"user {user_id}", most=_LARGER_SHARE * calls)
     found = network_of(address)
     return Payer(
         name=f"network {found.name}",

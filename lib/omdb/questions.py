@@ -5,25 +5,26 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-from lib.catalogue.movie import TITLE_LENGTH, title_key
+from lib.catalogue.movie import TITLE_LENGTH, TYPOGRAPHIC, title_key
 from lib.catalogue.wanted import Wanted
 
-# What typographers and phones write for marks that a keyboard has; OMDb compares letter by letter.
-_STRAIGHT: Final = {
-    "'": "\u2018\u2019\u201a\u201b\u2032\u2035\u02b9\u02bb\u02bc\u02bd\u02c8\u0060\u00b4\uff07",
-    '"': "\u201c\u201d\u201e\u201f\u2033\u2036\u02ba\u02dd\uff02",
-    "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2e3a\u2e3b\ufe58\ufe63\uff0d",
+# OMDb compares letter by letter; these are rarer than those that all titles are compared without.
+_RARE: Final = {
+    "'": "\u201a\u201b\u2032\u2035\u02b9\u02bb\u02bd\u02c8\uff07",
+    '"': "\u201e\u201f\u2033\u2036\u02ba\u02dd\uff02",
+    "-": "\u2015\u2e3a\u2e3b\ufe58\ufe63\uff0d",
     "/": "\u2044\u2215\uff0f",
     ".": "\u2024\uff0e",
     "..": "\u2025",
-    "...": "\u2026",
     ":": "\u2236\uff1a",
     "&": "\uff06",
     "!": "\uff01",
     "?": "\uff1f",
     ",": "\uff0c",
 }
-_MARKS: Final = str.maketrans({odd: mark for mark, odds in _STRAIGHT.items() for odd in odds})
+_MARKS: Final = str.maketrans(
+    {odd: mark for table in (TYPOGRAPHIC, _RARE) for mark, odds in table.items() for odd in odds}
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What an endpoint takes, and so how its answers are dressed; see `http.endpoint`."""
+    """What an endpoint takes, and so how its answers are dressed; see `endpoint.endpoint`."""
 
     method: Method
     parameters: tuple[str, ...]
@@ -80,10 +80,10 @@ class Rules:
 
 def data(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """Answer `{"data": value}`."""
-    return Answer(body=_json({"data": value}), status=status, headers=headers or {})
+    return Answer(body=_encode({"data": value}), status=status, headers=headers or {})
 
 
-def error_answer(error: ServiceError, context: RequestContext) -> Answer:
+def answer_error(error: ServiceError, context: RequestContext) -> Answer:
     """Tell a fault in the one shape that all have."""
     content: dict[str, object] = {
         "code": error.code,
@@ -92,10 +92,10 @@ def error_answer(error: ServiceError, context: RequestContext) -> Answer:
     }
     if error.fields:
         content["fields"] = error.fields
-    return Answer(status=error.status, body=_json({"error": content}), headers=error.headers)
+    return Answer(status=error.status, body=_encode({"error": content}), headers=error.headers)
 
 
-def response(
+def make_response(
     rules: Rules, answer: Answer, method: str, sent: Mapping[str, str], context: RequestContext
 ) -> Response:
     """Dress an answer: cache and CORS headers, the entity tag, 304 for who has it, HEAD's body.
@@ -127,7 +127,7 @@ def response(
     return Response(b"" if method == "HEAD" else body, status_code=status, headers=headers)
 
 
-def preflight(rules: Rules) -> dict[str, str]:
+def preflight_headers(rules: Rules) -> dict[str, str]:
     """Return the headers that a browser asks for before it lets a foreign page read."""
     if not rules.is_public_read:
         return {}
@@ -144,5 +144,5 @@ def _matches(sent: str, tag: str) -> bool:
     )
 
 
-def _json(value: object) -> bytes:
+def _encode(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -27,7 +27,16 @@ from lib.errors import (
 from lib.limits import BODY_TIMEOUT
 from lib.settings import require
 from lib.web import callers, logs, server
-from lib.web.answers import Answer, BodyRule, Method, Rules, data, error_answer, preflight, response
+from lib.web.answers import (
+    Answer,
+    BodyRule,
+    Method,
+    Rules,
+    answer_error,
+    data,
+    make_response,
+    preflight_headers,
+)
 from lib.web.callers import Caller
 from lib.web.logs import RequestContext
 from lib.web.parsing import (
@@ -39,7 +48,7 @@ from lib.web.parsing import (
 )
 from lib.web.settings import ServerSettings
 from lib.web.threads import in_thread
-from lib.web.tracing import request_context
+from lib.web.tracing import read_context
 
 __all__ = ["Answer", "Request", "data", "endpoint", "in_thread"]
 
@@ -103,49 +112,64 @@ def endpoint(
         private=private,
     )
 
-    def decorate(handler: Handler) -> FrameworkHandler:
-        settings = require(ServerSettings)
-        logs.configure(settings)
-        server.install()
-
-        @functools.wraps(handler)
-        async def serve(framework_request: FrameworkRequest) -> Response:
-            headers = _headers(framework_request)
-            context = request_context(headers)
-            logs.current_request.set(context)
-            try:
-                request = await _request(rules, settings, framework_request, headers, context)
-                callers.current.set(Caller(framework_request.is_disconnected))
-                answer = (
-                    request if isinstance(request, Answer) else await _handled(handler, request)
-                )
-            except ServiceError as error:
-                _log(error, framework_request.method)
-                answer = error_answer(error, context)
-            except ClientDisconnect:
-                # Nobody listens any more; the framework wants an answer all the same.
-                answer = Answer(status=499)
-            except Exception:
-                log.exception("unforeseen fault")
-                answer = error_answer(
-                    InternalError(
-                        "Something failed on our side. The fault is logged under this request id."
-                    ),
-                    context,
-                )
-            return response(rules, answer, framework_request.method, headers, context)
-
-        return serve
-
-    return decorate
+    return functools.partial(_serve, rules)
 
 
-async def _handled(handler: Handler, request: Request) -> Answer:
+def _serve(rules: Rules, handler: Handler) -> FrameworkHandler:
+    settings = require(ServerSettings)
+    logs.configure(settings)
+    server.install()
+
+    @functools.wraps(handler)
+    async def serve(framework_request: FrameworkRequest) -> Response:
+        headers = _join_headers(framework_request)
+        context = read_context(headers)
+        logs.current_request.set(context)
+        work = _handle(
+            handler, framework_request, rules, settings, headers=headers, context=context
+        )
+        answer = await _explain_faults(work, framework_request.method, context)
+        return make_response(rules, answer, framework_request.method, headers, context)
+
+    return serve
+
+
+async def _handle(
+    handler: Handler,
+    framework_request: FrameworkRequest,
+    rules: Rules,
+    settings: ServerSettings,
+    *,
+    headers: Mapping[str, str],
+    context: RequestContext,
+) -> Answer:
+    request = await _read_request(rules, settings, framework_request, headers, context)
+    if isinstance(request, Answer):
+        return request
+    callers.current.set(Caller(framework_request.is_disconnected))
     answer = await handler(request)
     return answer if request.at_its_address else replace(answer, at_its_address=False)
 
 
-async def _request(
+async def _explain_faults(work: Awaitable[Answer], method: str, context: RequestContext) -> Answer:
+    """Return the answer that is being worked on, or what a fault on the way is to the caller."""
+    try:
+        return await work
+    except ServiceError as error:
+        _log(error, method)
+        return answer_error(error, context)
+    except ClientDisconnect:
+        # Nobody listens any more; the framework wants an answer all the same.
+        return Answer(status=499)
+    except Exception:
+        log.exception("unforeseen fault")
+        fault = InternalError(
+            "Something failed on our side. The fault is logged under this request id."
+        )
+        return answer_error(fault, context)
+
+
+async def _read_request(
     rules: Rules,
     settings: ServerSettings,
     framework_request: FrameworkRequest,
@@ -155,7 +179,7 @@ async def _request(
     scope = framework_request.scope
     method, sent = scope["method"], scope["query_string"]
     if method == "OPTIONS":
-        return Answer(status=204, headers={"Allow": rules.allow, **preflight(rules)})
+        return Answer(status=204, headers={"Allow": rules.allow, **preflight_headers(rules)})
     if method != rules.method and not (method == "HEAD" and rules.is_read):
         raise MethodNotAllowed(
             f"{method} is not allowed here; allowed: {rules.allow}.", headers={"Allow": rules.allow}
@@ -167,17 +191,17 @@ async def _request(
         path=path,
         query=query,
         at_its_address="%" not in path and is_normal(sent, query, rules.parameters),
-        body=await _body(rules, framework_request, headers) if rules.body != "ignored" else {},
+        body=await _read_body(rules, framework_request, headers) if rules.body != "ignored" else {},
         headers=headers,
-        client_address=_client_address(framework_request, headers, settings.proxies),
+        client_address=_find_client_address(framework_request, headers, settings.proxies),
         request_id=context.request_id,
     )
 
 
-async def _body(
+async def _read_body(
     rules: Rules, request: FrameworkRequest, headers: Mapping[str, str]
 ) -> dict[str, Any]:
-    sent = await _read(request, headers.get("content-length", ""), rules.largest_body)
+    sent = await _receive(request, headers.get("content-length", ""), rules.largest_body)
     if not sent and rules.body == "optional":
         return {}
     if not sent.strip():
@@ -187,7 +211,7 @@ async def _body(
     return parse_json_object(sent, rules.members)
 
 
-async def _read(request: FrameworkRequest, declared: str, largest: int) -> bytes:
+async def _receive(request: FrameworkRequest, declared: str, largest: int) -> bytes:
     too_large = BodyTooLarge(
         f"The body is larger than the {largest:,} bytes that are read here.",
         headers={"Connection": "close"},
@@ -209,7 +233,9 @@ async def _read(request: FrameworkRequest, declared: str, largest: int) -> bytes
     return bytes(received)
 
 
-def _client_address(request: FrameworkRequest, headers: Mapping[str, str], proxies: int) -> str:
+def _find_client_address(
+    request: FrameworkRequest, headers: Mapping[str, str], proxies: int
+) -> str:
     # With fewer hops than proxies it came another way than it should, and its peer is what we know.
     if proxies:
         hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",")]
@@ -218,7 +244,7 @@ def _client_address(request: FrameworkRequest, headers: Mapping[str, str], proxi
     return request.client.host if request.client else "unknown"
 
 
-def _headers(request: FrameworkRequest) -> dict[str, str]:
+def _join_headers(request: FrameworkRequest) -> dict[str, str]:
     values: dict[str, list[str]] = {}
     for name, value in request.scope["headers"]:
         # The blanks around a value are none of it (RFC 9110, 5.5), but servers may leave them.

@@ -35,7 +35,7 @@ class Network:
 
     @property
     def digest(self) -> str:
-        """What stands for the network where its name need not be kept."""
+        """A digest that stands for the network where its name need not be kept."""
         return hashlib.sha256(self.name.encode()).hexdigest()
 
 

@@ -17,6 +17,8 @@ from lib.errors import InvalidRequest, UnsupportedMediaType
 from lib.texts import MOST_MARKS, has_long_run_of_marks
 
 _QUERY_LENGTH: Final = 8192
+_WHOLE_NUMBER: Final = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+_MOST_DIGITS: Final = 20
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WORD: Final = r"[a-z0-9!#$%&'*+.^_`|~-]+"
 _JSON_TYPE: Final = re.compile(
@@ -49,7 +51,7 @@ def parse_query(raw: bytes, allowed: Collection[str]) -> dict[str, str]:
     for pair in raw.split(b"&") if raw else ():
         if not pair:
             raise InvalidRequest("The query holds an '&' with no parameter before or after it.")
-        name, _, value = (_decoded(part) for part in pair.partition(b"="))
+        name, _, value = (_decode(part) for part in pair.partition(b"="))
         reject_unknown([name], allowed, what="parameter")
         if name in values:
             raise InvalidRequest(
@@ -108,7 +110,7 @@ def parse_json_object(body: bytes, allowed: Collection[str]) -> dict[str, Any]:
             body.decode("utf-8"),
             object_pairs_hook=_object_without_repeats,
             parse_constant=_reject_constant,
-            parse_float=_finite,
+            parse_float=_parse_finite,
         )
         text = json.dumps(value, ensure_ascii=False)
         text.encode("utf-8")
@@ -180,7 +182,7 @@ def reject_unknown(given: Iterable[str], allowed: Collection[str], *, what: str)
             )
 
 
-def text_member(
+def parse_text_member(
     body: Mapping[str, Any], name: str, *, longest: int, shortest: int = 1
 ) -> str | None:
     """Return a text member, None when it is not there.
@@ -202,7 +204,7 @@ def text_member(
     return value
 
 
-def integer_member(body: Mapping[str, Any], name: str, *, low: int, high: int) -> int | None:
+def parse_integer_member(body: Mapping[str, Any], name: str, *, low: int, high: int) -> int | None:
     """Return a whole number, None when it is not there; texts and floats are not coerced.
 
     Raises:
@@ -217,19 +219,29 @@ def integer_member(body: Mapping[str, Any], name: str, *, low: int, high: int) -
     return value
 
 
-def integer_parameter(text: str, name: str, *, low: int, high: int) -> int:
-    """Read a whole number in ASCII digits, without sign, blanks or leading zeros.
+def parse_integer_parameter(text: str, name: str, *, low: int, high: int) -> int:
+    """Read a parameter that is a whole number, in a range.
 
     Raises:
         InvalidRequest: It is none, or out of range.
     """
-    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", text, re.ASCII) or not low <= int(text) <= high:
+    number = parse_whole_number(text)
+    if number is None or not low <= number <= high:
         rule = f"must be a whole number from {low} to {high}"
         raise InvalidRequest(f"{name} {rule}, in the digits 0 to 9.", fields={name: rule})
-    return int(text)
+    return number
 
 
-def _decoded(part: bytes) -> str:
+def parse_whole_number(text: str) -> int | None:
+    """Read a whole number in ASCII digits, without sign, blanks or leading zeros; None for others.
+
+    A number of more than twenty digits becomes another that is beyond any range as well.
+    """
+    # int() takes "\u0663", " 3", "1_000" and "+3" as well, and refuses thousands of digits.
+    return int(text[:_MOST_DIGITS]) if _WHOLE_NUMBER.fullmatch(text) else None
+
+
+def _decode(part: bytes) -> str:
     try:
         return unquote_to_bytes(part.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:
@@ -249,7 +261,7 @@ def _reject_constant(_: str) -> NoReturn:
     raise ValueError
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError

@@ -19,8 +19,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from lib.errors import AddressTooLong, HeadersTooLarge, InvalidRequest, RequestTimeout, ServiceError
 from lib.limits import HEAD_TIMEOUT
 from lib.web import logs
-from lib.web.answers import error_answer
-from lib.web.tracing import request_context
+from lib.web.answers import answer_error
+from lib.web.tracing import read_context
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 as uvicorn speaks it, to callers who come to the point.
 
     A head may take so many bytes and fields, and whatever is no body so many seconds. What is
-    refused here is told as `http` tells it.
+    refused here is told as `endpoint` tells it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -123,7 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
         del msg
         if not (self.cycle and self.cycle.response_started and not self.cycle.response_complete):
             self.transport.write(
-                self._told(self._refusal or InvalidRequest("This is no HTTP/1.1."))
+                self._write_refusal(self._refusal or InvalidRequest("This is no HTTP/1.1."))
             )
         self._stop_timer()
         self.transport.close()
@@ -132,15 +132,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refusal = error
         raise error  # out of the parser, which ends in `send_400_response`
 
-    def _told(self, error: ServiceError) -> bytes:
-        context = request_context(
+    def _write_refusal(self, error: ServiceError) -> bytes:
+        context = read_context(
             {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers or ()}
         )
         token = logs.current_request.set(context)
         fields = {"code": error.code, "status": error.status}
         log.info("request refused", extra={"fields": fields})
         logs.current_request.reset(token)
-        body = error_answer(error, context).body
+        body = answer_error(error, context).body
         lines = [
             *(name + b": " + value for name, value in self.server_state.default_headers),
             f"x-request-id: {context.request_id}".encode(),

@@ -17,7 +17,7 @@ _TRACEPARENT: Final = re.compile(
 _CLOUD_TRACE: Final = re.compile(r"(?!0{32})([0-9a-f]{32})(?:/([0-9]{1,20}))?(?:;.*)?", re.ASCII)
 
 
-def request_context(headers: Mapping[str, str]) -> RequestContext:
+def read_context(headers: Mapping[str, str]) -> RequestContext:
     """Name the request: as its caller does, else by its trace, else by chance.
 
     Args:

@@ -26,22 +26,22 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 
-def getting(parameter: str, values: Iterable[str]) -> list[bytes]:
+def make_get_requests(parameter: str, values: Iterable[str]) -> list[bytes]:
     """Return the requests to `movies.get` for some titles or ids."""
     return [request(f"/movies.get?{parameter}={quote(value)}") for value in values]
 
 
-def asked_each(
+def ask_each(
     port: int, requests: Iterable[bytes], *, connections: int = 1, status: int = 200
 ) -> list[float]:
-    """Ask each once; give the seconds that each took."""
+    """Ask each once; return the seconds that each took."""
     return uvloop.run(_ask(port, iter(requests), connections, None, status))
 
 
-def asked_for(
+def ask_repeatedly(
     port: int, requests: Iterable[bytes], *, seconds: float, connections: int = 1, status: int = 200
 ) -> list[float]:
-    """Keep connections busy with these requests over and over; give the seconds that each took."""
+    """Keep connections busy with these requests over and over; return how long each took."""
     return uvloop.run(_ask(port, itertools.cycle(requests), connections, seconds, status))
 
 

@@ -38,7 +38,7 @@ class Sample:
 
 
 def provide(postgres: EmbeddedPostgres, rows: int, *, password: str) -> str:
-    """Make sure that there is a database with so many movies; give its name.
+    """Make sure that there is a database with so many movies; return its name.
 
     It is kept for the next time, until the schema, the films or the keys of titles change.
 
@@ -64,7 +64,7 @@ def provide(postgres: EmbeddedPostgres, rows: int, *, password: str) -> str:
 
 
 @contextlib.contextmanager
-def connected(settings: DatabaseSettings) -> Iterator[Any]:
+def connect(settings: DatabaseSettings) -> Iterator[Any]:
     """Open a connection in autocommit, without the time-outs of the service."""
     connection: Any = connect_directly(settings)
     connection.autocommit = True
@@ -81,11 +81,13 @@ def sample(settings: DatabaseSettings, rows: int) -> Sample:
     database = Database(settings, statements=statements.FINDING)
     numbers = random.Random(rows).sample(range(rows), _SAMPLED)  # noqa: S311  no secret
     ids = [films.imdb_id(number) for number in numbers]
-    titles = [json.loads(database.answer(movies.by_id(some)).movie_json)["title"] for some in ids]
+    titles = [
+        json.loads(database.answer(movies.find_by_id(some)).movie_json)["title"] for some in ids
+    ]
     unique = [
         title
         for title in titles
-        if database.answer(movies.by_title(title, year=None)).alternatives_json == "[]"
+        if database.answer(movies.find_by_title(title, year=None)).alternatives_json == "[]"
     ]
     database.close()
     return Sample(ids=ids, titles=unique)
@@ -106,7 +108,7 @@ def _migrate(settings: DatabaseSettings, password: str) -> None:
 
 def _load(settings: DatabaseSettings, rows: int) -> None:
     columns = ", ".join(next(films.films(1)))
-    with connected(settings) as connection:
+    with connect(settings) as connection:
         run = connection.cursor().execute
         run(f"copy movies ({columns}) from stdin (format csv)", stream=_csv(films.films(rows)))
         # As autovacuum does a minute later: statistics, and the map that index-only scans rely on.

@@ -84,7 +84,7 @@ def imdb_id(number: int) -> str:
 
 
 def films(count: int, *, first: int = 0) -> Iterator[dict[str, object]]:
-    """Make films as `statements.UPSERT` takes them, numbered from the first.
+    """Make films as `statements.upserting` takes them, numbered from the first.
 
     In no order, as the ids of real films do not follow the alphabet.
     """
@@ -97,7 +97,7 @@ def films(count: int, *, first: int = 0) -> Iterator[dict[str, object]]:
 def _titles(chance: random.Random) -> Iterator[str]:
     remembered: list[str] = []
     while True:
-        title = _filled(chance.choice(_SHAPES), chance)
+        title = _fill(chance.choice(_SHAPES), chance)
         if chance.random() < _REMAKES and remembered:
             title = chance.choice(remembered)
         elif len(remembered) < _REMEMBERED:
@@ -118,13 +118,13 @@ class _Chosen(dict[str, str]):
         return self._chance.choice(_WORDS[kind])
 
 
-def _filled(shape: str, chance: random.Random) -> str:
+def _fill(shape: str, chance: random.Random) -> str:
     return shape.format_map(_Chosen(chance))
 
 
 def _film(number: int, title: str, chance: random.Random) -> dict[str, object]:
     chosen = _Chosen(chance)
-    people = [_filled("{first} {last}", chance) for _ in range(6)]
+    people = [_fill("{first} {last}", chance) for _ in range(6)]
     year = 2026 - int(chance.random() ** 2 * 120)  # ever more of them are made
     rating = chance.randrange(10, 100)
     return {
@@ -140,7 +140,7 @@ def _film(number: int, title: str, chance: random.Random) -> dict[str, object]:
         "directors": people[:1],
         "writers": people[1:3],
         "actors": people[3:],
-        "plot": _filled(_PLOT, chance),
+        "plot": _fill(_PLOT, chance),
         "languages": [chosen["language"]],
         "countries": [chosen["country"]],
         "awards": f"{number % 9} wins & {number % 17} nominations total",

@@ -9,9 +9,9 @@ from typing import Final
 
 import psutil
 
-from local.bench.calling import asked_for, request
+from local.bench.calling import ask_repeatedly, request
 from local.bench.laboratory import Laboratory
-from local.bench.serving import ours, served
+from local.bench.serving import ours, serve
 from local.bench.throughput import CONNECTIONS
 from local.failure import Failure
 
@@ -26,9 +26,9 @@ def draw(laboratory: Laboratory, path: Path) -> None:
         Failure: The profiler may not look into processes here.
     """
     requests = [request("/movies.list")]
-    with served(ours("movies_list"), laboratory.variables(laboratory.many)) as where:
+    with serve(ours("movies_list"), laboratory.variables(laboratory.many)) as where:
         load = threading.Thread(
-            target=asked_for,
+            target=ask_repeatedly,
             args=(where.port, requests),
             kwargs={"seconds": _SECONDS + 3, "connections": CONNECTIONS},
         )

@@ -4,11 +4,11 @@ import sys
 from itertools import repeat
 from typing import Final
 
-from local.bench.calling import asked_each, request
+from local.bench.calling import ask_each, request
 from local.bench.laboratory import Laboratory
 from local.bench.processes import cpu_seconds, usage
 from local.bench.report import Report, Value
-from local.bench.serving import Subject, ours, served
+from local.bench.serving import Subject, ours, serve
 from local.bench.usual import usual, usual_calls
 from local.failure import Failure
 
@@ -29,10 +29,10 @@ def measure(laboratory: Laboratory, report: Report) -> None:
 
 def _measure_function(laboratory: Laboratory, report: Report, subject: Subject, count: int) -> None:
     postgres = laboratory.postgres.pid
-    with served(subject, laboratory.variables(laboratory.scratch)) as where:
-        asked_each(where.port, repeat(subject.sample, _WARM_UP), status=subject.status)
+    with serve(subject, laboratory.variables(laboratory.scratch)) as where:
+        ask_each(where.port, repeat(subject.sample, _WARM_UP), status=subject.status)
         before, before_in_postgres = usage(where.pid), cpu_seconds(postgres)
-        asked_each(where.port, repeat(subject.sample, count), status=subject.status)
+        ask_each(where.port, repeat(subject.sample, count), status=subject.status)
         after, after_in_postgres = usage(where.pid), cpu_seconds(postgres)
     cpu = after.cpu_seconds - before.cpu_seconds
     cpu_in_postgres = after_in_postgres - before_in_postgres
@@ -48,9 +48,9 @@ def _measure_function(laboratory: Laboratory, report: Report, subject: Subject, 
 
 def _measure_a_long_life(laboratory: Laboratory, report: Report) -> None:
     peaks = []
-    with served(ours("movies_list"), laboratory.variables(laboratory.many)) as where:
+    with serve(ours("movies_list"), laboratory.variables(laboratory.many)) as where:
         for count in (100, 9_900):
-            asked_each(where.port, repeat(request("/"), count), connections=_CONNECTIONS)
+            ask_each(where.port, repeat(request("/"), count), connections=_CONNECTIONS)
             peaks.append(usage(where.pid).peak_mib)
     report.add("movies_list, peak after 100 requests", peaks[0], "MiB")
     base = ("after 100", peaks[0])

@@ -17,7 +17,7 @@ from lib.database.transactions import TransactionalDatabase
 from lib.settings import require
 from local.bench import catalogue
 from local.demo_omdb.server import DemoOmdb
-from local.environment import ROOT, SETTINGS, kept, provide_token_keys
+from local.environment import ROOT, SETTINGS, keep, provide_token_keys
 from local.postgres import EmbeddedPostgres
 from local.private import make_folder
 
@@ -53,7 +53,7 @@ class Laboratory:
         return require(DatabaseSettings, self.variables(database))
 
     def authorization(self, database: str) -> dict[str, str]:
-        """Log an administrator in, and give the header that says so."""
+        """Log an administrator in; return the header that says so."""
         opened = TransactionalDatabase(self.settings(database))
         issued = login.login(
             opened,
@@ -74,7 +74,7 @@ def set_up(folder: Path = ROOT / ".local" / "bench") -> Iterator[Laboratory]:
         folder: Keeps the catalogues between runs.
     """
     make_folder(folder)
-    password = kept(folder / "admin-password", lambda: secrets.token_urlsafe(12))
+    password = keep(folder / "admin-password", lambda: secrets.token_urlsafe(12))
     variables = {
         name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)
     }

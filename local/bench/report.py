@@ -88,7 +88,7 @@ class Report:
 
 
 def in_turn(subjects: Mapping[str, Measure], *, rounds: int) -> dict[str, float]:
-    """Measure each subject once a round, and give the median of each."""
+    """Measure each subject once a round; return the median of each."""
     figures: dict[str, list[float]] = {name: [] for name in subjects}
     for _ in range(rounds):
         for name, measure in subjects.items():

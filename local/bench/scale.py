@@ -14,10 +14,10 @@ from lib.database.settings import DatabaseSettings
 from lib.database.statement import Statement
 from lib.errors import MovieNotFound
 from local.bench import catalogue, films
-from local.bench.calling import asked_each, asked_for, getting, request
+from local.bench.calling import ask_each, ask_repeatedly, make_get_requests, request
 from local.bench.laboratory import FEW, MANY, Laboratory
 from local.bench.report import Measure, Report, in_turn
-from local.bench.serving import ours, served
+from local.bench.serving import ours, serve
 from local.bench.usual import FILMS
 
 ROUNDS: Final = 20
@@ -45,8 +45,8 @@ def measure(laboratory: Laboratory, report: Report) -> None:
     """Measure each operation on both catalogues, one request at a time."""
     report.begin(f"Scale: one request at a time, {MANY:,} movies against {FEW:,}")
     with (
-        _served(laboratory, laboratory.few, FEW) as few,
-        _served(laboratory, laboratory.many, MANY) as many,
+        _serve(laboratory, laboratory.few, FEW) as few,
+        _serve(laboratory, laboratory.many, MANY) as many,
     ):
         _measure_lists(few, many, report)
         _measure_deep_pages(many, report)
@@ -56,11 +56,11 @@ def measure(laboratory: Laboratory, report: Report) -> None:
 
 
 @contextlib.contextmanager
-def _served(laboratory: Laboratory, database: str, rows: int) -> Iterator[Catalogue]:
+def _serve(laboratory: Laboratory, database: str, rows: int) -> Iterator[Catalogue]:
     settings = laboratory.settings(database)
     _forget_films(settings)
     variables = laboratory.variables(database)
-    [get_one] = getting("imdb_id", [films.imdb_id(0)])
+    [get_one] = make_get_requests("imdb_id", [films.imdb_id(0)])
     subjects = (
         ours("movies_list"),
         ours("movies_get", get_one),
@@ -69,7 +69,7 @@ def _served(laboratory: Laboratory, database: str, rows: int) -> Iterator[Catalo
     )
     with contextlib.ExitStack() as stack:
         ports = {
-            subject.target: stack.enter_context(served(subject, variables)).port
+            subject.target: stack.enter_context(serve(subject, variables)).port
             for subject in subjects
         }
         yield Catalogue(
@@ -88,15 +88,15 @@ def _measure_lists(few: Catalogue, many: Catalogue, report: Report) -> None:
         "cursor to the last page": lambda side: _cursor(side, skipped=side.rows - PAGE),
     }
     for name, query_of in asks.items():
-        sides = {side.rows: _listing(side, query_of(side)) for side in (few, many)}
+        sides = {side.rows: _time_list(side, query_of(side)) for side in (few, many)}
         _compare(report, f"movies.list, {name}", sides[MANY], sides[FEW], few.label)
 
 
 def _measure_deep_pages(many: Catalogue, report: Report) -> None:
-    first = _listing(many, "")
+    first = _time_list(many, "")
     pages = many.rows // PAGE
     for page in (max(2, pages // 100), pages // 2, pages * 9 // 10):
-        deep = _listing(many, f"?page={page}")
+        deep = _time_list(many, f"?page={page}")
         _compare(report, f"movies.list, page {page:,}", deep, first, "page 1")
 
 
@@ -107,7 +107,8 @@ def _measure_finding(few: Catalogue, many: Catalogue, report: Report) -> None:
         for side in (few, many):
             some = samples[side.rows]
             values = some.titles if parameter == "title" else some.ids
-            sides[side.rows] = _asking(side.ports["movies_get"], getting(parameter, values))
+            requests = make_get_requests(parameter, values)
+            sides[side.rows] = _time_asking(side.ports["movies_get"], requests)
         _compare(report, f"movies.get by {name}", sides[MANY], sides[FEW], few.label)
 
 
@@ -118,11 +119,11 @@ def _measure_the_total(many: Catalogue, report: Report) -> None:
     if left_out.sql == included.sql:
         raise RuntimeError("the total was not found in the statement")
     database = Database(many.settings, statements=[included, left_out, *statements.LISTING])
-    middle = database.answer(movies.page_at(skipped=many.rows // 2, records=1)).first
+    middle = database.answer(movies.find_page_at(skipped=many.rows // 2, records=1)).first
     if middle is None:
         raise RuntimeError("the catalogue is empty")
 
-    def running(statement: Statement) -> Measure:
+    def time_statement(statement: Statement) -> Measure:
         def run() -> list[float]:
             return [
                 _seconds(
@@ -139,7 +140,7 @@ def _measure_the_total(many: Catalogue, report: Report) -> None:
         return run
 
     name = "statement of a page, total included"
-    _compare(report, name, running(included), running(left_out), "total left out")
+    _compare(report, name, time_statement(included), time_statement(left_out), "total left out")
     database.close()
 
 
@@ -156,10 +157,10 @@ def _measure_creating_and_deleting(few: Catalogue, many: Catalogue, report: Repo
                 for some in chosen
             ]
             took.setdefault(("create", side.rows), []).extend(
-                asked_each(side.ports["movies_create"], create, status=201)
+                ask_each(side.ports["movies_create"], create, status=201)
             )
             took.setdefault(("delete", side.rows), []).extend(
-                asked_each(side.ports["movies_delete"], delete, status=204)
+                ask_each(side.ports["movies_delete"], delete, status=204)
             )
     medians = {what: statistics.median(values) * 1e3 for what, values in took.items()}
     for name in ("create", "delete"):
@@ -170,19 +171,19 @@ def _measure_creating_and_deleting(few: Catalogue, many: Catalogue, report: Repo
 def _cursor(side: Catalogue, *, skipped: int) -> str:
     """Return the query that leads to what follows so many movies."""
     database = Database(side.settings, statements=statements.LISTING)
-    last = database.answer(movies.page_at(skipped=skipped - 1, records=1)).last
+    last = database.answer(movies.find_page_at(skipped=skipped - 1, records=1)).last
     database.close()
     if last is None:
         raise RuntimeError("the catalogue has fewer movies than it should")
     return f"?cursor={Cursor(direction='after', position=last).encode()}"
 
 
-def _listing(side: Catalogue, query: str) -> Measure:
-    return _asking(side.ports["movies_list"], [request(f"/movies.list{query}")])
+def _time_list(side: Catalogue, query: str) -> Measure:
+    return _time_asking(side.ports["movies_list"], [request(f"/movies.list{query}")])
 
 
-def _asking(port: int, requests: Sequence[bytes]) -> Measure:
-    return lambda: asked_for(port, requests, seconds=SECONDS)
+def _time_asking(port: int, requests: Sequence[bytes]) -> Measure:
+    return lambda: ask_repeatedly(port, requests, seconds=SECONDS)
 
 
 def _compare(report: Report, name: str, one: Measure, other: Measure, against: str) -> None:
@@ -201,5 +202,5 @@ def _forget_films(settings: DatabaseSettings) -> None:
     database = Database(settings, statements=[statements.DELETE])
     for film in FILMS:
         with contextlib.suppress(MovieNotFound):
-            database.answer(movies.deletion(film, user_id=0))
+            database.answer(movies.delete(film, user_id=0))
     database.close()

@@ -53,7 +53,7 @@ def ours(target: str, sample: bytes = request("/"), *, status: int = 200) -> Sub
 
 
 @contextlib.contextmanager
-def served(subject: Subject, variables: Mapping[str, str]) -> Iterator[Served]:
+def serve(subject: Subject, variables: Mapping[str, str]) -> Iterator[Served]:
     """Serve a function by the framework's own command, from its first answer on, for the block."""
     port = free_port()
     environment = {**variables, **subject.variables}

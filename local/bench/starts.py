@@ -13,7 +13,7 @@ from typing import Final
 from local.bench.calling import request
 from local.bench.laboratory import Laboratory
 from local.bench.report import Report, Value, in_turn
-from local.bench.serving import Subject, served
+from local.bench.serving import Subject, serve
 from local.bench.usual import usual
 from local.environment import ROOT
 from local.failure import Failure
@@ -63,7 +63,7 @@ def measure(laboratory: Laboratory, report: Report) -> None:
 
 
 def _start(subject: Subject, variables: Mapping[str, str]) -> float:
-    with served(subject, variables) as where:
+    with serve(subject, variables) as where:
         return where.started_in
 
 

@@ -4,10 +4,10 @@ import statistics
 from typing import Final
 
 from local.bench import catalogue
-from local.bench.calling import asked_for, getting, request
+from local.bench.calling import ask_repeatedly, make_get_requests, request
 from local.bench.laboratory import MANY, Laboratory
 from local.bench.report import Report, in_turn
-from local.bench.serving import Served, Subject, ours, served
+from local.bench.serving import Served, Subject, ours, serve
 
 CONNECTIONS: Final = 16
 LOADS: Final = (1, CONNECTIONS, 64, 256)
@@ -53,20 +53,20 @@ def measure(laboratory: Laboratory, report: Report) -> None:
     floor = laboratory.scratch_folder / "floor.py"
     floor.write_text(FLOOR)
     some = catalogue.sample(laboratory.settings(laboratory.many), MANY)
-    by_id = getting("imdb_id", some.ids)
+    by_id = make_get_requests("imdb_id", some.ids)
     with (
-        served(Subject(name="floor", source=floor, target="floor"), variables) as on_floor,
-        served(ours("movies_list"), variables) as on_list,
-        served(ours("movies_get", by_id[0]), variables) as on_get,
+        serve(Subject(name="floor", source=floor, target="floor"), variables) as on_floor,
+        serve(ours("movies_list"), variables) as on_list,
+        serve(ours("movies_get", by_id[0]), variables) as on_get,
     ):
         asks = {
             "floor": (on_floor, [request("/")]),
             "movies.list": (on_list, [request("/movies.list")]),
-            "movies.get by title": (on_get, getting("title", some.titles)),
+            "movies.get by title": (on_get, make_get_requests("title", some.titles)),
             "movies.get by id": (on_get, by_id),
         }
         for where, requests in asks.values():
-            asked_for(where.port, requests, seconds=0.5, connections=CONNECTIONS)
+            ask_repeatedly(where.port, requests, seconds=0.5, connections=CONNECTIONS)
         rates = in_turn(
             {
                 name: lambda where=where, requests=requests: [_rate(where, requests, CONNECTIONS)]  # type: ignore[misc]
@@ -92,7 +92,7 @@ def _measure_loads(on_list: Served, report: Report) -> None:
     for count, rate in rates.items():
         name = f"movies.list, {count} connection{'s' * (count != '1')}"
         report.add(name, rate, "/s", against=base)
-    took = asked_for(on_list.port, requests, seconds=3 * SECONDS, connections=CONNECTIONS)
+    took = ask_repeatedly(on_list.port, requests, seconds=3 * SECONDS, connections=CONNECTIONS)
     cuts = statistics.quantiles(took, n=100)
     median = ("median", cuts[49] * 1e3)
     report.add(f"movies.list, median at {CONNECTIONS}", cuts[49] * 1e3, "ms")
@@ -102,5 +102,5 @@ def _measure_loads(on_list: Served, report: Report) -> None:
 
 
 def _rate(where: Served, requests: list[bytes], connections: int) -> float:
-    took = asked_for(where.port, requests, seconds=SECONDS, connections=connections)
+    took = ask_repeatedly(where.port, requests, seconds=SECONDS, connections=connections)
     return len(took) / SECONDS

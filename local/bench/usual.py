@@ -8,7 +8,7 @@ from urllib.parse import quote
 from local.bench import catalogue
 from local.bench.calling import request
 from local.bench.laboratory import FEW, Laboratory
-from local.bench.serving import Subject, ours, served
+from local.bench.serving import Subject, ours, serve
 from local.demo_omdb.server import read_films
 from local.functions import Usual, read_functions
 
@@ -29,13 +29,13 @@ def usual_calls() -> Mapping[str, Usual]:
 def usual(laboratory: Laboratory) -> dict[str, Subject]:
     """Return every function with a request that can be repeated, on the scratch database."""
     [title] = catalogue.sample(laboratory.settings(laboratory.scratch), FEW).titles[:1]
-    with catalogue.connected(laboratory.settings(laboratory.scratch)) as scratch:
+    with catalogue.connect(laboratory.settings(laboratory.scratch)) as scratch:
         scratch.execute_simple(_ALWAYS_DUE)
     admin = laboratory.authorization(laboratory.scratch)
     words = {"{title}": title, "{password}": laboratory.common["ADMIN_PASSWORD"]}
     if "movies_import" in read_functions():
         order = ours("movies_import", request("/", method="POST", body={"imdb_ids": FILMS}))
-        with served(order, laboratory.variables(laboratory.scratch)):
+        with serve(order, laboratory.variables(laboratory.scratch)):
             pass  # now there is an import to report on, and a film that a create refreshes
     return {name: _subject(name, call, words, admin) for name, call in usual_calls().items()}
 

@@ -11,7 +11,7 @@ from pg8000.native import PreparedStatement
 from lib.catalogue import statements
 from lib.catalogue.merging import COLUMNS
 from local.bench import films
-from local.bench.catalogue import connected
+from local.bench.catalogue import connect
 from local.bench.laboratory import FEW, MANY, Laboratory
 from local.bench.report import Measure, Report, in_turn
 
@@ -35,11 +35,11 @@ _WITHOUT_DATES: Final = "alter table movies disable trigger movies_inserted_note
 def measure(laboratory: Laboratory, report: Report) -> None:
     """Measure inserts into a bare table and into ours, and upserts of new and known movies."""
     report.begin(f"Writes: one statement with {BATCH:,} movies")
-    with connected(laboratory.settings(laboratory.scratch)) as scratch:
+    with connect(laboratory.settings(laboratory.scratch)) as scratch:
         _measure_inserts(scratch, report)
     with (
-        connected(laboratory.settings(laboratory.few)) as few,
-        connected(laboratory.settings(laboratory.many)) as many,
+        connect(laboratory.settings(laboratory.few)) as few,
+        connect(laboratory.settings(laboratory.many)) as many,
     ):
         _measure_upserts(few, many, report)
 
@@ -51,9 +51,9 @@ def _measure_inserts(scratch: Any, report: Report) -> None:
     new = _batches()
     medians = in_turn(
         {
-            "insert into a bare table": _running(scratch, bare, new),
-            "insert with total, keys and index": _running(scratch, kept, new, _WITHOUT_DATES),
-            "insert with dates of refreshes, too": _running(scratch, kept, new),
+            "insert into a bare table": _time_runs(scratch, bare, new),
+            "insert with total, keys and index": _time_runs(scratch, kept, new, _WITHOUT_DATES),
+            "insert with dates of refreshes, too": _time_runs(scratch, kept, new),
         },
         rounds=ROUNDS,
     )
@@ -65,12 +65,12 @@ def _measure_inserts(scratch: Any, report: Report) -> None:
 
 
 def _measure_upserts(few: Any, many: Any, report: Report) -> None:
-    upsert = {side: PreparedStatement(side, statements.UPSERT.sql) for side in (few, many)}
+    upsert = {side: PreparedStatement(side, statements.upserting()) for side in (few, many)}
     known = itertools.repeat(json.dumps(list(films.films(BATCH))))
     for name, batches in {"known": known, "new": _batches()}.items():
         for side in (few, many):
             _forget_new(side)  # which an earlier run that was broken off may have left
-        sides = {side: _running(side, upsert[side], batches) for side in (few, many)}
+        sides = {side: _time_runs(side, upsert[side], batches) for side in (few, many)}
         medians = in_turn({"few": sides[few], "many": sides[many]}, rounds=ROUNDS)
         base = (f"{FEW:,} movies", medians["few"] * 1e3)
         report.add(f"upsert of {name} movies", medians["many"] * 1e3, "ms", against=base)
@@ -89,7 +89,7 @@ def _batches() -> Iterator[str]:
         yield json.dumps(list(films.films(BATCH, first=first)))
 
 
-def _running(
+def _time_runs(
     connection: Any, statement: PreparedStatement, batches: Iterator[str], setting: str = ""
 ) -> Measure:
     def run() -> list[float]:

@@ -35,7 +35,7 @@ class Authority:
         return _pem(self._certificate)
 
     def sign(self, public_key: str, lifetime: timedelta) -> tuple[str, int]:
-        """Make a caller's certificate, and give it with its serial number."""
+        """Make a caller's certificate; return it with its serial number."""
         key = serialization.load_pem_public_key(public_key.encode())
         if not isinstance(key, rsa.RSAPublicKey):
             raise TypeError("Cloud SQL signs RSA keys")

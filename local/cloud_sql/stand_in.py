@@ -219,11 +219,11 @@ class CloudSqlStandIn:
     async def _token(self, request: Request) -> Response:
         scopes = request.query_params.get("scopes", ADMIN_SCOPE).split(",")
         answer = {"access_token": self.issue(scopes), "expires_in": 3600, "token_type": "Bearer"}
-        return _flavoured(JSONResponse(answer))
+        return _flavour(JSONResponse(answer))
 
     async def _account(self, _: Request) -> Response:
         email = self.user + ACCOUNT_ENDING
-        return _flavoured(JSONResponse({"email": email, "scopes": [], "aliases": ["default"]}))
+        return _flavour(JSONResponse({"email": email, "scopes": [], "aliases": ["default"]}))
 
 
 class AccountCredentials(Credentials, Scoped):
@@ -259,12 +259,12 @@ class AccountCredentials(Credentials, Scoped):
 
 def _metadata(text: str) -> Any:
     async def answer(_: Request) -> Response:
-        return _flavoured(PlainTextResponse(text))
+        return _flavour(PlainTextResponse(text))
 
     return answer
 
 
-def _flavoured(response: Response) -> Response:
+def _flavour(response: Response) -> Response:
     response.headers["Metadata-Flavor"] = "Google"
     return response
 

@@ -134,7 +134,7 @@ def _by_title(catalogue: Catalogue, parameters: Query) -> Answer:
         return _error(MOVIE_NOT_FOUND)
     kind = parameters.get("type", "").lower()
     # OMDb holds games and finds them by title, but never when they alone are asked for.
-    found = [] if kind == "game" else _filtered(catalogue, kind=kind, year=parameters.get("y", ""))
+    found = [] if kind == "game" else _filter(catalogue, kind=kind, year=parameters.get("y", ""))
     exact = [title for title in found if catalogue.words_of(title) == words]
     near = [title for title in found if set(words) <= set(catalogue.words_of(title))]
     best = next(iter(exact + near), None)
@@ -156,12 +156,12 @@ def _search(catalogue: Catalogue, parameters: Query) -> Answer:
     if offset < 0:
         return _error(NEGATIVE_OFFSET)
     kind = parameters.get("type", "").lower()
-    candidates = _filtered(catalogue, kind=kind, year=parameters.get("y", ""))
-    found = _matching(catalogue, candidates, words=words, last_is_prefix=term.endswith("*"))
+    candidates = _filter(catalogue, kind=kind, year=parameters.get("y", ""))
+    found = _match(catalogue, candidates, words=words, last_is_prefix=term.endswith("*"))
     return _found_page(found, offset=offset, kind=kind)
 
 
-def _matching(
+def _match(
     catalogue: Catalogue, candidates: Iterable[Title], *, words: Sequence[str], last_is_prefix: bool
 ) -> list[Title]:
     """Keep the titles that hold every word, those that are nothing else first."""
@@ -186,7 +186,7 @@ def _found_page(found: Sequence[Title], *, offset: int, kind: str) -> Answer:
     return Answer(HTTPStatus.OK, _dump(body))
 
 
-def _filtered(catalogue: Catalogue, *, kind: str, year: str) -> list[Title]:
+def _filter(catalogue: Catalogue, *, kind: str, year: str) -> list[Title]:
     """Return the titles of one type and, for series, one first year, most votes first."""
     return [
         title

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from sqlalchemy import text
 
-from lib.accounts.access import AUTHORIZING, LOGGING_OUT, logout, permission
+from lib.accounts.access import AUTHORIZING, LOGGING_OUT, check_permission, log_out
 from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.accounts.login import login
 from lib.accounts.tokens import Claims, IssuedToken, Signer, Verifier
@@ -50,7 +50,7 @@ class UnreachableDatabase(Database):
 def authorize(database: Database, authorization: str | None) -> Claims:
     """Ask to write, as a function does."""
     claims = VERIFIER.verify_header(authorization)
-    return database.answer(permission(claims, roles=WRITERS))
+    return database.answer(check_permission(claims, roles=WRITERS))
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,8 @@ def test_a_role_that_was_raised_counts_at_once(world: World) -> None:
 def test_after_logout_the_token_is_refused(world: World) -> None:
     issued, other = world.login("ann"), world.login("ann")
 
-    logout(world.database, issued.jti)
-    logout(world.database, issued.jti)
+    log_out(world.database, issued.jti)
+    log_out(world.database, issued.jti)
 
     assert_token_refused(world, issued.token)
     assert world.authorize(other.token) == "editor"

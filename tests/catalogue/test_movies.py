@@ -12,6 +12,7 @@ from lib.catalogue import movies
 from lib.catalogue.movie import Movie, Rating, title_key
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import InvalidRequest, MovieNotFound
+from tests.support import store
 
 FULL = Movie(
     imdb_id="tt0000001",
@@ -48,7 +49,7 @@ BARE = Movie(imdb_id="tt0000001", title="A Film", type="movie")
 
 
 def shown(database: TransactionalDatabase, imdb_id: str = "tt0000001") -> dict[str, Any]:
-    movie: dict[str, Any] = json.loads(database.answer(movies.by_id(imdb_id)).movie_json)
+    movie: dict[str, Any] = json.loads(database.answer(movies.find_by_id(imdb_id)).movie_json)
     del movie["fetched_at"]
     return movie
 
@@ -61,23 +62,23 @@ def stored_row(database: TransactionalDatabase) -> dict[str, Any]:
 
 
 def total(database: TransactionalDatabase) -> int:
-    return database.answer(movies.page_at(skipped=0, records=1)).total
+    return database.answer(movies.find_page_at(skipped=0, records=1)).total
 
 
 def test_a_refresh_that_finds_nothing_leaves_the_movie_as_it_was(
     database: TransactionalDatabase,
 ) -> None:
-    movies.store(database, FULL)
+    store(database, FULL)
     before = stored_row(database)
-    movies.store(database, BARE)
+    store(database, BARE)
 
     assert stored_row(database) == before
     assert None not in before.values()
 
 
 def test_a_refresh_replaces_what_it_knows_better(database: TransactionalDatabase) -> None:
-    movies.store(database, FULL)
-    movies.store(
+    store(database, FULL)
+    store(
         database,
         Movie(
             imdb_id="tt0000001",
@@ -96,14 +97,14 @@ def test_a_refresh_replaces_what_it_knows_better(database: TransactionalDatabase
         {"source": "Metacritic", "value": "60/100"},
         {"source": "Other", "value": "1/5"},
     ]
-    assert database.answer(movies.by_title("another title", year=None))
+    assert database.answer(movies.find_by_title("another title", year=None))
     with pytest.raises(MovieNotFound):
-        database.answer(movies.by_title("A Film", year=None))
+        database.answer(movies.find_by_title("A Film", year=None))
 
 
 def test_a_series_that_goes_on_loses_its_last_year(database: TransactionalDatabase) -> None:
-    movies.store(database, FULL)
-    movies.store(database, Movie(imdb_id="tt0000001", title="A Film", type="series", year=1999))
+    store(database, FULL)
+    store(database, Movie(imdb_id="tt0000001", title="A Film", type="series", year=1999))
 
     assert shown(database)["year_end"] is None
 
@@ -111,14 +112,14 @@ def test_a_series_that_goes_on_loses_its_last_year(database: TransactionalDataba
 def test_the_total_follows_every_kind_of_write(database: TransactionalDatabase) -> None:
     totals = [total(database)]
     for number in range(3):
-        movies.store(database, Movie(imdb_id=f"tt000000{number}", title="A", type="movie"))
+        store(database, Movie(imdb_id=f"tt000000{number}", title="A", type="movie"))
         totals.append(total(database))
-    movies.store(database, Movie(imdb_id="tt0000000", title="B", type="movie"))
+    store(database, Movie(imdb_id="tt0000000", title="B", type="movie"))
     totals.append(total(database))
-    database.answer(movies.deletion("tt0000001", user_id=1))
+    database.answer(movies.delete("tt0000001", user_id=1))
     totals.append(total(database))
     with pytest.raises(MovieNotFound):
-        database.answer(movies.deletion("tt0000001", user_id=1))
+        database.answer(movies.delete("tt0000001", user_id=1))
     totals.append(total(database))
     with database.begin() as connection:
         connection.execute(text("truncate movies"))
@@ -129,9 +130,9 @@ def test_the_total_follows_every_kind_of_write(database: TransactionalDatabase) 
 
 def test_the_total_is_right_after_racing_writes(database: TransactionalDatabase) -> None:
     def write(number: int) -> None:
-        movies.store(database, Movie(imdb_id=f"tt{number % 30:07}", title="A", type="movie"))
+        store(database, Movie(imdb_id=f"tt{number % 30:07}", title="A", type="movie"))
         if number % 3 == 0:
-            database.answer(movies.deletion(f"tt{number % 30:07}", user_id=1))
+            database.answer(movies.delete(f"tt{number % 30:07}", user_id=1))
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(30)))
@@ -159,7 +160,7 @@ def test_the_total_is_right_after_racing_writes(database: TransactionalDatabase)
 def test_the_schema_refuses_values_that_cannot_be(
     database: TransactionalDatabase, column: str
 ) -> None:
-    movies.store(database, FULL)
+    store(database, FULL)
 
     with pytest.raises(InvalidRequest), database.begin() as connection:
         connection.execute(text(f"update movies set {column}"))  # noqa: S608
@@ -170,9 +171,9 @@ def test_the_longest_title_of_the_widest_letters_fits_the_index(
 ) -> None:
     title = "".join(chr(0x1F300 + n % 1000) for n in range(500))
 
-    movies.store(database, Movie(imdb_id="tt0000001", title=title, type="movie"))
+    store(database, Movie(imdb_id="tt0000001", title=title, type="movie"))
 
-    assert database.answer(movies.by_title(title, year=None))
+    assert database.answer(movies.find_by_title(title, year=None))
 
 
 def test_a_key_that_folding_makes_longer_is_cut() -> None:

@@ -22,7 +22,6 @@ SERVED_BY_AN_INDEX = {
     "by_id": statements.BY_ID,
     "by_title": statements.BY_TITLE,
     "delete": statements.DELETE,
-    "upsert": statements.UPSERT,
     "recall": memory.STATEMENTS[0],
     "store": memory.STATEMENTS[1],
     "settle": SETTLE,
@@ -67,11 +66,11 @@ def test_pages_are_cut_from_one_order_whichever_end_they_are_found_from(
 ) -> None:
     for number in range(stored):
         store(f"tt000000{number}", f"Film {number * 7 % 5}")
-    whole = json.loads(database.answer(movies.page_at(skipped=0, records=10)).movies_json)
+    whole = json.loads(database.answer(movies.find_page_at(skipped=0, records=10)).movies_json)
     assert len(whole) == stored
 
     for records in (1, 2, 3):
         for skipped in range(stored + 3):
-            page = database.answer(movies.page_at(skipped=skipped, records=records))
+            page = database.answer(movies.find_page_at(skipped=skipped, records=records))
             assert json.loads(page.movies_json) == whole[skipped : skipped + records]
             assert page.more_after == (skipped + records < stored)

@@ -18,7 +18,6 @@ from sqlalchemy import text
 
 from lib import limits
 from lib.accounts.users import AdminSettings
-from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
 from lib.database import connections
 from lib.database import database as database_module
@@ -30,12 +29,13 @@ from lib.database.settings import DatabaseSettings
 from lib.database.statement import Query, Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest, ServiceError
+from lib.omdb.memory import STORE
 from lib.schema.migrating import migrate
 from lib.settings import Secret
 from local import gateway
 from local.postgres import EmbeddedPostgres
 from local.servers import Server
-from tests.support import ECHO, asks, database_settings, echo
+from tests.support import ECHO, asks, database_settings, echo, store
 
 SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as double precision))")
 PID = Statement(repeatable=True, sql="select pg_backend_pid()")
@@ -801,8 +801,8 @@ def own_service(
     empty = TransactionalDatabase(database_settings(url))
     migrate(empty, AdminSettings(username="admin", password=None))
     empty.close()
-    database = Database(database_settings(url), statements=[statements.UPSERT])
-    movies.store(database, Movie(imdb_id="tt0111161", title="A Film", type="movie"))
+    database = Database(database_settings(url), statements=[STORE])
+    store(database, Movie(imdb_id="tt0111161", title="A Film", type="movie"))
     database.close()
     for name, value in (environment | {"DATABASE_URL": url}).items():
         monkeypatch.setenv(name, value)

@@ -20,10 +20,9 @@ import pytest
 from sqlalchemy import text
 
 from lib import limits
-from lib.catalogue.movie import Movie
+from lib.catalogue.movie import TYPES, Movie
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
-from lib.imports.orders import ALL_TYPES
 from lib.limits import HANDLER_THREADS
 from local.demo_omdb.server import DemoOmdb, read_films
 from local.servers import Server
@@ -338,7 +337,7 @@ def test_hundreds_of_creates_of_fifteen_titles_cost_fifteen_calls(
     importer = make_importer(settings, omdb.url, daily_budget=100, import_share=40)
     others = [film["imdbID"] for film in FILMS[20:50]]
     with served(environment, **budget) as url, ThreadPoolExecutor(1) as beside:
-        imported = beside.submit(carry_out, importer, by_ids(*others, types=ALL_TYPES))
+        imported = beside.submit(carry_out, importer, by_ids(*others, types=TYPES))
         answers = asyncio.run(create_all(url, titles, times=TIMES, addresses=addresses))
         imported.result()
     importer.close()

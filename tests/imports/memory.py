@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lib.imports.ledger import Progress
 from lib.imports.orders import MEMBERS, parse_import_body
-from lib.imports.stopping import Limits
+from lib.imports.stopping import WorkingTime
 from lib.web.endpoint import IMPORT_BODY
 from lib.web.parsing import parse_json_object
 from tests.importing import film_id, make_importer
@@ -22,15 +22,15 @@ def main() -> None:
     importer = make_importer(
         database_settings(os.environ["DATABASE_URL"]), os.environ["OMDB_URL"], concurrency=16
     )
-    limits = Limits()
+    working_time = WorkingTime()
 
     def follow(progress: Progress) -> None:
         if progress.done >= imported:
-            limits.asked_to_stop.set()
+            working_time.asked_to_stop.set()
 
     importer.on_progress = follow
     order = parse_import_body(parse_json_object(body, MEMBERS))
-    importer.carry_out(order, limits=limits, requested_by="a test")
+    importer.carry_out(order, working_time=working_time, requested_by="a test")
     # Not ru_maxrss: that begins with what the process that started this one took.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))

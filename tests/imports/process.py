@@ -6,7 +6,7 @@ import signal
 import sys
 
 from lib.imports.orders import TICK, Order
-from lib.imports.stopping import Limits
+from lib.imports.stopping import WorkingTime
 from tests.importing import make_importer
 from tests.support import database_settings
 
@@ -18,9 +18,9 @@ def main() -> None:
     order = Order(kind="ids", imdb_ids=tuple(imdb_ids)) if sys.argv[1] == "ids" else TICK
     database = database_settings(settings.pop("database"))
     importer = make_importer(database, settings.pop("url"), **settings)
-    limits = Limits()
-    signal.signal(signal.SIGTERM, lambda *_: limits.asked_to_stop.set())
-    done = importer.carry_out(order, limits=limits, requested_by="a process")
+    working_time = WorkingTime()
+    signal.signal(signal.SIGTERM, lambda *_: working_time.asked_to_stop.set())
+    done = importer.carry_out(order, working_time=working_time, requested_by="a process")
     print(json.dumps(importer.answer(done)), flush=True)  # noqa: T201  its parent reads it
     os._exit(0)
 

@@ -18,7 +18,7 @@ import pytest
 from lib.database.transactions import TransactionalDatabase
 from lib.imports.orders import TICK
 from lib.imports.service import Importer
-from lib.imports.stopping import Limits
+from lib.imports.stopping import WorkingTime
 from local.demo_omdb.server import DemoOmdb
 from tests.importing import by_ids, carry_out, change, counts, film_ids, hurry, rows
 
@@ -124,8 +124,8 @@ def test_sigterm_finishes_what_is_under_way_and_leaves_the_rest(
 
 def test_a_deadline_stops_between_items(importer: Importer, films: DemoOmdb) -> None:
     films.latency = 0.1
-    limits = Limits(ends_at=time.monotonic() + 0.5)
-    content = carry_out(importer, by_ids(*film_ids(100)), limits)
+    working_time = WorkingTime(ends_at=time.monotonic() + 0.5)
+    content = carry_out(importer, by_ids(*film_ids(100)), working_time)
 
     assert content["run"]["stopped_by"] == "deadline"
     assert content["run"]["seconds"] < 2
@@ -137,7 +137,7 @@ def test_a_deadline_stops_between_items(importer: Importer, films: DemoOmdb) -> 
 def test_a_lost_lease_is_taken_up_once_it_ends(
     importer: Importer, database: TransactionalDatabase, films: DemoOmdb
 ) -> None:
-    content = carry_out(importer, by_ids(*film_ids(3)), Limits(ends_at=time.monotonic()))
+    content = carry_out(importer, by_ids(*film_ids(3)), WorkingTime(ends_at=time.monotonic()))
     assert counts(content) == {"pending": 3}
     change(
         database,
@@ -156,7 +156,7 @@ def test_a_lost_lease_is_taken_up_once_it_ends(
 def test_an_item_that_ends_its_process_again_and_again_is_parked(
     importer: Importer, database: TransactionalDatabase, films: DemoOmdb
 ) -> None:
-    carry_out(importer, by_ids(*film_ids(2)), Limits(ends_at=time.monotonic()))
+    carry_out(importer, by_ids(*film_ids(2)), WorkingTime(ends_at=time.monotonic()))
     change(
         database,
         "update import_items set losses = 20 where imdb_id = :imdb_id",

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
+from lib.catalogue.movie import TYPES
 from lib.errors import InvalidRequest
 from lib.imports.orders import (
-    ALL_TYPES,
     MOST_IDS,
     TICK,
     Order,
-    idempotency_key,
+    name_requester,
     parse_import_body,
-    requester,
+    read_idempotency_key,
 )
 
 ONE = "tt0111161"
@@ -39,10 +39,10 @@ ONE = "tt0111161"
                 types=("series",),
             ),
         ),
-        ({"refresh": True}, Order(kind="refresh", types=ALL_TYPES)),
+        ({"refresh": True}, Order(kind="refresh", types=TYPES)),
         (
             {"refresh": True, "older_than_days": 30},
-            Order(kind="refresh", types=ALL_TYPES, older_than_days=30),
+            Order(kind="refresh", types=TYPES, older_than_days=30),
         ),
     ],
 )
@@ -130,7 +130,7 @@ def test_what_is_asked_for_makes_another_order() -> None:
         Order(kind="refresh"),
         Order(kind="refresh", older_than_days=1),
         Order(kind="refresh", due_only=True),
-        Order(kind="refresh", types=ALL_TYPES),
+        Order(kind="refresh", types=TYPES),
     ]
     assert len({order.fingerprint for order in orders}) == len(orders)
 
@@ -139,7 +139,7 @@ def test_what_is_asked_for_makes_another_order() -> None:
     "key", ["a", "8e03978e-40d5-43dd-bc93-6894a57f9324", '"quoted"', "k" * 255]
 )
 def test_a_key_is_taken_as_it_is(key: str) -> None:
-    assert idempotency_key({"idempotency-key": key}) == f"key {key}"
+    assert read_idempotency_key({"idempotency-key": key}) == f"key {key}"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_key_is_taken_as_it_is(key: str) -> None:
 )
 def test_a_key_out_of_form_is_refused(key: str) -> None:
     with pytest.raises(InvalidRequest, match="Idempotency-Key"):
-        idempotency_key({"idempotency-key": key})
+        read_idempotency_key({"idempotency-key": key})
 
 
 def test_the_schedulers_job_and_time_are_a_key() -> None:
@@ -157,8 +157,12 @@ def test_the_schedulers_job_and_time_are_a_key() -> None:
     }
     later = headers | {"x-cloudscheduler-scheduletime": "2026-11-23T11:15:00Z"}
 
-    assert idempotency_key(headers) == idempotency_key(dict(headers)) != idempotency_key(later)
-    assert idempotency_key({"x-cloudscheduler-jobname": "import"}) is None
-    assert idempotency_key({}) is None
-    assert requester(headers, "192.0.2.1") == "scheduler import"
-    assert requester({}, "192.0.2.1") == "request from 192.0.2.1"
+    assert (
+        read_idempotency_key(headers)
+        == read_idempotency_key(dict(headers))
+        != read_idempotency_key(later)
+    )
+    assert read_idempotency_key({"x-cloudscheduler-jobname": "import"}) is None
+    assert read_idempotency_key({}) is None
+    assert name_requester(headers, "192.0.2.1") == "scheduler import"
+    assert name_requester({}, "192.0.2.1") == "request from 192.0.2.1"

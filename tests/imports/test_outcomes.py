@@ -10,7 +10,7 @@ from lib.database.transactions import TransactionalDatabase
 from lib.imports.first_movies import FIRST_IDS
 from lib.imports.opening import open_import
 from lib.imports.orders import FIRST_FILL, TICK, Order
-from lib.imports.reports import report
+from lib.imports.reports import find_report
 from lib.imports.service import Importer
 from local.demo_omdb.server import DemoOmdb, Override
 from tests.importing import (
@@ -559,7 +559,7 @@ def test_a_search_beyond_what_omdb_gives_says_what_is_left_out(
         "or type"
     )
     assert len([call for call in films.calls if "s" in call]) == 100
-    assert importer.database.answer(report(content["id"]))["reason"] == content["reason"]
+    assert importer.database.answer(find_report(content["id"]))["reason"] == content["reason"]
 
 
 def test_a_search_of_as_much_as_omdb_gives_leaves_out_nothing(importers: MakeImporter) -> None:

@@ -134,7 +134,7 @@ def test_what_says_nothing_about_omdb_changes_nothing(pace: Pace) -> None:
 
 
 def test_after_doubt_one_call_decides(pace: Pace) -> None:
-    pace.single()
+    pace.go_one_by_one()
     assert pace.limit == 1
     call(pace)
     assert pace.limit >= 8

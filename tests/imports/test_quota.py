@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from lib.database.transactions import TransactionalDatabase
-from lib.errors import OmdbKeyRefused, OmdbQuotaExceeded
 from lib.imports.orders import TICK
 from lib.imports.service import Importer
 from lib.omdb.budget import Budget, BudgetSpent, key_digest
+from lib.omdb.faults import OmdbKeyRefused, OmdbQuotaExceeded
 from lib.settings import Secret
 from local.demo_omdb.server import DemoOmdb
 from tests.importing import (

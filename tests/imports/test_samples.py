@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lib.catalogue.movie import TYPES
 from lib.database.transactions import TransactionalDatabase
-from lib.imports.orders import ALL_TYPES, Order
+from lib.imports.orders import Order
 from lib.imports.service import Importer
 from local.demo_omdb.server import DemoOmdb
 from tests.importing import by_ids, carry_out, counts, rows
@@ -28,12 +29,12 @@ def test_real_answers_imported_twice_are_written_once(
     sound = len(titles) - tombstones
     with DemoOmdb(titles, key="0a1b2c3d") as server:
         importer = importers(server.url, concurrency=16)
-        first = carry_out(importer, by_ids(*imdb_ids, types=ALL_TYPES))
+        first = carry_out(importer, by_ids(*imdb_ids, types=TYPES))
         before = rows(
             database, "select ctid::text, xmin::text, xmax::text, * from movies order by 4"
         )
-        second = carry_out(importer, by_ids(*imdb_ids, types=ALL_TYPES))
-        third = carry_out(importer, Order(kind="refresh", types=ALL_TYPES))
+        second = carry_out(importer, by_ids(*imdb_ids, types=TYPES))
+        third = carry_out(importer, Order(kind="refresh", types=TYPES))
         after = rows(
             database, "select ctid::text, xmin::text, xmax::text, * from movies order by 4"
         )

@@ -115,7 +115,7 @@ def test_a_catalogue_is_kept_until_the_films_change(
     assert len(loads) == 2
 
     database = Database(small.settings(name), statements=statements.LISTING)
-    assert database.answer(movies.page_at(skipped=0, records=1)).total == 40
+    assert database.answer(movies.find_page_at(skipped=0, records=1)).total == 40
     database.close()
 
 
@@ -190,7 +190,7 @@ def totals(laboratory: Laboratory) -> list[int]:
     found = []
     for name in (laboratory.few, laboratory.many):
         database = Database(laboratory.settings(name), statements=statements.LISTING)
-        found.append(database.answer(movies.page_at(skipped=0, records=1)).total)
+        found.append(database.answer(movies.find_page_at(skipped=0, records=1)).total)
         database.close()
     return found
 

@@ -8,7 +8,7 @@ import pytest
 from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.database.settings import DatabaseSettings
 from local import environment
-from local.environment import Environment, keep_password, prepared, provide_password
+from local.environment import Environment, keep_password, prepare, provide_password
 from local.failure import Failure
 
 URL = "postgresql+pg8000://someone:secret@db.example:5432/films"
@@ -29,7 +29,7 @@ def test_the_callers_own_database_and_key_are_used(
     tmp_path: Path, variables: dict[str, str]
 ) -> None:
     before = dict(variables)
-    with prepared(tmp_path / "local", variables) as made:
+    with prepare(tmp_path / "local", variables) as made:
         assert made.postgres is None
         assert made.demo_omdb is None
     assert {name: variables[name] for name in before} == before
@@ -38,7 +38,7 @@ def test_the_callers_own_database_and_key_are_used(
 
 def test_without_a_key_the_demo_omdb_answers(tmp_path: Path, variables: dict[str, str]) -> None:
     del variables["OMDB_API_KEY"]
-    with prepared(tmp_path, variables) as made:
+    with prepare(tmp_path, variables) as made:
         assert made.demo_omdb == variables["OMDB_URL"]
         assert variables["OMDB_URL"].startswith("http://127.0.0.1:")
         assert variables["OMDB_API_KEY"] == "demo"
@@ -46,13 +46,13 @@ def test_without_a_key_the_demo_omdb_answers(tmp_path: Path, variables: dict[str
 
 def test_without_a_database_the_embedded_one_serves(tmp_path: Path) -> None:
     variables = {"OMDB_API_KEY": "theirs"}
-    with prepared(tmp_path, variables) as made:
+    with prepare(tmp_path, variables) as made:
         assert made.postgres is not None
         assert made.postgres.owned
         assert made.postgres.has_database("movies")
         settings = DatabaseSettings.from_env(variables)
         assert (settings.port, settings.name) == (made.postgres.port, "movies")
-        with prepared(tmp_path, {"OMDB_API_KEY": "theirs"}) as second:
+        with prepare(tmp_path, {"OMDB_API_KEY": "theirs"}) as second:
             assert second.postgres is not None
             assert not second.postgres.owned
     assert not made.postgres.owned
@@ -98,8 +98,8 @@ def test_an_administrators_password_is_made_up_and_found_again(tmp_path: Path) -
 
 
 def test_the_callers_own_password_comes_first(tmp_path: Path) -> None:
-    kept = Environment(folder=tmp_path, variables={"ADMIN_PASSWORD": "an earlier pässword"})
-    keep_password(kept)
+    keep = Environment(folder=tmp_path, variables={"ADMIN_PASSWORD": "an earlier pässword"})
+    keep_password(keep)
     theirs = Environment(folder=tmp_path, variables={"ADMIN_PASSWORD": "their own password"})
     provide_password(theirs)
     assert theirs.variables["ADMIN_PASSWORD"] == "their own password"
@@ -114,6 +114,6 @@ def test_a_folder_that_cannot_be_made_is_one_line(
     (tmp_path / "local").touch()
     with (
         pytest.raises(Failure, match="cannot be made: File exists"),
-        prepared(tmp_path / "local", variables),
+        prepare(tmp_path / "local", variables),
     ):
         pass

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.environment import Environment, keep_password, prepared, provide_token_keys
+from local.environment import Environment, keep_password, prepare, provide_token_keys
 from local.failure import Failure
 from local.postgres import EmbeddedPostgres
 
@@ -57,7 +57,7 @@ def test_everything_kept_is_for_its_owner_alone_also_where_it_was_open(tmp_path:
     folder.mkdir()
     folder.chmod(0o777)
     variables = {"OMDB_API_KEY": "theirs", "OMDB_URL": "http://omdb.example/"}
-    with prepared(folder, variables) as environment:
+    with prepare(folder, variables) as environment:
         keep_password(environment)
         for path in (folder, *folder.rglob("*")):
             assert path.lstat().st_mode & 0o077 == 0, path
@@ -68,9 +68,9 @@ def test_a_read_only_checkout_is_told_as_what_it_is(disk: Disk) -> None:
     (folder / ".local").mkdir(mode=0o700)
     make_read_only(folder)
     variables = {"OMDB_API_KEY": "theirs"}
-    said = told(lambda: prepared(folder / ".local", variables).__enter__())
+    said = told(lambda: prepare(folder / ".local", variables).__enter__())
     assert "the file system is read-only" in said
-    said = told(lambda: prepared(folder / "elsewhere", variables).__enter__())
+    said = told(lambda: prepare(folder / "elsewhere", variables).__enter__())
     assert said == f"{folder}/elsewhere cannot be made: the file system is read-only"
     said = told(lambda: provide_token_keys(folder / ".local", {}))
     assert said.endswith("token-key.pem cannot be used: the file system is read-only")

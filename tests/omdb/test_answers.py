@@ -13,22 +13,20 @@ from hypothesis import strategies as st
 
 from lib.catalogue.movie import Movie, title_key
 from lib.catalogue.source import SearchHit, SearchPage
-from lib.errors import (
+from lib.errors import ServiceError
+from lib.omdb.faults import (
     OmdbAnswerUnusable,
+    OmdbDataMissing,
+    OmdbIdMalformed,
     OmdbKeyRefused,
     OmdbMovieNotFound,
     OmdbQuotaExceeded,
-    OmdbUnavailable,
-    ServiceError,
-)
-from lib.omdb.answers import movie_from_answer, search_from_answer
-from lib.omdb.faults import (
-    OmdbDataMissing,
-    OmdbIdMalformed,
     OmdbSearchRefused,
     OmdbTombstone,
     OmdbTooManyResults,
+    OmdbUnavailable,
 )
+from lib.omdb.reading import read_movie, read_search
 from tests.omdb_payloads import FILM, answer, hit, page, raw_answer, refusal
 
 HTML = b"<!DOCTYPE html><html><title>Sorry, you have been blocked</title></html>"
@@ -70,7 +68,7 @@ def test_each_error_of_omdb_is_an_outcome_of_its_own(
     status: int, error: str, fault: type[ServiceError]
 ) -> None:
     with pytest.raises(ServiceError) as caught:
-        movie_from_answer(status, refusal(error))
+        read_movie(status, refusal(error))
 
     assert caught.type is fault
     assert error == "" or error not in caught.value.message
@@ -99,14 +97,14 @@ def test_an_error_that_quotes_the_request_is_read_though_it_is_no_json(
     body: bytes, fault: type[ServiceError]
 ) -> None:
     with pytest.raises(ServiceError) as caught:
-        movie_from_answer(200, body)
+        read_movie(200, body)
 
     assert caught.type is fault
 
 
 def test_a_spent_quota_says_when_to_come_back() -> None:
     with pytest.raises(OmdbQuotaExceeded) as caught:
-        movie_from_answer(401, refusal("Request limit reached!"))
+        read_movie(401, refusal("Request limit reached!"))
 
     assert caught.value.headers == {"Retry-After": "3600"}
 
@@ -131,7 +129,7 @@ def test_a_spent_quota_says_when_to_come_back() -> None:
 )
 def test_what_is_no_answer_of_omdb_says_nothing_about_the_title(status: int, body: bytes) -> None:
     with pytest.raises(OmdbUnavailable) as caught:
-        movie_from_answer(status, body)
+        read_movie(status, body)
 
     assert caught.type is OmdbUnavailable
 
@@ -164,27 +162,27 @@ def test_what_is_no_answer_of_omdb_says_nothing_about_the_title(status: int, bod
 )
 def test_an_answer_without_a_movie_in_it_is_unusable(body: bytes) -> None:
     with pytest.raises(OmdbAnswerUnusable):
-        movie_from_answer(200, body)
+        read_movie(200, body)
 
 
 def test_a_duplicates_empty_shell_is_a_tombstone() -> None:
     with pytest.raises(OmdbTombstone):
-        movie_from_answer(200, answer(Title="#DUPE#", Plot="N/A"))
+        read_movie(200, answer(Title="#DUPE#", Plot="N/A"))
 
 
 def test_an_alias_answers_with_its_own_id() -> None:
-    assert movie_from_answer(200, answer(imdbID="tt7133754")).imdb_id == "tt7133754"
+    assert read_movie(200, answer(imdbID="tt7133754")).imdb_id == "tt7133754"
 
 
 def test_too_many_calls_are_a_spent_quota_whatever_the_body_says() -> None:
     for body in (answer(), refusal("Movie not found!"), b"", b"<html>"):
         with pytest.raises(OmdbQuotaExceeded):
-            movie_from_answer(429, body)
+            read_movie(429, body)
 
 
 def test_a_fault_has_no_upstream_text_behind_it() -> None:
     with pytest.raises(OmdbAnswerUnusable) as caught:
-        movie_from_answer(200, b'{"Title":"secret words')
+        read_movie(200, b'{"Title":"secret words')
 
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -212,7 +210,7 @@ BROKEN: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("members", "plot"), BROKEN)
 def test_each_kind_of_broken_json_is_mended(members: str, plot: str) -> None:
-    assert movie_from_answer(200, raw_answer(members)).plot == plot
+    assert read_movie(200, raw_answer(members)).plot == plot
 
 
 def test_a_value_may_end_in_a_backslash_anywhere() -> None:
@@ -222,15 +220,15 @@ def test_a_value_may_end_in_a_backslash_anywhere() -> None:
     )
     fixed = body.replace(rb"True\"", b'True"')
 
-    film = movie_from_answer(200, fixed)
+    film = read_movie(200, fixed)
     assert (film.title, len(film.ratings)) == ("Slash\\", 2)
     with pytest.raises(OmdbAnswerUnusable):
-        movie_from_answer(200, body)
+        read_movie(200, body)
 
 
 def test_a_byte_order_mark_and_a_repeated_key_do_no_harm() -> None:
-    assert movie_from_answer(200, b"\xef\xbb\xbf" + answer()).title == FILM["Title"]
-    assert movie_from_answer(200, raw_answer('"Plot":"one","Plot":"two"')).plot == "two"
+    assert read_movie(200, b"\xef\xbb\xbf" + answer()).title == FILM["Title"]
+    assert read_movie(200, raw_answer('"Plot":"one","Plot":"two"')).plot == "two"
 
 
 # --- search ------------------------------------------------------------------------------------
@@ -239,7 +237,7 @@ def test_a_byte_order_mark_and_a_repeated_key_do_no_harm() -> None:
 def test_a_page_of_a_search_has_hits_and_a_total() -> None:
     body = page(hit(), hit(imdbID="tt9900002", Type="series", Year="2013\u20132018"), total="777")
 
-    assert search_from_answer(200, body) == SearchPage(
+    assert read_search(200, body) == SearchPage(
         hits=(
             SearchHit(
                 imdb_id="tt9900001", title="The Lighthouse Ledger", year_text="2010", type="movie"
@@ -257,7 +255,7 @@ def test_a_page_of_a_search_has_hits_and_a_total() -> None:
 
 @pytest.mark.parametrize("error", ["Movie not found!", "Series not found!"])
 def test_nothing_found_and_past_the_end_is_an_empty_page(error: str) -> None:
-    assert search_from_answer(200, refusal(error)) == SearchPage(hits=(), total=None)
+    assert read_search(200, refusal(error)) == SearchPage(hits=(), total=None)
 
 
 def test_a_search_leaves_out_what_could_not_be_fetched() -> None:
@@ -272,7 +270,7 @@ def test_a_search_leaves_out_what_could_not_be_fetched() -> None:
     ]
     body = page(hit(), hit(), *odd, total="many")
 
-    found = search_from_answer(200, body)
+    found = read_search(200, body)
     assert [one.imdb_id for one in found.hits] == ["tt9900001"]
     assert found.total is None
 
@@ -296,7 +294,7 @@ def test_a_search_that_fails_has_the_same_outcomes(
     status: int, body: bytes, fault: type[ServiceError]
 ) -> None:
     with pytest.raises(ServiceError) as caught:
-        search_from_answer(status, body)
+        read_search(status, body)
 
     assert caught.type is fault
 
@@ -367,9 +365,9 @@ def assert_storable(movie: Movie) -> None:
 def read_both_ways(status: int, body: bytes) -> None:
     """Read a body as a movie and as a page; any fault but ours goes up and fails the test."""
     with suppress(ServiceError):
-        assert_storable(movie_from_answer(status, body))
+        assert_storable(read_movie(status, body))
     with suppress(ServiceError):
-        search_from_answer(status, body)
+        read_search(status, body)
 
 
 @given(STATUSES, st.binary())
@@ -410,7 +408,7 @@ def test_a_text_without_quotes_survives_unescaped_unless_it_looks_like_an_escape
     try:
         json.loads(body)
     except ValueError:
-        film = movie_from_answer(200, body)
+        film = read_movie(200, body)
         if not re.search(r"\\[/\\bfnrtu']|&|<|N/A", plot):
             kept = re.sub("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]", "", plot)
             assert film.plot == (" ".join(kept.split()) or None)
@@ -436,9 +434,9 @@ def test_every_recorded_detail_is_a_movie_unless_it_is_a_tombstone() -> None:
     for body in bodies:
         if body in tombstones:
             with pytest.raises(OmdbTombstone):
-                movie_from_answer(200, body)
+                read_movie(200, body)
         else:
-            movie = movie_from_answer(200, body)
+            movie = read_movie(200, body)
             assert movie.imdb_id == json.loads(body)["imdbID"]
             assert_storable(movie)
     assert len(bodies) == 413
@@ -451,7 +449,7 @@ def test_recorded_details_lose_nothing_but_garbage() -> None:
         raw = json.loads(body)
         if raw["Title"] == "#DUPE#":
             continue
-        movie = movie_from_answer(200, body)
+        movie = read_movie(200, body)
         pairs = {
             "Year": movie.year,
             "Released": movie.released,
@@ -476,6 +474,6 @@ def test_recorded_details_lose_nothing_but_garbage() -> None:
 def test_every_recorded_search_keeps_all_its_hits() -> None:
     for body in samples("searches.jsonl"):
         raw = json.loads(body)
-        found = search_from_answer(200, body)
+        found = read_search(200, body)
         assert len(found.hits) == len(raw["Search"])
         assert found.total == int(raw["totalResults"])

@@ -10,17 +10,18 @@ import responses
 import urllib3.exceptions
 from responses import matchers
 
-from lib.errors import (
+from lib.errors import ServiceError
+from lib.omdb.client import CallLimits, OmdbClient
+from lib.omdb.faults import (
+    OmdbAnswerUnreadable,
     OmdbAnswerUnusable,
+    OmdbIdMalformed,
     OmdbKeyRefused,
     OmdbMovieNotFound,
     OmdbQuotaExceeded,
     OmdbTimeout,
     OmdbUnavailable,
-    ServiceError,
 )
-from lib.omdb.client import CallLimits, OmdbClient
-from lib.omdb.faults import OmdbAnswerUnreadable, OmdbIdMalformed
 from lib.omdb.settings import OmdbSettings
 from lib.settings import Secret
 from tests.omdb_payloads import answer, hit, page, refusal
@@ -42,7 +43,7 @@ def omdb() -> Iterator[responses.RequestsMock]:
 
 @pytest.fixture
 def client() -> Iterator[OmdbClient]:
-    client = OmdbClient(settings_for(URL), limits=SWIFT)
+    client = OmdbClient(settings_for(URL), call_limits=SWIFT)
     yield client
     client.close()
 
@@ -68,21 +69,21 @@ def test_the_client_is_a_source_of_movies(client: OmdbClient) -> None:
 def test_an_id_is_asked_for_in_lower_case(omdb: responses.RequestsMock, client: OmdbClient) -> None:
     omdb.get(URL, body=answer(), match=[query(i="tt9900001")])
 
-    assert client.by_id("TT9900001").title == "The Lighthouse Ledger"
+    assert client.find_by_id("TT9900001").title == "The Lighthouse Ledger"
 
 
 @pytest.mark.parametrize("imdb_id", ["", "tt1", "nm0000001", "tt99000011234", "tt9900001\n"])
 def test_what_cannot_be_an_id_is_not_asked_for(client: OmdbClient, imdb_id: str) -> None:
     with responses.RequestsMock(), pytest.raises(OmdbIdMalformed):
-        client.by_id(imdb_id)
+        client.find_by_id(imdb_id)
 
 
 def test_a_title_is_asked_for_as_a_film(omdb: responses.RequestsMock, client: OmdbClient) -> None:
     omdb.get(URL, body=answer(), match=[query(t="Ledger & Löve", type="movie")])
     omdb.get(URL, body=answer(), match=[query(t="Ledger", type="movie", y="2010")])
 
-    client.by_title("Ledger & Löve")
-    client.by_title("Ledger", year=2010)
+    client.find_by_title("Ledger & Löve")
+    client.find_by_title("Ledger", year=2010)
 
 
 def test_a_search_sends_only_what_it_was_given(
@@ -104,9 +105,9 @@ def test_a_title_is_spared_what_omdbs_server_takes_for_an_attack(
 ) -> None:
     omdb.get(URL, body=answer(), match=[query(t="I  3 You # &amp;", type="movie")])
 
-    client.by_title("I <3 You&# &amp;")
+    client.find_by_title("I <3 You&# &amp;")
     with pytest.raises(OmdbMovieNotFound):
-        client.by_title(" < ")
+        client.find_by_title(" < ")
 
 
 def test_the_client_names_itself_and_keeps_no_cookie(
@@ -114,8 +115,8 @@ def test_the_client_names_itself_and_keeps_no_cookie(
 ) -> None:
     omdb.get(URL, body=answer(), headers={"Set-Cookie": "__cf_bm=1; Path=/"})
 
-    client.by_id("tt9900001")
-    client.by_id("tt9900001")
+    client.find_by_id("tt9900001")
+    client.find_by_id("tt9900001")
 
     sent = [call.request.headers for call in omdb.calls]
     assert all(headers["User-Agent"].startswith("simple-movie-database/") for headers in sent)
@@ -128,7 +129,7 @@ def test_the_environment_decides_nothing(
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:1")
     omdb.get(URL, body=answer())
 
-    client.by_id("tt9900001")
+    client.find_by_id("tt9900001")
 
     assert not omdb.calls[0].request.req_kwargs["proxies"]  # type: ignore[attr-defined]
 
@@ -155,7 +156,7 @@ def test_what_may_pass_at_once_is_tried_again(
     omdb.get(URL, **fault)
     omdb.get(URL, body=answer())
 
-    assert client.by_id("tt9900001").imdb_id == "tt9900001"
+    assert client.find_by_id("tt9900001").imdb_id == "tt9900001"
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_after_the_last_attempt_the_fault_is_raised(
     omdb.get(URL, **fault)
 
     with pytest.raises(raised):
-        client.by_id("tt9900001")
+        client.find_by_id("tt9900001")
     assert len(omdb.calls) == 3
 
 
@@ -206,7 +207,7 @@ def test_what_will_not_pass_is_asked_for_once(
     omdb.get(URL, **reply)
 
     with pytest.raises(ServiceError) as caught:
-        client.by_id("tt9900001")
+        client.find_by_id("tt9900001")
     assert caught.type is raised
     assert len(omdb.calls) == 1
 
@@ -222,16 +223,16 @@ def test_a_redirect_is_not_followed(
     omdb.get(URL, status=status, headers={"Location": target}, body=HTML)
 
     with pytest.raises(OmdbUnavailable):
-        client.by_id("tt9900001")
+        client.find_by_id("tt9900001")
     assert len(omdb.calls) == 1
 
 
 def test_attempts_end_where_the_whole_calls_time_does(omdb: responses.RequestsMock) -> None:
     omdb.get(URL, status=503)
-    client = OmdbClient(settings_for(URL), limits=CallLimits(call_timeout=0))
+    client = OmdbClient(settings_for(URL), call_limits=CallLimits(call_timeout=0))
 
     with pytest.raises(OmdbUnavailable):
-        client.by_id("tt9900001")
+        client.find_by_id("tt9900001")
     assert len(omdb.calls) == 1
 
 
@@ -243,9 +244,9 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(
     omdb.get(URL, body=body + b" " * padding)
     omdb.get(URL, body=body + b" " * (padding + 1))
 
-    assert client.by_id("tt9900001").imdb_id == "tt9900001"
+    assert client.find_by_id("tt9900001").imdb_id == "tt9900001"
     with pytest.raises(OmdbAnswerUnusable):
-        client.by_id("tt9900001")
+        client.find_by_id("tt9900001")
 
 
 # --- what becomes of foreign exceptions, and of the key ----------------------------------------
@@ -290,7 +291,7 @@ def test_no_exception_of_requests_is_unmapped_or_shows_the_key(
     omdb.get(URL, body=error)
 
     with pytest.raises((OmdbUnavailable, OmdbTimeout)) as caught:
-        client.by_id("tt9900001")
+        client.find_by_id("tt9900001")
 
     timed_out = "Timeout" in type(error).__name__ or "ReadTimeout" in repr(error.args)
     assert caught.type is (OmdbTimeout if timed_out else OmdbUnavailable)
@@ -319,7 +320,7 @@ def test_no_fault_of_an_answer_shows_the_key(
     omdb.get(URL, **reply)
 
     with pytest.raises(ServiceError) as caught:
-        client.by_id("tt9900001")
+        client.find_by_id("tt9900001")
 
     assert_no_key(caught.value, caplog)
 
@@ -350,9 +351,9 @@ def test_a_refused_key_is_an_error_in_the_log_and_a_miss_is_nothing(
     omdb.get(URL, body=refusal("Movie not found!"))
 
     with pytest.raises(OmdbKeyRefused):
-        client.by_id("tt9900001")
+        client.find_by_id("tt9900001")
     with pytest.raises(OmdbMovieNotFound):
-        client.by_id("tt9900001")
+        client.find_by_id("tt9900001")
 
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert caplog.records[0].__dict__["fields"] == {

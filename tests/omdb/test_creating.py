@@ -10,9 +10,10 @@ from lib.catalogue.wanted import Wanted
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Query, Statement
-from lib.omdb import creating, payers
+from lib.omdb import creating
 from lib.omdb.client import OmdbClient
 from lib.omdb.creating import Creator
+from lib.omdb.payers import find_payer
 from lib.omdb.settings import OmdbSettings
 from lib.settings import Secret
 from lib.web import callers
@@ -30,7 +31,7 @@ def test_who_shares_a_network_with_a_caller_who_has_left_is_answered(
     database = Database(settings, statements=[*creating.STATEMENTS, SLEEP])
     source = OmdbSettings(url=omdb.url, api_key=Secret(omdb.key), daily_budget=9, concurrency=1)
     creator = Creator(database, OmdbClient(source), source)
-    network = payers.network("192.0.2.1", calls=9)
+    network = find_payer(None, "192.0.2.1", calls=9)
 
     async def create(has_left: Callable[[], Awaitable[bool]]) -> Stored:
         callers.current.set(Caller(has_left))

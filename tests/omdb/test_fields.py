@@ -4,15 +4,15 @@ from typing import Any
 import pytest
 
 from lib.catalogue.movie import Movie, Rating
-from lib.errors import OmdbAnswerUnusable
-from lib.omdb.answers import movie_from_answer
+from lib.omdb.faults import OmdbAnswerUnusable
+from lib.omdb.reading import read_movie
 from tests.omdb_payloads import FILM, answer
 
 MANY_WORDS = "word " * 2_001
 
 
 def movie(**members: Any) -> Movie:
-    return movie_from_answer(200, answer(**members))
+    return read_movie(200, answer(**members))
 
 
 def test_a_usual_answer_becomes_typed_values() -> None:
@@ -289,13 +289,13 @@ def test_an_unsound_identity_or_a_wrong_shape_makes_the_answer_unusable(
 
 def test_a_surrogate_costs_a_text_its_field_and_a_title_the_answer() -> None:
     # As escapes, since no UTF-8 holds them; a pair of them is a character like any other.
-    assert movie_from_answer(200, answer(Plot="@").replace(b"@", rb"\ud800")).plot is None
-    assert movie_from_answer(200, answer(Plot="@").replace(b"@", rb"\ud83c\udfac")).plot == "🎬"
+    assert read_movie(200, answer(Plot="@").replace(b"@", rb"\ud800")).plot is None
+    assert read_movie(200, answer(Plot="@").replace(b"@", rb"\ud83c\udfac")).plot == "🎬"
     with pytest.raises(OmdbAnswerUnusable):
-        movie_from_answer(200, answer(Title="@").replace(b"@", rb"\ud800"))
+        read_movie(200, answer(Title="@").replace(b"@", rb"\ud800"))
 
 
 def test_bytes_that_are_no_utf8_cost_only_their_field() -> None:
-    film = movie_from_answer(200, answer(Plot="@", Production="fine").replace(b"@", b"caf\xe9"))
+    film = read_movie(200, answer(Plot="@", Production="fine").replace(b"@", b"caf\xe9"))
 
     assert (film.plot, film.production) == (None, "fine")

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lib.errors import OmdbAnswerUnusable, OmdbTimeout, OmdbUnavailable, ServiceError
+from lib.errors import ServiceError
 from lib.omdb.client import CallLimits, OmdbClient
+from lib.omdb.faults import OmdbAnswerUnusable, OmdbTimeout, OmdbUnavailable
 from lib.omdb.settings import OmdbSettings
 from lib.settings import Secret
 from tests.misbehaving_server import BOMB, Behaviour, MisbehavingServer, Peer
@@ -36,7 +37,7 @@ EVERY = 0.05
 
 def client_for(url: str, limits: CallLimits = PATIENT) -> OmdbClient:
     settings = OmdbSettings(url=url, api_key=Secret(KEY), daily_budget=1000, concurrency=4)
-    return OmdbClient(settings, limits=limits)
+    return OmdbClient(settings, call_limits=limits)
 
 
 @contextmanager
@@ -122,7 +123,7 @@ def test_an_answer_that_does_not_come_in_time_is_a_timeout(behaviour: Behaviour)
     with client_of(behaviour, HASTY) as (client, server):
         started = time.monotonic()
         with pytest.raises(OmdbTimeout):
-            client.by_id("tt9900001")
+            client.find_by_id("tt9900001")
 
         assert time.monotonic() - started < HASTY.attempt_timeout + SLACK
         assert len(server.requests) == 1
@@ -133,7 +134,7 @@ def test_silence_is_a_timeout_long_before_the_attempts_end() -> None:
     with client_of(hang_in_the_body, limits) as (client, _):
         started = time.monotonic()
         with pytest.raises(OmdbTimeout):
-            client.by_id("tt9900001")
+            client.find_by_id("tt9900001")
 
         assert time.monotonic() - started < limits.read_timeout + SLACK
 
@@ -145,7 +146,7 @@ def test_a_port_that_accepts_nothing_is_a_timeout_within_the_whole_call() -> Non
             client = client_for(f"http://127.0.0.1:{address[1]}/", HASTY)
             started = time.monotonic()
             with pytest.raises(OmdbTimeout):
-                client.by_id("tt9900001")
+                client.find_by_id("tt9900001")
 
             assert time.monotonic() - started < HASTY.call_timeout + SLACK
             client.close()
@@ -212,7 +213,7 @@ def unavailable(peer: Peer) -> None:
 def test_a_broken_connection_is_tried_again_and_then_unavailable(behaviour: Behaviour) -> None:
     with client_of(behaviour) as (client, server):
         with pytest.raises(OmdbUnavailable) as caught:
-            client.by_id("tt9900001")
+            client.find_by_id("tt9900001")
 
         assert caught.type is OmdbUnavailable
         assert len(server.requests) == 3
@@ -262,9 +263,9 @@ def test_an_attempt_that_omdb_did_not_answer_and_the_next_cost_one_call(
         settings = OmdbSettings(
             url=server.url, api_key=Secret(KEY), daily_budget=1000, concurrency=4
         )
-        client = OmdbClient(settings, limits=PATIENT, meter=meter)
+        client = OmdbClient(settings, call_limits=PATIENT, meter=meter)
         with suppress(OmdbUnavailable):
-            client.by_id("tt9900001")
+            client.find_by_id("tt9900001")
         client.close()
 
         assert len(server.requests) == len(behaviours)
@@ -277,7 +278,7 @@ def test_nobody_at_the_address_is_unavailable() -> None:
     client = client_for(url)
 
     with pytest.raises(OmdbUnavailable):
-        client.by_id("tt9900001")
+        client.find_by_id("tt9900001")
     client.close()
 
 
@@ -295,7 +296,7 @@ def test_a_body_that_grows_too_large_is_given_up_early(behaviour: Behaviour) -> 
     with client_of(behaviour) as (client, server):
         started = time.monotonic()
         with pytest.raises(OmdbAnswerUnusable):
-            client.by_id("tt9900001")
+            client.find_by_id("tt9900001")
 
         assert time.monotonic() - started < 2
         assert len(server.requests) == 1
@@ -314,7 +315,7 @@ def flooding_redirect(peer: Peer) -> None:
 def test_other_nonsense_is_unavailable_at_once(behaviour: Behaviour) -> None:
     with client_of(behaviour) as (client, server):
         with pytest.raises(OmdbUnavailable):
-            client.by_id("tt9900001")
+            client.find_by_id("tt9900001")
 
         assert len(server.requests) == 1
 
@@ -333,7 +334,7 @@ def test_nothing_on_the_wire_brings_the_key_into_a_log(
     caplog.set_level(logging.DEBUG)
     with client_of(behaviour) as (client, server):
         try:
-            client.by_id("tt9900001")
+            client.find_by_id("tt9900001")
         except ServiceError as fault:
             assert fault.__context__ is None  # noqa: PT017
 
@@ -351,7 +352,7 @@ def keep_answering(peer: Peer) -> None:
 def test_threads_may_share_a_client() -> None:
     with client_of(keep_answering) as (client, server):
         with ThreadPoolExecutor(8) as threads:
-            movies = threads.map(client.by_id, ["tt9900001"] * 80)
+            movies = threads.map(client.find_by_id, ["tt9900001"] * 80)
             assert {movie.imdb_id for movie in movies} == {"tt9900001"}
 
         assert len(server.requests) < 80
@@ -365,7 +366,7 @@ def test_connections_are_kept_alive_and_replaced_when_they_died() -> None:
 
     with client_of(twice_then_close) as (client, server):
         for _ in range(4):
-            assert client.by_id("tt9900001").imdb_id == "tt9900001"
+            assert client.find_by_id("tt9900001").imdb_id == "tt9900001"
 
         assert len(server.requests) == 2
 
@@ -380,7 +381,7 @@ def test_the_client_recovers_after_every_fault() -> None:
         outcomes = []
         for _ in range(3):
             try:
-                outcomes.append(client.by_id("tt9900001").imdb_id)
+                outcomes.append(client.find_by_id("tt9900001").imdb_id)
             except ServiceError as fault:
                 outcomes.append(type(fault).__name__)
 
@@ -433,7 +434,7 @@ def test_the_deadline_holds_over_tls(
         client._session.verify = str(certificate)
         started = time.monotonic()
         with pytest.raises(OmdbTimeout):
-            client.by_id("tt9900001")
+            client.find_by_id("tt9900001")
 
         assert time.monotonic() - started < HASTY.attempt_timeout + SLACK
         client.close()
@@ -444,7 +445,7 @@ def test_a_sound_answer_comes_over_tls(tls: ssl.SSLContext, certificate: Path) -
         client = client_for(server.url)
         client._session.verify = str(certificate)
 
-        assert client.by_id("tt9900001").imdb_id == "tt9900001"
+        assert client.find_by_id("tt9900001").imdb_id == "tt9900001"
         client.close()
 
 
@@ -452,7 +453,7 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_key(tls: ssl.SSLContext) 
     with MisbehavingServer(sound, tls=tls) as server:
         client = client_for(server.url)
         with pytest.raises(OmdbUnavailable):
-            client.by_id("tt9900001")
+            client.find_by_id("tt9900001")
 
         assert server.requests == []
         client.close()

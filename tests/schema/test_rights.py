@@ -13,12 +13,12 @@ from sqlalchemy import text
 
 from lib.accounts import login
 from lib.accounts.users import AdminSettings
-from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import InternalError
+from lib.omdb.memory import STORE
 from lib.schema.migrating import migrate
 from lib.settings import Secret
 from local.demo_omdb.server import DemoOmdb
@@ -26,7 +26,7 @@ from local.functions import grants, read_functions
 from local.gateway import Gateway
 from local.postgres import EmbeddedPostgres
 from local.servers import Server
-from tests.support import ADMIN_PASSWORD, asks, database_settings
+from tests.support import ADMIN_PASSWORD, asks, database_settings, store
 
 RIGHTS = {
     name: function.rights
@@ -284,8 +284,8 @@ def test_the_total_follows_writes_of_a_role_that_may_not_write_it(
 ) -> None:
     with owned.begin() as connection:
         before = connection.exec_driver_sql("select movies from movie_totals").scalar_one()
-    database = Database(logins[WRITER], statements=[statements.UPSERT])
-    movies.store(database, Movie(imdb_id="tt7654321", title="A", type="movie"))
+    database = Database(logins[WRITER], statements=[STORE])
+    store(database, Movie(imdb_id="tt7654321", title="A", type="movie"))
     database.close()
 
     with owned.begin() as connection:

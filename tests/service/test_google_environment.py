@@ -50,7 +50,7 @@ def usually_asked(function: Function) -> Asked:
 
 
 def broken(function: str) -> str:
-    """Return a function's source, with a fault in its handler that a header asks for."""
+    """Return a function's source, changed so that its handler fails when a header asks for it."""
     tree = ast.parse((ROOT / "functions" / function / "main.py").read_text(encoding="utf-8"))
     handler = next(
         node

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from lib.accounts import users
-from lib.accounts.access import logout
+from lib.accounts.access import log_out
 from lib.accounts.tokens import Signer
 from lib.catalogue import movies
 from lib.catalogue.movie import Movie
@@ -197,7 +197,7 @@ def test_it_is_answered_as_it_should_be_and_the_next_is_served(
 
     assert_answered(reply, case)
     if reply.status >= 400:
-        assert database.answer(movies.page_at(skipped=0, records=1)).total == 2
+        assert database.answer(movies.find_page_at(skipped=0, records=1)).total == 2
     assert_well(client)
     if case["path"] == "/login":
         assert_logs_in(client)
@@ -519,7 +519,7 @@ def test_a_token_is_worth_nothing_after_its_session(
     client: httpx.Client, good: Good, worker_database: TransactionalDatabase
 ) -> None:
     token, _, claims = good
-    logout(worker_database, claims["jti"])
+    log_out(worker_database, claims["jti"])
 
     answer = client.delete("/movies.delete/tt0111161", headers={"Authorization": f"Bearer {token}"})
 

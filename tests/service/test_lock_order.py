@@ -22,10 +22,11 @@ from lib.catalogue.movie import Movie
 from lib.catalogue.wanted import Wanted
 from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
-from lib.errors import MovieNotFound, OmdbMovieNotFound
+from lib.errors import MovieNotFound
 from lib.imports.judging import Item, Verdict
 from lib.imports.ledger import Ledger
 from lib.imports.statements import STATEMENTS as OF_IMPORTS
+from lib.omdb.faults import OmdbMovieNotFound
 from lib.omdb.memory import STATEMENTS as OF_MEMORY
 from lib.omdb.memory import Memory
 from lib.omdb.questions import Question, question
@@ -37,6 +38,8 @@ from tests.support import database_settings
 
 CHANCE: Final = Random()  # noqa: S311  no secret
 FULL: Final = bool(os.environ.get("MOVIES_FULL_SIZE"))
+# As creates send it, but of many movies, which nobody sends: the worst case for locks.
+UPSERT = Statement(repeatable=True, sql=statements.upserting())
 EXPIRE: Final = Statement(
     repeatable=True,
     sql="""
@@ -84,7 +87,7 @@ def own_database(postgres: EmbeddedPostgres) -> Iterator[TransactionalDatabase]:
     migrate(empty, AdminSettings(username="admin", password=None))
     empty.close()
     every_statement = [
-        statements.UPSERT, statements.DELETE, EXPIRE, *OF_MEMORY, *OF_IMPORTS
+        UPSERT, statements.DELETE, EXPIRE, *OF_MEMORY, *OF_IMPORTS
     ]  # fmt: skip
     database = TransactionalDatabase(settings, statements=every_statement)
     yield database
@@ -165,12 +168,12 @@ def forget(database: TransactionalDatabase) -> None:
 
 def create_many(database: TransactionalDatabase) -> None:
     chosen = [film(imdb_id) for imdb_id in some(20)]
-    database.run(statements.UPSERT, movies=movies.as_records(chosen))
+    database.run(UPSERT, movies=movies.as_records(chosen))
 
 
 def delete(database: TransactionalDatabase) -> None:
     with contextlib.suppress(MovieNotFound):  # another was faster
-        database.answer(movies.deletion(CHANCE.choice(IDS), user_id=1))
+        database.answer(movies.delete(CHANCE.choice(IDS), user_id=1))
 
 
 def delete_many(database: TransactionalDatabase) -> None:
@@ -253,7 +256,7 @@ def do(deed: str, database: TransactionalDatabase, import_id: int, ledger: Ledge
         memory(database).remember_none(ASKED, OmdbMovieNotFound("OMDb knows no such movie"))
     elif deed == "create many":
         films = [film(imdb_id, 9) for imdb_id in (HIGH, NEW, LOW, LAST, MIDDLE)]
-        database.run(statements.UPSERT, movies=movies.as_records(films))
+        database.run(UPSERT, movies=movies.as_records(films))
     else:
         with database.begin() as connection:
             connection.execute(
@@ -293,7 +296,7 @@ def test_who_waits_for_a_lock_has_none_that_comes_later(
     own_database: TransactionalDatabase, deed: str, held: str
 ) -> None:
     stored = [film(imdb_id, 1) for imdb_id in (LOW, MIDDLE, HIGH)]
-    own_database.run(statements.UPSERT, movies=movies.as_records(stored))
+    own_database.run(UPSERT, movies=movies.as_records(stored))
     for asked in (ASKED, question(Wanted(title="Another, to be swept"))):
         memory(own_database).remember_none(asked, OmdbMovieNotFound("OMDb knows no such movie"))
     own_database.run(EXPIRE, number=None)

@@ -235,7 +235,7 @@ def test_readers_that_leave_several_requests_behind_disturb_nobody(
 def await_movies(database: TransactionalDatabase, count: int) -> None:
     """Return when what was asked for is stored, as nothing may arrive in the next test."""
     deadline = time.monotonic() + 5
-    while database.answer(movies.page_at(skipped=0, records=1)).total < count:
+    while database.answer(movies.find_page_at(skipped=0, records=1)).total < count:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -21,7 +21,12 @@ from hypothesis import strategies as st
 from lib.catalogue.listing import Cursor, parse_list_query
 from lib.catalogue.movie import title_key
 from lib.catalogue.movies import Position
-from lib.catalogue.wanted import checked_id, imdb_id_from_path, parse_create_body, parse_get_query
+from lib.catalogue.wanted import (
+    check_id,
+    parse_create_body,
+    parse_get_query,
+    parse_imdb_id_from_path,
+)
 from lib.errors import InvalidRequest, ServiceError, UnsupportedMediaType
 from lib.imports.orders import parse_import_body
 from lib.texts import has_long_run_of_marks
@@ -29,12 +34,12 @@ from lib.web.endpoint import SMALL_BODY
 from lib.web.parsing import (
     check_content_encoding,
     check_json_content_type,
-    integer_member,
-    integer_parameter,
     is_normal,
+    parse_integer_member,
+    parse_integer_parameter,
     parse_json_object,
     parse_query,
-    text_member,
+    parse_text_member,
 )
 
 # The largest examples take longer than the rest.
@@ -180,8 +185,8 @@ def test_any_bytes_in_a_cursors_letters_are_a_cursor_or_refused(raw: bytes) -> N
 @UNHURRIED
 @given(ANY_TEXT)
 def test_any_path_ends_in_an_id_or_is_refused(path: str) -> None:
-    only_ours(imdb_id_from_path, path)
-    only_ours(checked_id, path)
+    only_ours(parse_imdb_id_from_path, path)
+    only_ours(check_id, path)
 
 
 @UNHURRIED
@@ -245,8 +250,8 @@ def test_a_body_comes_back_as_it_was_encoded(body: dict[str, Any]) -> None:
 @UNHURRIED
 @given(st.integers())
 def test_a_number_is_taken_just_when_it_is_in_range(number: int) -> None:
-    member = only_ours(lambda: integer_member({"year": number}, "year", low=1850, high=2200))
-    parameter = only_ours(lambda: integer_parameter(str(number), "year", low=1850, high=2200))
+    member = only_ours(lambda: parse_integer_member({"year": number}, "year", low=1850, high=2200))
+    parameter = only_ours(lambda: parse_integer_parameter(str(number), "year", low=1850, high=2200))
 
     assert member == parameter == (number if 1850 <= number <= 2200 else None)
 
@@ -522,13 +527,13 @@ def test_a_year_in_any_other_writing_is_refused(text: str) -> None:
 @pytest.mark.parametrize("value", [True, 1999.0, "1999", None, [1999], {}, 10**400])
 def test_a_year_of_another_type_is_refused(value: object) -> None:
     with pytest.raises(InvalidRequest):
-        integer_member({"year": value}, "year", low=1850, high=2200)
+        parse_integer_member({"year": value}, "year", low=1850, high=2200)
 
 
 @pytest.mark.parametrize("value", ["", " ", "\u3000", "x" * 501, 1, None, True, [], {}, ["x"]])
 def test_a_title_of_another_type_or_length_is_refused(value: object) -> None:
     with pytest.raises(InvalidRequest):
-        text_member({"title": value}, "title", longest=500)
+        parse_text_member({"title": value}, "title", longest=500)
 
 
 @pytest.mark.parametrize(

@@ -12,4 +12,4 @@ database = Database(require(DatabaseSettings), statements=[statements.PAGE_AT])
 @functions_framework.aio.http
 @endpoint("GET")
 async def movies_count(_: Request) -> Answer:
-    return data({"movies": (await database.ask(movies.page_at(skipped=0, records=1))).total})
+    return data({"movies": (await database.ask(movies.find_page_at(skipped=0, records=1))).total})

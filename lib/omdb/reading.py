@@ -27,21 +27,19 @@ from typing import Final
 
 from lib.catalogue.movie import Movie
 from lib.catalogue.source import SearchHit, SearchPage
-from lib.errors import (
+from lib.errors import ServiceError
+from lib.omdb.faults import (
+    OmdbAnswerUnreadable,
     OmdbAnswerUnusable,
+    OmdbDataMissing,
+    OmdbIdMalformed,
     OmdbKeyRefused,
     OmdbMovieNotFound,
     OmdbQuotaExceeded,
-    OmdbUnavailable,
-    ServiceError,
-)
-from lib.omdb.faults import (
-    OmdbAnswerUnreadable,
-    OmdbDataMissing,
-    OmdbIdMalformed,
     OmdbSearchRefused,
     OmdbTombstone,
     OmdbTooManyResults,
+    OmdbUnavailable,
 )
 from lib.omdb.fields import INTEGER, SMALLINT, Fields
 from lib.omdb.mended_json import UNREADABLE, read_json
@@ -55,13 +53,13 @@ _ID_MALFORMED: Final = "OMDb knows no title by this imdb_id, or takes it for mal
 _SEARCH_REFUSED: Final = "OMDb cannot search for this text: give words of a title"
 
 
-def too_many_calls(retry_after: str | None) -> OmdbQuotaExceeded:
+def make_429_fault(retry_after: str | None) -> OmdbQuotaExceeded:
     """Make what an answer of 429 means, from OMDb or from what stands before it.
 
     Args:
         retry_after: The header of this name: seconds, or a date (RFC 9110, section 10.2.3).
     """
-    seconds = _seconds(retry_after or "")
+    seconds = _read_seconds(retry_after or "")
     return OmdbQuotaExceeded(
         "OMDb takes no more calls for now: try again later",
         retry_after_seconds=QUOTA_PROBE_SECONDS
@@ -71,37 +69,37 @@ def too_many_calls(retry_after: str | None) -> OmdbQuotaExceeded:
     )
 
 
-def movie_from_answer(status: int, body: bytes) -> Movie:
+def read_movie(status: int, body: bytes) -> Movie:
     """Read the movie out of an answer; it carries the answered id, which may not be the asked."""
-    fields = Fields(_members(status, body))
+    fields = Fields(_read_members(status, body))
     if fields.members.get("Title") == "#DUPE#":
         raise OmdbTombstone("OMDb holds only a duplicate's empty entry under this id")
     imdb_id, title, kind = fields.imdb_id("imdbID"), fields.title(), fields.type()
     if imdb_id is None or title is None or kind is None:
-        raise _unusable("it lacks a sound imdbID, Title or Type")
-    return _movie(fields, imdb_id, title, kind)
+        raise OmdbAnswerUnusable("it lacks a sound imdbID, Title or Type")
+    return _make_movie(fields, imdb_id, title, kind)
 
 
-def search_from_answer(status: int, body: bytes) -> SearchPage:
+def read_search(status: int, body: bytes) -> SearchPage:
     """Read a page of hits out of an answer; none where nothing was found or the end is past."""
     try:
-        members = _members(status, body)
+        members = _read_members(status, body)
     except OmdbIdMalformed:  # its answer to a blank search
         raise OmdbSearchRefused(_SEARCH_REFUSED) from None
     except OmdbDataMissing:
-        raise _unavailable() from None
+        raise OmdbUnavailable from None
     except OmdbMovieNotFound:
         return SearchPage(hits=(), total=None)
     found = members.get("Search")
     if not isinstance(found, list):
-        raise _unusable("it lacks its list of hits")
-    hits = {hit.imdb_id: hit for hit in _hits(found)}  # a page may repeat one: OMDb-API#267
+        raise OmdbAnswerUnusable("it lacks its list of hits")
+    hits = {hit.imdb_id: hit for hit in _read_hits(found)}  # a page may repeat one: OMDb-API#267
     return SearchPage(
         hits=tuple(hits.values()), total=Fields(members).whole("totalResults", 0, INTEGER)
     )
 
 
-def _movie(fields: Fields, imdb_id: str, title: str, kind: str) -> Movie:
+def _make_movie(fields: Fields, imdb_id: str, title: str, kind: str) -> Movie:
     year, year_end = fields.years(kind)
     return Movie(
         imdb_id=imdb_id,
@@ -136,7 +134,7 @@ def _movie(fields: Fields, imdb_id: str, title: str, kind: str) -> Movie:
     )
 
 
-def _hits(found: list[object]) -> Iterator[SearchHit]:
+def _read_hits(found: list[object]) -> Iterator[SearchHit]:
     """Return the hits that could be fetched: one odd entry does not cost the page its others."""
     for entry in found:
         if not isinstance(entry, dict) or entry.get("Title") == "#DUPE#":
@@ -147,26 +145,26 @@ def _hits(found: list[object]) -> Iterator[SearchHit]:
             yield SearchHit(imdb_id=imdb_id, title=title, year_text=fields.text("Year"), type=kind)
 
 
-def _members(status: int, body: bytes) -> Mapping[str, object]:
+def _read_members(status: int, body: bytes) -> Mapping[str, object]:
     """Return the members of a successful answer, or raise what the answer means instead."""
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise too_many_calls(None)
+        raise make_429_fault(None)
     # Bytes that are no UTF-8 cost only the field they are in: see `_plain`.
     text = body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
     document = read_json(text)
-    refusal = _refusal(document, text)
+    refusal = _find_refusal(document, text)
     if refusal is not None:
-        raise _refused(status, refusal)
+        raise _explain_refusal(status, refusal)
     if status not in range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES):
-        raise _unavailable()
+        raise OmdbUnavailable
     if document is UNREADABLE and not text.startswith(("{", "[")):
-        raise _unavailable()  # a page of whoever stands before OMDb, or nothing at all
+        raise OmdbUnavailable  # a page of whoever stands before OMDb, or nothing at all
     if document is UNREADABLE and text.startswith("{"):
-        raise OmdbAnswerUnreadable("OMDb's answer cannot be used: its JSON is broken")
+        raise OmdbAnswerUnreadable("its JSON is broken")
     if not isinstance(document, dict):
-        raise _unusable("it is no JSON object")
+        raise OmdbAnswerUnusable("it is no JSON object")
     if not _says(document, "true"):
-        raise _unusable("it does not say whether it succeeded")
+        raise OmdbAnswerUnusable("it does not say whether it succeeded")
     return document
 
 
@@ -176,7 +174,7 @@ _QUOTING_REFUSAL: Final = re.compile(
 )
 
 
-def _refusal(document: object, text: str) -> str | None:
+def _find_refusal(document: object, text: str) -> str | None:
     """Return OMDb's error text, if the body is an error of OMDb's own."""
     if isinstance(document, dict):
         error = document.get("Error")
@@ -210,7 +208,7 @@ _MEANINGS: Final[tuple[tuple[str, type[ServiceError], str], ...]] = (
 )
 
 
-def _refused(status: int, error: str) -> ServiceError:
+def _explain_refusal(status: int, error: str) -> ServiceError:
     """Tell what an error text means, whatever its status: a spent quota and a bad key are 401."""
     error = error.strip().lower()
     if _QUOTA_SPENT.match(error):
@@ -222,10 +220,10 @@ def _refused(status: int, error: str) -> ServiceError:
             return fault(message)
     if status == HTTPStatus.UNAUTHORIZED:
         return OmdbKeyRefused(_KEY_REFUSED)
-    return _unavailable()
+    return OmdbUnavailable()
 
 
-def _seconds(retry_after: str) -> int | None:
+def _read_seconds(retry_after: str) -> int | None:
     text = retry_after.strip()
     if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
         return int(text)
@@ -240,11 +238,3 @@ def _seconds(retry_after: str) -> int | None:
 def _says(document: Mapping[str, object], response: str) -> bool:
     said = document.get("Response")
     return isinstance(said, str) and said.lower() == response
-
-
-def _unavailable() -> OmdbUnavailable:
-    return OmdbUnavailable("OMDb is not available: try again later")
-
-
-def _unusable(why: str) -> OmdbAnswerUnusable:
-    return OmdbAnswerUnusable(f"OMDb's answer cannot be used: {why}")
