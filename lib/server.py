@@ -10,6 +10,7 @@ import asyncio
 import logging
 from typing import Any, Final
 
+import httptools
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -46,6 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._refusal: ServiceError | None = None
         self._in_head = False
+        self._is_upgrade = False  # whether the head offers another protocol
         self._head_bytes = 0
         self._advanced = False  # whether what came last brought a head, a body or their end on
         self._idle_bytes = 0  # what came since then
@@ -64,7 +66,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what came, unless a request does not get on by it."""
         self._advanced = False
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
         if self.transport.is_closing():
             return
         self._idle_bytes = 0 if self._advanced else self._idle_bytes + len(data)
@@ -78,10 +84,34 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refusal = _too_large()
             self.send_400_response("")
 
+    def _feed(self, data: bytes) -> None:
+        """Have it parsed, as if nobody had offered another protocol (RFC 9110, 7.8).
+
+        At such an offer the parser ends the request with its head. Another one goes on, and is told
+        that head again without the offer.
+        """
+        rest = memoryview(data)
+        while True:
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as stop:
+                rest, head = rest[stop.args[0] :], self._head_without_offer()
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+                self.parser.feed_data(head)
+            else:
+                return
+
+    def _head_without_offer(self) -> bytes:
+        version = self.parser.get_http_version().encode()
+        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
     def on_message_begin(self) -> None:
         """Begin to count."""
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._is_upgrade, self._head_bytes = True, False, 0
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the address."""
@@ -105,6 +135,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin the request, if it says for whom it is (RFC 9112, 3.2)."""
         self._in_head, self._advanced = False, True
+        if self.parser.get_method() == b"CONNECT":
+            self._refuse(InvalidRequest("This is no proxy."))
+        self._is_upgrade = self.parser.should_upgrade()
+        if self._is_upgrade:
+            return
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             self._refuse(InvalidRequest("A request needs one Host header."))
@@ -122,6 +157,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End the request."""
         self._advanced = True
+        if self._is_upgrade:
+            return
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

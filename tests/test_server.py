@@ -3,6 +3,8 @@
 The function is one of these tests' own, under the command of a deployment.
 """
 
+import http.client
+import io
 import json
 import os
 import re
@@ -285,6 +287,88 @@ def test_options_may_be_asked_of_the_whole_server(server: Deployed) -> None:
     reply = exchange(server.port, b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", method="OPTIONS")
 
     assert (reply.status, reply.headers["Allow"]) == (204, "POST, OPTIONS")
+
+
+H2C: Final = (
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAA\r\n"
+)
+WEBSOCKET: Final = (
+    b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+BODY: Final = b'{"name": "an"}'
+SIZED: Final = b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+IN_CHUNKS: Final = (
+    b"Transfer-Encoding: chunked\r\n\r\n4\r\n"
+    + BODY[:4]
+    + b"\r\na\r\n"
+    + BODY[4:]
+    + b"\r\n0\r\n\r\n"
+)
+
+
+def answers(server: Deployed, *parts: bytes, pause: float = 0) -> list[Reply]:
+    """Send parts, one after another, and read all answers until the server closes."""
+    replies = []
+    with socket.create_connection(("127.0.0.1", server.port), 15) as wire:
+        for part in parts:
+            send(wire, [part])
+            time.sleep(pause)
+        received = rest_of(wire)
+    while received:
+        head, _, received = received.partition(b"\r\n\r\n")
+        length = int((re.search(rb"(?i)content-length: (\d+)", head) or [b"", b"0"])[1])
+        head_lines = io.BytesIO(head.partition(b"\r\n")[2] + b"\r\n\r\n")
+        replies.append(
+            Reply(
+                status=int(head[9:12]),
+                headers=http.client.parse_headers(head_lines),
+                body=received[:length],
+            )
+        )
+        received = received[length:]
+    return replies
+
+
+@pytest.mark.parametrize("offer", [H2C, WEBSOCKET, b"Upgrade: x\r\nConnection: upgrade\r\n"])
+@pytest.mark.parametrize("body", [SIZED, IN_CHUNKS])
+def test_an_offer_of_another_protocol_is_passed_over(
+    server: Deployed, offer: bytes, body: bytes
+) -> None:
+    request = HEAD + JSON + offer + body
+    last = HEAD + JSON + b"Connection: close\r\n" + body
+    cuts = [request.index(b"\r\n\r\n") + cut for cut in (2, 4, 12)]
+
+    at_once = answers(server, request + request + last)
+    in_parts = [answers(server, request[:cut], request[cut:] + last, pause=0.05) for cut in cuts]
+
+    for replies in (at_once, *in_parts):
+        assert [told(reply)["name"] for reply in replies] == ["an"] * len(replies)
+        assert "upgrade" not in told(replies[0])["headers"]
+    assert [len(replies) for replies in (at_once, *in_parts)] == [3, 2, 2, 2]
+    assert "upgrade" not in server.logged().lower()
+    assert_well(server)
+
+
+def test_an_offer_of_another_protocol_changes_no_bound(server: Deployed) -> None:
+    no_host = b"POST / HTTP/1.1\r\n" + H2C + b"\r\n"
+
+    assert_refused(
+        exchange(server.port, HEAD + H2C + fields(100) + b"\r\n"), 431, "HEADERS_TOO_LARGE"
+    )
+    assert_refused(exchange(server.port, no_host), 400, "INVALID_REQUEST")
+    assert told(exchange(server.port, b"POST / HTTP/1.0\r\n" + JSON + H2C + SIZED))["name"] == "an"
+    started = time.monotonic()
+    many = answers(server, (HEAD + H2C + b"\r\n") * 1000 + HEAD + b"Connection: close\r\n\r\n")
+    assert {reply.status for reply in many} == {200}
+    assert (len(many), time.monotonic() - started < 5) == (1001, True)
+
+
+@pytest.mark.parametrize("target", [b"x:443", b"/", b"http://x/"])
+def test_connect_is_refused(server: Deployed, target: bytes) -> None:
+    sent = b"CONNECT " + target + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+
+    assert_refused(exchange(server.port, sent), 400, "INVALID_REQUEST")
 
 
 @pytest.mark.parametrize("path", ["/x%0Ay", "/%0A", "/x%0A", "/%0a%0a/x", "/x%E2%80%A8y"])
