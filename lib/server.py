@@ -46,7 +46,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._refusal: ServiceError | None = None
+        self._last_words: bytes | None = None  # a refusal that waits for the answers before it
         self._in_head = False
+        self._in_body = False
         self._is_upgrade = False  # whether the head offers another protocol
         self._head_bytes = 0
         self._advanced = False  # whether what came last brought a head, a body or their end on
@@ -65,13 +67,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, unless a request does not get on by it."""
+        if self._last_words is not None:
+            return
         self._advanced = False
         self._unset_keepalive_if_required()
         try:
             self._feed(data)
         except httptools.HttpParserError:
             self.send_400_response("")
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._last_words is not None:
             return
         self._idle_bytes = 0 if self._advanced else self._idle_bytes + len(data)
         # Of a request that is answered nothing more is read, and uvicorn no longer minds the time.
@@ -111,7 +115,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to count."""
         super().on_message_begin()
-        self._in_head, self._is_upgrade, self._head_bytes = True, False, 0
+        self._in_head, self._in_body = True, False
+        self._is_upgrade, self._head_bytes = False, 0
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the address."""
@@ -148,6 +153,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._refuse(InvalidRequest("Only OPTIONS can be asked of *."))
             self.url = b"/"
         super().on_headers_complete()
+        self._in_body = True
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, whose size and time are the endpoint's matter."""
@@ -160,22 +166,39 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_upgrade:
             return
         super().on_message_complete()
+        # What is refused next has said nothing yet.
+        self._in_body, self.headers = False, []
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or to the refusal that waited for this answer."""
+        if self._last_words is None or self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+        else:
+            self.transport.write(self._last_words)
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """Tell what is wrong, unless an answer is on its way; the connection is of no more use."""
+        """Tell what is wrong when its turn has come; the connection is of no more use."""
         del msg
-        if not (self.cycle and self.cycle.response_started and not self.cycle.response_complete):
-            self.transport.write(
-                self._told(self._refusal or InvalidRequest("This is no HTTP/1.1."))
-            )
         self._stop_timer()
+        is_queued = self._in_body and bool(self.pipeline)
+        if is_queued:
+            self.pipeline.popleft()  # the one whose body it is; others are answered before
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if is_queued or (is_answering and not self._in_body):
+            self._last_words = self._told()
+            return
+        # To a request whose answer has begun there is nothing to add.
+        if not (self._in_body and self.cycle.response_started):
+            self.transport.write(self._told())
         self.transport.close()
 
     def _refuse(self, error: ServiceError) -> None:
         self._refusal = error
         raise error  # out of the parser, which ends in `send_400_response`
 
-    def _told(self, error: ServiceError) -> bytes:
+    def _told(self) -> bytes:
+        error = self._refusal or InvalidRequest("This is no HTTP/1.1.")
         context = request_context(
             {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers or ()}
         )

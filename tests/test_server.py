@@ -371,6 +371,42 @@ def test_connect_is_refused(server: Deployed, target: bytes) -> None:
     assert_refused(exchange(server.port, sent), 400, "INVALID_REQUEST")
 
 
+GOOD: Final = HEAD + JSON + SIZED
+BROKEN_BODY: Final = CHUNKED + b"4\r\n" + BODY[:4] + b"\r\nno size\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "statuses"),
+    [
+        pytest.param(GOOD + b"BAD\r\n\r\n", [200, 400], id="no HTTP behind"),
+        pytest.param(GOOD * 3 + b"BAD\r\n\r\n" + GOOD, [200] * 3 + [400], id="no HTTP amidst"),
+        pytest.param(GOOD + b"POST / HTTP/1.1\r\n\r\n", [200, 400], id="no host behind"),
+        pytest.param(GOOD + HEAD + fields(200) + b"\r\n", [200, 431], id="a large head behind"),
+        pytest.param(GOOD + BROKEN_BODY, [200, 400], id="a broken body behind"),
+        pytest.param(GOOD * 2 + BROKEN_BODY + GOOD, [200, 200, 400], id="a broken body amidst"),
+        pytest.param(BROKEN_BODY + GOOD, [400], id="a broken body first"),
+        pytest.param(GOOD + b"\r\n" * HEAD_BYTES, [200], id="line ends behind"),
+        pytest.param(
+            HEAD + JSON + b"Connection: close\r\n" + SIZED + b"BAD\r\n\r\n",
+            [200],
+            id="behind the last",
+        ),
+    ],
+)
+@pytest.mark.parametrize("pause", [0, 0.1])
+def test_a_refusal_waits_for_the_answers_before_it(
+    server: Deployed, sent: bytes, statuses: list[int], pause: float
+) -> None:
+    middle = len(GOOD)
+    parts = [sent[:middle], sent[middle:]] if pause else [sent]
+
+    replies = answers(server, *parts, pause=pause)
+
+    assert [reply.status for reply in replies][: len(statuses)] == statuses
+    assert {reply.status for reply in replies[len(statuses) :]} <= {431}
+    assert_well(server)
+
+
 @pytest.mark.parametrize("path", ["/x%0Ay", "/%0A", "/x%0A", "/%0a%0a/x", "/x%E2%80%A8y"])
 def test_a_function_answers_at_a_path_with_line_feeds_as_at_any(
     server: Deployed, path: str
