@@ -8,6 +8,7 @@ meant by "auto", so that it holds whatever starts uvicorn once a function is loa
 
 import asyncio
 import logging
+import re
 from typing import Any, Final
 
 import httptools
@@ -34,6 +35,10 @@ log = logging.getLogger(__name__)
 # Google's front end passes on as many bytes of address and headers together.
 HEAD_BYTES: Final = 64 * 1024
 HEADER_FIELDS: Final = 100
+
+# A name, an IPv4 or an IPv6 address, and perhaps a port; or nothing.
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~%-]*|\[[A-Za-z0-9.:%_~-]+\])(?::[0-9]{0,5})?")
+_ADDRESS_WITHOUT_PATH: Final = re.compile(rb"(?i)(https?://[^/?#]+)(?=[?#]|\Z)")
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -132,28 +137,44 @@ class BoundedProtocol(HttpToolsProtocol):
         """Take a header, and no trailer: nobody here asks for one (RFC 9110, 6.5.1)."""
         if not self._in_head:
             return
-        super().on_header(name, value)
+        # The blanks around a value are none of it (RFC 9110, 5.5).
+        super().on_header(name, value.strip(b" \t"))
         self._head_bytes += len(name) + len(value) + 4
         if len(self.headers) > HEADER_FIELDS or self._head_bytes + len(self.url) > HEAD_BYTES:
             self._refuse(_too_large())
 
     def on_headers_complete(self) -> None:
-        """Begin the request, if it says for whom it is (RFC 9112, 3.2)."""
+        """Begin the request."""
         self._in_head, self._advanced = False, True
-        if self.parser.get_method() == b"CONNECT":
-            self._refuse(InvalidRequest("This is no proxy."))
+        self._check_head()
         self._is_upgrade = self.parser.should_upgrade()
         if self._is_upgrade:
             return
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
-            self._refuse(InvalidRequest("A request needs one Host header."))
+        if self.parser.get_http_version() == "1.0":
+            self.expect_100_continue = False  # nobody would understand it (RFC 9110, 10.1.1)
         if self.url == b"*":
-            if self.parser.get_method() != b"OPTIONS":
-                self._refuse(InvalidRequest("Only OPTIONS can be asked of *."))
             self.url = b"/"
+        self.url = _ADDRESS_WITHOUT_PATH.sub(rb"\1/", self.url)
         super().on_headers_complete()
         self._in_body = True
+
+    def _check_head(self) -> None:
+        """Refuse what is no HTTP/1.1, says not for whom it is, or has a body in an odd form."""
+        version, method = self.parser.get_http_version(), self.parser.get_method()
+        hosts = [value for name, value in self.headers if name == b"host"]
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if version not in {"1.0", "1.1"}:
+            self._refuse(InvalidRequest("This is no HTTP/1.1."))
+        if len(hosts) > 1 or (not hosts and version == "1.1"):
+            self._refuse(InvalidRequest("A request needs one Host header."))
+        if not all(_HOST.fullmatch(host) for host in hosts):
+            self._refuse(InvalidRequest("The Host header is no host."))
+        if codings not in ([], [b"chunked"]):
+            self._refuse(InvalidRequest("The only transfer coding that is read is chunked."))
+        if method == b"CONNECT":
+            self._refuse(InvalidRequest("This is no proxy."))
+        if self.url == b"*" and method != b"OPTIONS":
+            self._refuse(InvalidRequest("Only OPTIONS can be asked of *."))
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, whose size and time are the endpoint's matter."""

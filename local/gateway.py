@@ -81,6 +81,11 @@ async def _answer_itself(scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope)
     context = request_context(request.headers)
     routes = sorted(ROUTES)
+    headers = {"X-Request-Id": context.request_id, "Cache-Control": "no-store"}
+    if scope["path"] == "/" and request.method == "OPTIONS":  # of the whole server, too
+        allow = {"Allow": "GET, HEAD, OPTIONS"}
+        await Response(status_code=204, headers={**headers, **allow})(scope, receive, send)
+        return
     if scope["path"] in {"/", "/v1", "/v1/"} and request.method in {"GET", "HEAD"}:
         answer = data({"routes": routes})
     else:
@@ -89,6 +94,5 @@ async def _answer_itself(scope: Scope, receive: Receive, send: Send) -> None:
             f"{', '.join(routes)}."
         )
         answer = error_answer(NotFound(message), context)
-    headers = {"X-Request-Id": context.request_id, "Cache-Control": "no-store"}
     response = Response(answer.body, answer.status, headers, media_type="application/json")
     await response(scope, receive, send)

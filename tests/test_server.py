@@ -45,6 +45,22 @@ HEAD: Final = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 JSON: Final = b"Content-Type: application/json\r\n"
 CHUNKED: Final = HEAD + JSON + b"Transfer-Encoding: chunked\r\n\r\n"
 MB: Final = 1024 * 1024
+H2C: Final = (
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAA\r\n"
+)
+WEBSOCKET: Final = (
+    b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+BODY: Final = b'{"name": "an"}'
+SIZED: Final = b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+IN_CHUNKS: Final = (
+    b"Transfer-Encoding: chunked\r\n\r\n4\r\n"
+    + BODY[:4]
+    + b"\r\na\r\n"
+    + BODY[4:]
+    + b"\r\n0\r\n\r\n"
+)
 
 
 @contextmanager
@@ -270,6 +286,23 @@ def test_what_comes_too_slowly_is_given_up(server: Deployed) -> None:
         pytest.param(HEAD + b"Host: evil.example\r\n\r\n", id="two hosts"),
         pytest.param(b"POST * HTTP/1.1\r\nHost: x\r\n\r\n", id="a star for what is no OPTIONS"),
         pytest.param(b"EHLO localhost\r\n", id="no HTTP"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a b\r\n\r\n", id="a host with a blank"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a,b\r\n\r\n", id="hosts in one header"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a/b?c#d\r\n\r\n", id="a path in the host"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a@b\r\n\r\n", id="a user in the host"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a:b\r\n\r\n", id="a port without digits"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: [::1\r\n\r\n", id="half an IPv6 address"),
+        pytest.param(b"POST / HTTP/1.0\r\nHost: a b\r\n\r\n", id="no host in HTTP/1.0"),
+        pytest.param(b"POST / HTTP/2.0\r\nHost: x\r\n\r\n", id="HTTP/2.0"),
+        pytest.param(b"POST / HTTP/0.9\r\nHost: x\r\n\r\n", id="HTTP/0.9"),
+        pytest.param(b"POST / HTTP/1.2\r\nHost: x\r\n\r\n", id="HTTP/1.2"),
+        pytest.param(b"POST /\r\n\r\n", id="no version"),
+        pytest.param(HEAD + JSON + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", id="gzip"),
+        pytest.param(
+            HEAD + JSON + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            id="gzip in a header of its own",
+        ),
+        pytest.param(HEAD + JSON + b"Transfer-Encoding: identity\r\n" + SIZED, id="identity"),
         pytest.param(HEAD + b"Bad name: x\r\n\r\n", id="a blank in a header's name"),
     ],
 )
@@ -289,22 +322,43 @@ def test_options_may_be_asked_of_the_whole_server(server: Deployed) -> None:
     assert (reply.status, reply.headers["Allow"]) == (204, "POST, OPTIONS")
 
 
-H2C: Final = (
-    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAA\r\n"
+@pytest.mark.parametrize(
+    "host", ["", "x", "x:80", "x:", "a_b.example.", "192.0.2.1:8080", "[::1]", "[2001:db8::1]:80 "]
 )
-WEBSOCKET: Final = (
-    b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+def test_any_host_is_served(server: Deployed, host: str) -> None:
+    assert told(exchange(server.port, f"POST / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()))
+
+
+@pytest.mark.parametrize("target", [b"http://x", b"http://x:80", b"HTTPS://x"])
+def test_an_address_without_a_path_is_that_of_the_root(server: Deployed, target: bytes) -> None:
+    tail = target + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    assert told(exchange(server.port, b"POST " + tail))
+    assert exchange(server.port, b"OPTIONS " + tail, method="OPTIONS").status == 204
+    with_query = exchange(server.port, b"POST " + target + b"?a=b" + tail[len(target) :])
+    assert (with_query.status, with_query.error["code"]) == (400, "INVALID_REQUEST")
+    assert "Connection" not in with_query.headers  # the function's refusal, who knows no parameter
+
+
+@pytest.mark.parametrize(
+    ("version", "expectation", "continues"),
+    [
+        (b"1.1", b"100-continue", True),
+        (b"1.1", b"100-Continue \t", True),
+        (b"1.0", b"100-continue", False),
+    ],
 )
-BODY: Final = b'{"name": "an"}'
-SIZED: Final = b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
-IN_CHUNKS: Final = (
-    b"Transfer-Encoding: chunked\r\n\r\n4\r\n"
-    + BODY[:4]
-    + b"\r\na\r\n"
-    + BODY[4:]
-    + b"\r\n0\r\n\r\n"
-)
+def test_who_waits_with_a_body_is_told_to_go_on(
+    server: Deployed, version: bytes, expectation: bytes, continues: bool
+) -> None:
+    head = HEAD.replace(b"1.1", version) + JSON + b"Expect: " + expectation + b"\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), 5) as wire:
+        send(wire, [head + b"Connection: close\r\n" + SIZED[: -len(BODY)]])
+        time.sleep(0.1)
+        if continues:
+            assert wire.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        send(wire, [BODY])
+        assert told(receive(wire, "POST"))["name"] == "an"
 
 
 def answers(server: Deployed, *parts: bytes, pause: float = 0) -> list[Reply]:
