@@ -168,7 +168,8 @@ BY_TITLE: Final = Statement(
             (select to_json(shown)::text from (select {SHOWN} from movies
              where imdb_id = (select imdb_id from named where place = 1)) shown),
             (select json_agg(json_build_object('imdb_id', imdb_id, 'title', title, 'year', year)
-                             order by place)::text from named where place > 1)
+                             order by place)::text from named where place > 1),
+            (select title from named where place = 1)
         where exists (select from named)
     """,  # noqa: S608
 )
@@ -243,10 +244,15 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A movie as JSON, and the others of its title as a JSON array (None: not asked by title)."""
+    """A movie as JSON, and the others of its title as a JSON array (None: not asked by title).
+
+    Attributes:
+        title: As the movie has it; None when not asked by title.
+    """
 
     movie_json: str
     alternatives_json: str | None
+    title: str | None = None
 
     def as_body(self) -> bytes:
         """Give the answer's body; who asked by title is told what else it might have meant."""
@@ -300,7 +306,10 @@ def by_title(title: str, *, year: int | None) -> Query[Found]:
         if not rows:
             of_year = "" if year is None else f" of the year {year}"
             raise MovieNotFound(f"No movie with this title{of_year} is in the catalogue.")
-        return Found(movie_json=rows[0][0], alternatives_json=rows[0][1] or "[]")
+        [[movie_json, alternatives_json, found]] = rows
+        return Found(
+            movie_json=movie_json, alternatives_json=alternatives_json or "[]", title=found
+        )
 
     return Query(statement=BY_TITLE, values={"sort_key": title_key(title), "year": year}, read=read)
 

@@ -17,6 +17,10 @@ async def movies_list(request: http.Request) -> http.Answer:
     query = listing.parse_list_query(request.query)
     page = await database.ask(listing.page_query(query))
     listed = listing.listed(page, query, path=request.path)
+    # Cursors that lead to nothing anybody can make up without end.
+    is_nowhere = query.cursor is not None and page.first is None
     return http.Answer(
-        body=listed.body, headers={"Link": listed.link}, at_its_address=query.as_asked
+        body=listed.body,
+        headers={"Link": listed.link},
+        at_its_address=query.as_asked and not is_nowhere,
     )
