@@ -1,9 +1,9 @@
 """OMDb over HTTP, as a source of movies.
 
 A call ends in time whatever the other side does, never leaves for another host, and tries again
-only what may pass at once: connection faults and 5xx. The API key is part of every address that
-`requests` and `urllib3` know, and so of their exceptions: none of them leaves this module, not
-even as the cause or the context of ours.
+only where a connection fault left it without an answer: every answer, a 5xx too, may count. The API
+key is part of every address that `requests` and `urllib3` know, and so of their exceptions: none of
+them leaves this module, not even as the cause or the context of ours.
 """
 
 import http.client
@@ -117,8 +117,8 @@ class OmdbClient:
     """The movies that OMDb knows. Threads may share a client; it connects when first used.
 
     Args:
-        meter: Is asked before each call, and told what came of it. An attempt that got no answer
-            and the one that follows it are one call.
+        meter: Is asked before each call, and told what came of it. Attempts that got no answer and
+            the one that follows them are one call.
     """
 
     def __init__(
@@ -176,16 +176,13 @@ class OmdbClient:
         """Ask until there is an answer, a fault that stays, or no attempt or time is left."""
         ends = time.monotonic() + self._limits.call_timeout
         attempt = 1
-        is_paid = False
+        self._meter.take()
         while True:
-            if not is_paid:
-                self._meter.take()
             result = self._attempt(query, read, ends)
             if not isinstance(result, _Failure):
                 self._meter.note(None)
                 return result
             fault = self._meter.note(result.fault) or result.fault
-            is_paid = result.status is None  # what OMDb did not answer, it has hardly counted
             result.log(attempt)
             # Full jitter: clients that failed together do not come back together.
             pause = random.uniform(0, self._limits.backoff * 2 ** (attempt - 1))  # noqa: S311
@@ -257,13 +254,8 @@ class _Failure:
 
     @classmethod
     def of_answer(cls, fault: ServiceError, status: int | None) -> "_Failure":
-        """Judge an answer: only a 5xx that says nothing of OMDb's own is asked for again."""
-        passing = (
-            type(fault) is OmdbUnavailable
-            and status is not None
-            and status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        )
-        return cls(fault=fault, passing=passing, error_class=type(fault).__name__, status=status)
+        """Judge an answer: another one would be another call."""
+        return cls(fault=fault, passing=False, error_class=type(fault).__name__, status=status)
 
     @classmethod
     def of_call(cls, error: Exception) -> "_Failure":
