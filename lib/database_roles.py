@@ -21,7 +21,12 @@ _ALL: Final = "select, insert, update, delete"
 
 _CATALOGUE: Final = {"movies": _READ, "movie_totals": _READ}
 _EDITORS: Final = {"users": "select (id, role)", "sessions": _READ}
-_FETCHED: Final = {"movies": _WRITE, "movie_checks": "select, update", "omdb_budget": _WRITE}
+_FETCHED: Final = {
+    "movies": _WRITE,
+    "movie_checks": "select, update",
+    "omdb_budget": _WRITE,
+    "omdb_source": _WRITE,
+}
 _ASKED: Final = {"omdb_answers": _ALL, "omdb_callers": _ALL}
 _REPORTS: Final = {"imports": _READ, "import_items": _READ, **_EDITORS}
 

@@ -38,7 +38,15 @@ State = Literal["open", "spent", "refused"]
 # The row's lock makes one reservation out of reading and writing, whoever else reserves.
 _RESERVE: Final = Statement(
     repeatable=False,
+    # Whatever is fetched from here on is of this OMDb and key; in most cases it was before as well.
     sql=f"""
+        with claimed as (
+            insert into omdb_source as known (id, source)
+            select 1, :source::text
+            where not exists (select from omdb_source where source = :source::text)
+            on conflict (id) do update set source = excluded.source, since = now()
+            where known.source <> excluded.source
+        )
         insert into omdb_budget as budget (
             key_digest, daily, share, used, used_by_imports, granted
         )
@@ -168,7 +176,7 @@ class Budget:
         for_import: bool = False,
     ) -> None:
         self._database = database
-        self._key = key_digest(settings)
+        self._key, self._source = key_digest(settings), source_of(settings)
         self._daily = settings.daily_budget
         self._share = settings.daily_budget * settings.import_share // 100
         self._imports = int(for_import)
@@ -231,6 +239,7 @@ class Budget:
             share=self._share,
             wanted=self._block,
             imports=self._imports,
+            source=self._source,
         )
         self._in_doubt = state != "open"
         if granted:
@@ -271,3 +280,9 @@ _NOT_FOUND: Final = 404
 def key_digest(settings: OmdbSettings) -> str:
     """Tell keys apart without keeping them: too short to find the key by, long enough to differ."""
     return hashlib.sha256(settings.api_key.reveal().encode()).hexdigest()[:4]
+
+
+def source_of(settings: OmdbSettings) -> str:
+    """Tell OMDbs and keys apart: what is known of one is nothing that another has said."""
+    # The key's digest and the address' stand apart: together they would tell more of the key.
+    return f"{hashlib.sha256(settings.url.encode()).hexdigest()[:16]} {key_digest(settings)}"

@@ -6,12 +6,19 @@ from typing import Any, Final
 
 import pytest
 
+from lib import omdb_memory
+from lib.asking import Wanted
+from lib.db import Database
 from lib.db_transactions import TransactionalDatabase
 from lib.first_movies import FIRST_IDS
 from lib.imports.opening import open_import
 from lib.imports.orders import FIRST_FILL, TICK, Order
 from lib.imports.reports import report
 from lib.imports.service import Importer
+from lib.movies import Stored
+from lib.omdb_memory import Memory
+from lib.omdb_questions import question
+from lib.settings import DatabaseSettings
 from local.demo_omdb.server import DemoOmdb, Override
 from tests.imports.support import (
     HASTY,
@@ -24,6 +31,7 @@ from tests.imports.support import (
     film_id,
     film_ids,
     hurry,
+    omdb_settings,
     rows,
 )
 from tests.lib.misbehaving_server import Behaviour, MisbehavingServer, Peer
@@ -352,6 +360,20 @@ def test_an_alias_that_an_import_learns_is_remembered(
     ]
     content = carry_out(importer, by_ids(film_id(1), film_id(0)))
     assert counts(content) == {"unchanged": 2}
+
+
+def test_what_an_import_fetched_is_remembered_for_the_omdb_that_it_asked(
+    importer: Importer, films: DemoOmdb, settings: DatabaseSettings
+) -> None:
+    known = Database(settings, statements=omdb_memory.STATEMENTS)
+    asked = question(Wanted(imdb_id=film_id(7)))
+    carry_out(importer, by_ids(film_id(7)))
+
+    same = Memory(known, omdb_settings(films.url))
+    another = Memory(known, omdb_settings("https://omdb.example/"))
+    assert isinstance(known.answer(same.recall(asked)), Stored)
+    assert known.answer(another.recall(asked)) is None
+    known.close()
 
 
 def test_a_stored_id_that_omdb_has_merged_is_not_due_for_ever(
