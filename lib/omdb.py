@@ -142,7 +142,9 @@ class OmdbClient:
         if not IMDB_ID.fullmatch(imdb_id):
             raise OmdbIdMalformed("No movie can have this imdb_id: expected tt and 7 to 10 digits")
         movie = self._ask({"i": imdb_id}, movie_from_answer)
-        return movie if movie.imdb_id == imdb_id else replace(movie, aliases=(imdb_id,))
+        # OMDb overlooks surplus zeros: an id that has some is none that it has merged.
+        is_alias = int(movie.imdb_id[2:]) != int(imdb_id[2:])
+        return replace(movie, aliases=(imdb_id,)) if is_alias else movie
 
     def by_title(self, title: str, *, year: int | None = None) -> Movie:
         """Give the film that OMDb takes for the best match, of no other year than this.

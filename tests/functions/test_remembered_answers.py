@@ -245,6 +245,19 @@ def test_a_merged_id_is_found_under_both_ids(client: httpx.Client, omdb: DemoOmd
         assert found.json()["data"]["aliases"] == ["tt10927122"]
 
 
+@pytest.mark.parametrize("surplus", ["tt00034583", "tt000034583", "tt0000034583"])
+def test_an_id_with_surplus_zeros_is_no_alias(
+    client: httpx.Client, omdb: DemoOmdb, surplus: str
+) -> None:
+    omdb.overrides[surplus] = details(imdbID="tt0034583")
+    answers = [create(client, imdb_id=surplus) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [201, 200, 200]
+    assert [answer.json()["data"]["aliases"] for answer in answers] == [[]] * 3
+    assert client.get("/movies.get", params={"imdb_id": surplus}).status_code == 404
+    assert len(omdb.calls) == 1
+
+
 def test_aliases_gather_and_a_refresh_forgets_none(
     client: httpx.Client, omdb: DemoOmdb, database: TransactionalDatabase
 ) -> None:

@@ -362,6 +362,17 @@ def test_an_alias_that_an_import_learns_is_remembered(
     assert counts(content) == {"unchanged": 2}
 
 
+def test_an_id_with_surplus_zeros_is_no_alias_in_an_import(
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
+) -> None:
+    surplus = f"tt0{film_id(7)[2:]}"
+    films.overrides[surplus] = body(**film(7))
+    content = carry_out(importer, by_ids(surplus))
+
+    assert counts(content) == {"imported": 1}
+    assert rows(database, "select imdb_id, aliases from movies") == [(film_id(7), [])]
+
+
 def test_what_an_import_fetched_is_remembered_for_the_omdb_that_it_asked(
     importer: Importer, films: DemoOmdb, settings: DatabaseSettings
 ) -> None:
