@@ -30,7 +30,9 @@ from lib.errors import (
 )
 from lib.movie import IMDB_ID, Movie
 from lib.omdb_answers import (
+    SEARCH_REFUSED,
     OmdbIdMalformed,
+    OmdbSearchRefused,
     SearchPage,
     movie_from_answer,
     search_from_answer,
@@ -152,7 +154,9 @@ class OmdbClient:
         Only films: without a type, OMDb answers "Star Wars" with an arcade game. With a year it may
         answer a film of another one, which nobody has asked for (OMDb-API#215).
         """
-        query = {"t": _askable(title), "type": "movie", "y": _digits(year)}
+        if not (askable := _askable(title)):
+            raise OmdbMovieNotFound("OMDb knows no movie by a title without letters")
+        query = {"t": askable, "type": "movie", "y": _digits(year)}
         movie = self._ask(query, movie_from_answer)
         if year is not None and movie.year not in {None, year}:
             raise OmdbMovieNotFound(f"OMDb knows no movie of this title and the year {year}")
@@ -167,7 +171,9 @@ class OmdbClient:
         year: int | None = None,
     ) -> SearchPage:
         """Give a page, from 1, of the titles that match; an empty one past the end."""
-        query = {"s": _askable(title), "page": str(page), "type": type or None, "y": _digits(year)}
+        if not (askable := _askable(title)):
+            raise OmdbSearchRefused(SEARCH_REFUSED)
+        query = {"s": askable, "page": str(page), "type": type or None, "y": _digits(year)}
         return self._ask(query, search_from_answer)
 
     def close(self) -> None:
@@ -296,7 +302,4 @@ def _digits(year: int | None) -> str | None:
 
 def _askable(title: str) -> str:
     """Spare a title what OMDb's server takes for an attack and answers with 500 (OMDb-API#262)."""
-    askable = re.sub("<|&(?=#)", " ", plain(title)).strip()
-    if not askable:
-        raise OmdbMovieNotFound("OMDb knows no movie by a title without letters")
-    return askable
+    return re.sub("<|&(?=#)", " ", plain(title)).strip()

@@ -45,7 +45,7 @@ _LONGEST_WAIT_SECONDS: Final = 24 * 3600  # no quota of OMDb's lasts longer
 
 _KEY_REFUSED: Final = "OMDb refuses this service's API key"
 _ID_MALFORMED: Final = "OMDb knows no title by this imdb_id, or takes it for malformed"
-_SEARCH_REFUSED: Final = "OMDb cannot search for this text: give words of a title"
+SEARCH_REFUSED: Final = "OMDb cannot search for this text: give words of a title"
 
 
 class OmdbIdMalformed(OmdbMovieNotFound):
@@ -122,7 +122,7 @@ def search_from_answer(status: int, body: bytes) -> SearchPage:
     try:
         members = _members(status, body)
     except OmdbIdMalformed:  # its answer to a blank search
-        raise OmdbSearchRefused(_SEARCH_REFUSED) from None
+        raise OmdbSearchRefused(SEARCH_REFUSED) from None
     except OmdbDataMissing:
         raise _unavailable() from None
     except OmdbMovieNotFound:
@@ -240,8 +240,8 @@ _MEANINGS: Final[tuple[tuple[str, type[ServiceError], str], ...]] = (
         "OMDb knows no such movie",
     ),
     ("too many results", OmdbTooManyResults, "OMDb finds too many titles: give a longer text"),
-    ("syntax error near", OmdbSearchRefused, _SEARCH_REFUSED),
-    ("the offset specified", OmdbSearchRefused, _SEARCH_REFUSED),
+    ("syntax error near", OmdbSearchRefused, SEARCH_REFUSED),
+    ("the offset specified", OmdbSearchRefused, SEARCH_REFUSED),
 )
 
 
