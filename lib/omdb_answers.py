@@ -43,6 +43,8 @@ from lib.omdb_json import UNREADABLE, read_json
 QUOTA_PROBE_SECONDS: Final = 3600
 _LONGEST_WAIT_SECONDS: Final = 24 * 3600  # no quota of OMDb's lasts longer
 
+QUOTA_SPENT: Final = "OMDb's quota is spent: try again later"
+SLOW_DOWN: Final = "OMDb takes no more calls for now: try again later"
 _KEY_REFUSED: Final = "OMDb refuses this service's API key"
 _ID_MALFORMED: Final = "OMDb knows no title by this imdb_id, or takes it for malformed"
 SEARCH_REFUSED: Final = "OMDb cannot search for this text: give words of a title"
@@ -98,7 +100,7 @@ def too_many_calls(retry_after: str | None) -> OmdbQuotaExceeded:
     """
     seconds = _seconds(retry_after or "")
     return OmdbQuotaExceeded(
-        "OMDb takes no more calls for now: try again later",
+        SLOW_DOWN,
         retry_after_seconds=QUOTA_PROBE_SECONDS
         if seconds is None
         else min(max(1, seconds), _LONGEST_WAIT_SECONDS),
@@ -228,7 +230,7 @@ def _refusal(document: object, text: str) -> str | None:
 
 # What an error text begins with, so that words of the request that it quotes cannot pass for one;
 # the list is not published (OMDb-API#207). An unknown error says nothing about the title.
-_QUOTA_SPENT: Final = re.compile("(daily )?request limit reached")
+_SAYS_QUOTA_SPENT: Final = re.compile("(daily )?request limit reached")
 _MEANINGS: Final[tuple[tuple[str, type[ServiceError], str], ...]] = (
     ("(invalid|no) api key", OmdbKeyRefused, _KEY_REFUSED),
     ("incorrect imdb id", OmdbIdMalformed, _ID_MALFORMED),
@@ -248,10 +250,8 @@ _MEANINGS: Final[tuple[tuple[str, type[ServiceError], str], ...]] = (
 def _refused(status: int, error: str) -> ServiceError:
     """Tell what an error text means, whatever its status: a spent quota and a bad key are 401."""
     error = error.strip().lower()
-    if _QUOTA_SPENT.match(error):
-        return OmdbQuotaExceeded(
-            "OMDb's quota is spent: try again later", retry_after_seconds=QUOTA_PROBE_SECONDS
-        )
+    if _SAYS_QUOTA_SPENT.match(error):
+        return OmdbQuotaExceeded(QUOTA_SPENT, retry_after_seconds=QUOTA_PROBE_SECONDS)
     for words, fault, message in _MEANINGS:
         if re.match(words, error):
             return fault(message)

@@ -25,6 +25,7 @@ from typing import Final, Literal
 
 from lib.db import Database, Statement
 from lib.errors import OmdbKeyRefused, OmdbQuotaExceeded, ServiceError
+from lib.omdb_answers import QUOTA_SPENT, SLOW_DOWN
 from lib.settings import OmdbSettings
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 _FIRST_PROBE_SECONDS: Final = 5
 _LONGEST_PROBE_SECONDS: Final = 900
 _REFUSAL_SECONDS: Final = 1.0  # for which one refusal of ours answers all threads
+
+_USED_UP: Final = "The day's budget of OMDb calls is used up: try again later"
 
 State = Literal["open", "spent", "refused"]
 
@@ -83,7 +86,7 @@ _RESERVE: Final = Statement(
         )
         returning granted, state, ceil(extract(epoch from case
             when state = 'spent' then probe_at else window_started_at + interval '1 day'
-        end - now()))::integer
+        end - now()))::integer, slowed_down
     """,  # noqa: S608  built from this module's constants
 )
 _GIVE_BACK: Final = Statement(
@@ -123,7 +126,8 @@ _CLOSE: Final = Statement(
                 excluded.slowed_down and (is_new or budget.slowed_down)
             from (select budget.state <> excluded.state as is_new) change
         )
-        returning changed_at = now(), ceil(extract(epoch from probe_at - now()))::integer
+        returning changed_at = now(), ceil(extract(epoch from probe_at - now()))::integer,
+            slowed_down
     """,  # noqa: S608
 )
 _OPEN: Final = Statement(
@@ -201,11 +205,12 @@ class Budget:
         """Learn from what OMDb answered to a call; None for what was asked for.
 
         Returns:
-            What to tell: of a spent quota the wait that all instances tell.
+            What to tell: of a spent quota what all instances tell.
         """
         if isinstance(fault, OmdbQuotaExceeded):
-            seconds = self._close("spent", fault.retry_after_seconds if fault.is_told else None)
-            return OmdbQuotaExceeded(fault.message, retry_after_seconds=max(1, seconds))
+            told = fault.retry_after_seconds if fault.is_told else None
+            seconds, message = self._close("spent", told)
+            return OmdbQuotaExceeded(message, retry_after_seconds=max(1, seconds))
         if isinstance(fault, OmdbKeyRefused):
             self._close("refused", None)
         elif self._in_doubt and (fault is None or fault.status == _NOT_FOUND):
@@ -232,7 +237,7 @@ class Budget:
     def _reserve(self) -> int:
         if self._refusal and time.monotonic() < self._refusal[0]:
             raise self._refusal[1]
-        [[granted, state, seconds]] = self._database.run(
+        [[granted, state, seconds, slowed_down]] = self._database.run(
             _RESERVE,
             key=self._key,
             daily=self._daily,
@@ -245,27 +250,25 @@ class Budget:
         if granted:
             return int(granted)
         refusal = BudgetSpent(
-            "OMDb's quota is spent: try again later."
-            if state == "spent"
-            else "The day's budget of OMDb calls is used up: try again later.",
+            (SLOW_DOWN if slowed_down else QUOTA_SPENT) if state == "spent" else _USED_UP,
             retry_after_seconds=max(1, seconds),
         )
         self._refusal = (time.monotonic() + _REFUSAL_SECONDS, refusal)
         raise refusal
 
-    def _close(self, state: State, told: int | None) -> int:
-        """Let all instances know, and give the seconds until OMDb may be asked again."""
+    def _close(self, state: State, told: int | None) -> tuple[int, str]:
+        """Let all instances know, and give the seconds until OMDb may be asked again, and why."""
         with self._lock:
             # Answers to calls that were under way say nothing new about the quota.
             self._stock, self._in_doubt = 0, state == "refused"
-        [[is_first, seconds]] = self._database.run(
+        [[is_first, seconds, slowed_down]] = self._database.run(
             _CLOSE, key=self._key, daily=self._daily, state=state, seconds=told
         )
         if is_first and state == "refused":
             log.critical("OMDb refuses the API key")
         elif is_first:
             log.warning("OMDb takes no more calls for now" if told else "OMDb quota spent")
-        return int(seconds)
+        return int(seconds), SLOW_DOWN if slowed_down else QUOTA_SPENT
 
     def _reopen(self) -> None:
         with self._lock:
