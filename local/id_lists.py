@@ -94,6 +94,8 @@ def read(path: Path, *, most: int) -> IdList:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[io.BufferedReader]:
     if str(path) == "-":
+        if sys.stdin is None:  # closed by who started us
+            raise Failure("standard input is closed: nothing can be read from it")
         with open(sys.stdin.fileno(), "rb", closefd=False) as file:
             yield file
     else:

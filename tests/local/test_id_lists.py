@@ -235,6 +235,12 @@ def test_lines_and_fields_may_be_long(file: Path) -> None:
     assert (list(found.imdb_ids), found.unread) == (BOTH, 1)
 
 
+def test_standard_input_that_is_closed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(Failure, match="standard input is closed"):
+        id_lists.read(Path("-"), most=1)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
