@@ -34,6 +34,11 @@ _BLANK: Final = re.compile(r"[\s,]*")
 _BETWEEN: Final = re.compile(r"[\s,;|]+")
 _DELIMITERS: Final = ("\t", ";", ",", "|")
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=([^"\w\r\n])"?\s*')  # Excel's first line, now and then
+# An array or an object, for only such begin so; a file of links and names in brackets begins else.
+_JSON: Final = re.compile(
+    r"\s*(?:\[\s*(?:[\"\[{\]0-9-]|true|false|null|NaN|Infinity|\Z)|\{\s*(?:[\"}]|\Z))"
+)
+_MARKDOWN: Final = re.compile(r'\s*\[[^\]"]*\]\(')
 _PACKED: Final = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "packed by gzip"}
 
 
@@ -113,7 +118,7 @@ def _read(file: io.BufferedReader, found: IdList) -> None:
     with io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="") as text:
         lines = Lines(text)
         first = lines.first()
-        if first.lstrip().startswith(("[", "{")):
+        if _JSON.match(first) and not _MARKDOWN.match(first):
             _read_json(first + text.read(), found)
         else:
             _read_lines(first, lines, found)

@@ -71,6 +71,25 @@ def read(file: Path, content: str | bytes) -> IdList:
         f"https://www.imdb.com/pt-br/title/{ONE}/#cast",
         f"www.imdb.com/title/{ONE}/reviews?sort=rating,desc",
         f"<https://www.imdb.com/title/{ONE}/>",
+        f"- [Ships That Sailed](https://www.imdb.com/title/{ONE}/)",
+        f"[12 Ships](<https://www.imdb.com/title/{ONE}/>)",
+        f"Ships (1994) {{imdb-{ONE}}}",
+        f"{{imdb-{ONE}}} Ships",
+        f"Ships (1994) [imdbid-{ONE}]",
+        f"[{ONE}]",
+        f"[imdbid-{ONE}]",
+        f"['{ONE}',",
+        f"{ONE}: Ships",
+        f"I saw {ONE}.",
+        f"•{ONE}",
+        f"imdb:{ONE}",
+        f"imdb={ONE}",
+        f"imdb://{ONE}",
+        f"https://www.imdb.com:443/title/{ONE}/",
+        f"https://www.imdb.com//title//{ONE}/",
+        f"//www.imdb.com/title/{ONE}/",
+        f"\u200e{ONE}\u200f",
+        f"\u2068{ONE}\u2069,",
     ],
 )
 def test_an_id_is_found_however_it_is_written(file: Path, line: str) -> None:
@@ -91,6 +110,8 @@ def test_an_id_is_found_however_it_is_written(file: Path, line: str) -> None:
         "https://imdb.com.example/title/tt0111161/",
         "https://www.imdb.com/list/ls000000001/",
         "tt0111161x",
+        "ximdb-tt0111161",
+        "[Ships](https://imdb.com.example/title/tt0111161/)",
         "tt٠١١١١٦١",
         "Ships That Sailed",
     ],
@@ -106,6 +127,7 @@ def test_a_line_of_several_ids_gives_all_of_them(file: Path) -> None:
     found = read(file, f"{ONE}, {TWO}; tt12\n{THREE} {ONE}\n")
     assert list(found.imdb_ids) == [ONE, TWO, THREE]
     assert (found.repeated, found.shown) == (1, [f"line 1: {ONE}, {TWO}; tt12"])
+    assert read(file, f"I saw {ONE}. Then {TWO}!\n").unread == 1
 
 
 @pytest.mark.parametrize(
