@@ -31,7 +31,7 @@ _CONNECTION_LOST: Final = ("08", "57P", "25006")
 _ROLLED_BACK: Final = ("40001", "40P01")  # as others were in the way: serialization, deadlock
 
 
-class PasswordMissing(pg8000.dbapi.InterfaceError):
+class PasswordMissing(pg8000.dbapi.InterfaceError):  # type: ignore[misc]  # it has no types
     """The server asks for a password, and we were given none."""
 
     def __init__(self) -> None:
