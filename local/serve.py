@@ -86,10 +86,15 @@ def _serve(app: ASGIApp, listener: socket.socket, postgres: EmbeddedPostgres | N
     )
     server = uvicorn.Server(config)
     broken = threading.Event()
-    if postgres and postgres.owned:
+    if postgres:
         watch = (server, postgres, broken)
         threading.Thread(target=_end_with_database, args=watch, daemon=True).start()
     server.run(sockets=[listener])
+    if broken.is_set() and postgres and not postgres.owned:
+        raise Failure(
+            "the database ended with the ./dev that had started it, and so does all the rest: "
+            "start it again"
+        )
     if broken.is_set():
         raise Failure("the database ended by itself, and so does all the rest")
 
