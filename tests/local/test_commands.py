@@ -67,6 +67,14 @@ def test_a_malformed_setting_is_its_own_line() -> None:
     assert errors.count("\n") == 1
 
 
+def test_the_key_that_is_wrong_is_named(database_url: str) -> None:
+    given = {"DATABASE_URL": database_url, "OMDB_API_KEY": "theirs", "PORT": "0"}
+    code, errors = _run("serve", TOKEN_PRIVATE_KEY="x", **given)
+    assert code == 1
+    assert errors.startswith("dev: TOKEN_PRIVATE_KEY is malformed")
+    assert errors.count("\n") == 1
+
+
 def test_an_unknown_option_shows_the_usage() -> None:
     code, errors = _run("import", "--everything")
     assert code == 2
