@@ -228,7 +228,7 @@ def test_what_serves_with_anothers_server_ends_with_it(
         listener.listen()
         ending = threading.Timer(0.5, server.stop)
         ending.start()
-        with pytest.raises(Failure, match="the database ended with the ./dev that had started it"):
+        with pytest.raises(Failure, match="that had started it, and so does all"):
             serve._serve(PlainTextResponse("here"), listener, other)
         ending.join()
 
