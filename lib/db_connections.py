@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pg8000.dbapi
 
 from lib import settings as limits
+from lib.db_faults import PasswordMissing
 from lib.settings import DatabaseSettings
 
 if TYPE_CHECKING:
@@ -54,8 +55,13 @@ def connect_directly(settings: DatabaseSettings) -> "DBAPIConnection":
             startup_params=dict(SERVER_SETTINGS),
             ssl_context=_tls(settings),
         )
-    except BaseException:
+    except BaseException as error:
         wire.close()
+        # One of the driver's ways to log in uses a password without a look at whether there is one.
+        if settings.password is None and (
+            isinstance(error, AttributeError) or "no password was provided" in str(error)
+        ):
+            raise PasswordMissing from error
         raise
     driver: Any = connection
     driver._usock.settimeout(limits.SOCKET_TIMEOUT)  # noqa: SLF001  with TLS it is not `wire`
