@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -49,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--refresh", action="store_true", help="fetch again what is oldest")
     types = "what to take: movie (the default), series, episode, game, with commas between them"
     imports.add_argument("--types", type=_types, metavar="TYPES", help=types)
+    imports.add_argument("--year", type=_year, metavar="YEAR", help="of --search: the year")
+    kind = "of --search: movie, series, episode or game"
+    imports.add_argument("--type", type=_type, metavar="KIND", dest="kind", help=kind)
     imports.set_defaults(run=_import)
     _add_user(commands.add_parser("user", help="what concerns a user"))
     smoke = commands.add_parser("smoke", help="ask every route of a running service")
@@ -90,7 +94,14 @@ def _migrate(_: argparse.Namespace) -> None:
 def _import(options: argparse.Namespace) -> None:
     from local import importing  # noqa: PLC0415
 
-    importing.run(options.ids, options.search, refresh=options.refresh, types=options.types)
+    importing.run(
+        options.ids,
+        options.search,
+        refresh=options.refresh,
+        types=options.types,
+        year=options.year,
+        kind=options.kind,
+    )
 
 
 def _types(text: str) -> list[str]:
@@ -100,6 +111,23 @@ def _types(text: str) -> list[str]:
     if not types or not set(types) <= {*TYPES}:
         raise argparse.ArgumentTypeError(f"expected one or more of {','.join(TYPES)}")
     return list(dict.fromkeys(types))
+
+
+def _type(text: str) -> str:
+    from lib.catalogue.movie import TYPES  # noqa: PLC0415
+
+    kind = text.strip().lower()
+    if kind not in TYPES:
+        raise argparse.ArgumentTypeError(f"expected one of {','.join(TYPES)}")
+    return kind
+
+
+def _year(text: str) -> int:
+    from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR  # noqa: PLC0415
+
+    if not re.fullmatch(r"[0-9]{4}", text, re.ASCII) or not FIRST_YEAR <= int(text) <= LAST_YEAR:
+        raise argparse.ArgumentTypeError(f"expected a year from {FIRST_YEAR} to {LAST_YEAR}")
+    return int(text)
 
 
 def _clear_user(options: argparse.Namespace) -> None:

@@ -50,6 +50,11 @@ class Gateway:
         request = Request(scope)
         context = read_context(request.headers)
         routes = sorted(self._routes)
+        headers = {"X-Request-Id": context.request_id, "Cache-Control": "no-store"}
+        if scope["path"] == "/" and request.method == "OPTIONS":  # of the whole server, too
+            allow = {"Allow": "GET, HEAD, OPTIONS"}
+            await Response(status_code=204, headers={**headers, **allow})(scope, receive, send)
+            return
         if scope["path"] in {"/", "/v1", "/v1/"} and request.method in {"GET", "HEAD"}:
             answer = data({"routes": routes})
         else:
@@ -58,7 +63,6 @@ class Gateway:
                 f"{', '.join(routes)}."
             )
             answer = answer_error(NotFound(message), context)
-        headers = {"X-Request-Id": context.request_id, "Cache-Control": "no-store"}
         response = Response(answer.body, answer.status, headers, media_type="application/json")
         await response(scope, receive, send)
 

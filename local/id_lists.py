@@ -6,19 +6,19 @@ line decides, by rule: `csv.Sniffer` guesses, and guesses wrong where titles hol
 """
 
 import contextlib
-import csv
 import io
 import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from local.failure import Failure
+from local.id_records import Layout, Lines, Reading, cells_of
 from local.id_texts import (
-    AROUND,
     COLUMNS,
     ID_COLUMNS,
     NEARLY_AN_ID,
@@ -33,7 +33,12 @@ _LONGEST_SHOWN: Final = 100
 _BLANK: Final = re.compile(r"[\s,]*")
 _BETWEEN: Final = re.compile(r"[\s,;|]+")
 _DELIMITERS: Final = ("\t", ";", ",", "|")
-_SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?\s*')  # Excel's first line, now and then
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=([^"\w\r\n])"?\s*')  # Excel's first line, now and then
+# An array or an object, for only such begin so; a file of links and names in brackets begins else.
+_JSON: Final = re.compile(
+    r"\s*(?:\[\s*(?:[\"\[{\]0-9-]|true|false|null|NaN|Infinity|\Z)|\{\s*(?:[\"}]|\Z))"
+)
+_MARKDOWN: Final = re.compile(r'\s*\[[^\]"]*\]\(')
 _PACKED: Final = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "packed by gzip"}
 
 
@@ -94,6 +99,8 @@ def read(path: Path, *, most: int) -> IdList:
 @contextlib.contextmanager
 def _open(path: Path) -> Iterator[io.BufferedReader]:
     if str(path) == "-":
+        if sys.stdin is None:  # closed by who started us
+            raise Failure("standard input is closed: nothing can be read from it")
         with open(sys.stdin.fileno(), "rb", closefd=False) as file:
             yield file
     else:
@@ -109,9 +116,9 @@ def _read(file: io.BufferedReader, found: IdList) -> None:
     # What is no text in its encoding can only be titles, as ids are ASCII.
     encoding = _encoding(start)
     with io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="") as text:
-        lines = _Lines(text)
+        lines = Lines(text)
         first = lines.first()
-        if first.lstrip().startswith(("[", "{")):
+        if _JSON.match(first) and not _MARKDOWN.match(first):
             _read_json(first + text.read(), found)
         else:
             _read_lines(first, lines, found)
@@ -126,36 +133,7 @@ def _encoding(start: bytes) -> str:
     return "utf-16-be" if start[:1] == b"\0" else "utf-8-sig"
 
 
-class _Lines:
-    """The lines of a file; it remembers those of the record that is being read."""
-
-    def __init__(self, text: io.TextIOWrapper) -> None:
-        self._text = text
-        self._waiting: list[str] = []
-        self.number = 0
-        self.record: list[str] = []
-
-    def first(self) -> str:
-        """Return the first line that is neither blank nor a comment, and keep it to be read."""
-        for line in self._text:
-            self.number += 1
-            if line.strip() and not line.lstrip().startswith("#"):
-                self.number -= 1
-                self._waiting.append(line)
-                return line
-        return ""
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        line = self._waiting.pop() if self._waiting else next(self._text)
-        self.number += 1
-        self.record.append(line)
-        return line
-
-
-def _read_lines(first: str, lines: _Lines, found: IdList) -> None:
+def _read_lines(first: str, lines: Lines, found: IdList) -> None:
     separator = _SEPARATOR_LINE.fullmatch(first)
     if separator:
         next(lines)
@@ -165,36 +143,17 @@ def _read_lines(first: str, lines: _Lines, found: IdList) -> None:
         next(lines)
     elif delimiter is None:
         delimiter = next((mark for mark in _DELIMITERS if mark in first), None)
-    # A plain list quotes no line ends, and IMDb's data sets quote nothing.
-    reader = csv.reader(
-        lines,
+    layout = Layout(
         delimiter=delimiter or "\t",
-        quoting=csv.QUOTE_MINIMAL if delimiter and "tconst" not in columns else csv.QUOTE_NONE,
+        # A plain list quotes no line ends, and what tabs part quotes nothing, if it is none of
+        # IMDb's exports that went through a spreadsheet.
+        quotes=(delimiter or "\t") != "\t" or "const" in columns,
+        ids_of=partial(_of_columns, columns=columns) if columns else _of_words,
     )
-    for cells in _records(reader, lines):
-        if not any(cell.strip(AROUND) for cell in cells):
-            continue
-        imdb_ids, is_whole = _of_columns(cells, columns) if columns else _of_words(cells)
+    for place, written, (imdb_ids, is_whole) in layout.records(lines):
         found.add(imdb_ids)
         if not is_whole:
-            place = f"line {lines.number - len(lines.record) + 1}"
-            found.leave_out(place, lines.record[0], lines=len(lines.record))
-
-
-def _records(reader: Iterator[list[str]], lines: _Lines) -> Iterator[list[str]]:
-    """Return record after record, with the lines that each takes in `lines.record`.
-
-    A quotation mark that nothing closes makes one record of all that follows, up to the csv
-    module's limit for a field; from there it goes on with the next line.
-    """
-    while True:
-        lines.record = []
-        try:
-            yield next(reader)
-        except csv.Error:
-            yield lines.record[:1]
-        except StopIteration:
-            return
+            found.leave_out(f"line {place}", written[0], lines=len(written))
 
 
 def _header(line: str, separator: str | None, found: IdList) -> tuple[dict[str, int], str | None]:
@@ -202,7 +161,7 @@ def _header(line: str, separator: str | None, found: IdList) -> tuple[dict[str, 
     if line.lower().startswith("letterboxd list export"):
         raise _of_letterboxd(found)
     for delimiter in [separator] if separator else _DELIMITERS:
-        cells = next(csv.reader([line], delimiter=delimiter))
+        cells = cells_of(line, delimiter) or []
         places = {plain_name(cell): place for place, cell in reversed(list(enumerate(cells)))}
         if any(map(id_of_word, cells)) or not places.keys() & {*COLUMNS, "letterboxduri"}:
             continue
@@ -219,7 +178,7 @@ def _of_letterboxd(found: IdList) -> Failure:
     )
 
 
-def _of_columns(cells: list[str], columns: Mapping[str, int]) -> tuple[list[str], bool]:
+def _of_columns(cells: list[str], columns: Mapping[str, int]) -> Reading:
     """Return the id of a row, from the first column that has one."""
     for name, place in columns.items():
         imdb_id = id_of_word(cells[place], name) if place < len(cells) else None
@@ -228,7 +187,7 @@ def _of_columns(cells: list[str], columns: Mapping[str, int]) -> tuple[list[str]
     return [], False
 
 
-def _of_words(cells: list[str]) -> tuple[list[str], bool]:
+def _of_words(cells: list[str]) -> Reading:
     """Return the ids of a line without named columns, and whether the line is in order."""
     if cells[0].lstrip().startswith("#"):
         return [], True

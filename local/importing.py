@@ -46,13 +46,27 @@ _FAULTS: Final = frozenset({"omdb_unavailable", "key_refused"})
 
 
 def run(
-    ids: Path | None, search: str | None, *, refresh: bool, types: Sequence[str] | None = None
+    ids: Path | None,
+    search: str | None,
+    *,
+    refresh: bool,
+    types: Sequence[str] | None = None,
+    year: int | None = None,
+    kind: str | None = None,
 ) -> None:
-    """Import what the command line asks for, and say what came of it and how to go on."""
+    """Import what the command line asks for, and say what came of it and how to go on.
+
+    Args:
+        types: The kinds of titles to take.
+        year: What narrows a search, as `kind` does.
+    """
+    if search is None and (year or kind):
+        raise Failure("--year and --type narrow a search: give --search, too")
     found = id_lists.read(ids, most=MOST_ORDERS * MOST_IDS) if ids else None
     if found and found.unread:
         print(_describe_unread(found), file=sys.stderr)
-    orders = _orders(found, search, refresh=refresh, types=types)
+    orders = [_search(search, year, kind, types)] if search is not None else []
+    orders = orders or _orders(found, refresh=refresh, types=types)
     with prepare() as environment:
         if environment.postgres:
             bring_up_to_date(environment)
@@ -133,18 +147,24 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
-def _orders(
-    found: IdList | None, search: str | None, *, refresh: bool, types: Sequence[str] | None
-) -> list[Order]:
+def _search(title: str, year: int | None, kind: str | None, types: Sequence[str] | None) -> Order:
+    if not title.strip():
+        raise Failure("--search is blank: expected words of a title")
+    return Order(
+        kind="search",
+        search=" ".join(title.split()),
+        search_year=year,
+        search_type=kind,
+        types=tuple(types or (kind or "movie",)),
+    )
+
+
+def _orders(found: IdList | None, *, refresh: bool, types: Sequence[str] | None) -> list[Order]:
     wanted = tuple(types or ("movie",))
     if found is not None:
         ids = tuple(found.imdb_ids)
         parts = [ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS)]
         return [Order(kind="ids", imdb_ids=part, types=wanted) for part in parts]
-    if search is not None:
-        if not search.strip():
-            raise Failure("--search is blank: expected words of a title")
-        return [Order(kind="search", search=" ".join(search.split()), types=wanted)]
     if refresh:
         return [Order(kind="refresh", types=tuple(types or TYPES))]
     if types:

@@ -35,6 +35,7 @@ LAUNCHER: Final = Path(__file__).resolve().with_name("launcher.py")
 START_TIMEOUT: Final = 60.0  # recovery after a crash can take a while
 STOP_TIMEOUT: Final = 15.0  # a fast shutdown, with its checkpoint
 CONNECT_TIMEOUT: Final = 10.0
+LOOK_AGAIN: Final = 0.5  # whether the server of another process is still there
 # Below the ports that systems give to outgoing connections: a client that keeps trying a closed
 # port from that range can meet its own source port and end up connected to itself.
 PORTS: Final = range(20_000, 30_000)
@@ -63,6 +64,7 @@ class EmbeddedPostgres:
         self._log = self.folder / "log"
         self._port: int | None = None
         self._server: subprocess.Popen[bytes] | None = None
+        self._found: tuple[int, int] | None = None  # the status of another's
 
     def __enter__(self) -> Self:
         self.start()
@@ -120,9 +122,11 @@ class EmbeddedPostgres:
         self._end(signal.SIGQUIT, signal.SIGKILL)
 
     def wait(self) -> None:
-        """Return when the server, which must be ours, has ended."""
+        """Return when the server has ended, whoever started it."""
         if self._server is not None:
             self._server.wait()
+        while self._found is not None and self._runs(self._found):
+            time.sleep(LOOK_AGAIN)
 
     def has_database(self, name: str) -> bool:
         """Tell whether there is a database of that name."""
@@ -148,6 +152,7 @@ class EmbeddedPostgres:
             except BlockingIOError:
                 return self._find()
             # With the lock ours no server runs here, whatever a pid file from before a crash says.
+            self._found = None
             self._initialise()
             (self._data / "postmaster.pid").unlink(missing_ok=True)
             self._start(lock.fileno())
@@ -159,7 +164,19 @@ class EmbeddedPostgres:
             return False
         self._port = status[1]
         with contextlib.suppress(InterfaceError, OSError), self._connect():
+            self._found = status
             return True
+        return False
+
+    def _runs(self, status: tuple[int, int]) -> bool:
+        """Tell whether the server that was found is there: after a crash only its lock is gone."""
+        if self._status() != status:
+            return False
+        with open_private(self.folder / "lock", "ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
         return False
 
     def _initialise(self) -> None:

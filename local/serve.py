@@ -15,6 +15,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.accounts.users import AdminSettings
 from lib.settings import require
 from local import importing, migrating
@@ -45,6 +46,8 @@ $notes
 def run(variables: Mapping[str, str] = os.environ) -> None:
     """Serve until Ctrl-C, or until a part fails."""
     with _bind(variables) as listener, prepare(demo_admin=True) as environment:
+        require(SigningSettings, environment.variables)  # before what is merely missing beside it
+        require(VerifyingSettings, environment.variables)
         migrating.bring_up_to_date(environment)
         try:
             importing.fill_when_empty(environment)
@@ -87,10 +90,15 @@ def _serve(app: ASGIApp, listener: socket.socket, postgres: EmbeddedPostgres | N
     )
     server = uvicorn.Server(config)
     broken = threading.Event()
-    if postgres and postgres.owned:
+    if postgres:
         watch = (server, postgres, broken)
         threading.Thread(target=_end_with_database, args=watch, daemon=True).start()
     server.run(sockets=[listener])
+    if broken.is_set() and postgres and not postgres.owned:
+        raise Failure(
+            "the database ended with the ./dev that had started it, and so does all the rest: "
+            "start it again"
+        )
     if broken.is_set():
         raise Failure("the database ended by itself, and so does all the rest")
 

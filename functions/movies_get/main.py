@@ -23,4 +23,6 @@ async def movies_get(request: Request) -> Answer:
     else:
         query = movies.find_by_title(wanted.title, year=wanted.year)
     found = await database.ask(query)
-    return Answer(body=found.as_body())
+    # Under other spellings of its title, of which there is no end, only its own reader keeps it.
+    at_its_address = found.title in {None, request.query.get("title")}
+    return Answer(body=found.as_body(), at_its_address=at_its_address)

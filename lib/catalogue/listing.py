@@ -123,7 +123,13 @@ def answer_page(page: Page, wanted: WantedPage, *, path: str) -> Answer:
         f'"next_cursor": {next_cursor}}}}}'
     )
     links = _make_links(page, wanted, following, path)
-    return Answer(body=body.encode(), headers={"Link": links}, at_its_address=wanted.as_asked)
+    # Cursors that lead to nothing anybody can make up without end.
+    is_nowhere = wanted.cursor is not None and page.first is None
+    return Answer(
+        body=body.encode(),
+        headers={"Link": links},
+        at_its_address=wanted.as_asked and not is_nowhere,
+    )
 
 
 def _make_links(page: Page, wanted: WantedPage, following: str | None, path: str) -> str:

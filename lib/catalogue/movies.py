@@ -54,10 +54,15 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A movie as JSON, and the others of its title as a JSON array (None: not asked by title)."""
+    """A movie as JSON, and the others of its title as a JSON array (None: not asked by title).
+
+    Attributes:
+        title: As the movie has it; None when not asked by title.
+    """
 
     movie_json: str
     alternatives_json: str | None
+    title: str | None = None
 
     def as_body(self) -> bytes:
         """Return the answer's body; who asked by title is told what else it might have meant."""
@@ -113,7 +118,10 @@ def find_by_title(title: str, *, year: int | None) -> Query[Found]:
         if not rows:
             of_year = "" if year is None else f" of the year {year}"
             raise MovieNotFound(f"No movie with this title{of_year} is in the catalogue.")
-        return Found(movie_json=rows[0][0], alternatives_json=rows[0][1] or "[]")
+        [[movie_json, alternatives_json, found]] = rows
+        return Found(
+            movie_json=movie_json, alternatives_json=alternatives_json or "[]", title=found
+        )
 
     return Query(statement=BY_TITLE, values={"sort_key": title_key(title), "year": year}, read=read)
 

@@ -160,7 +160,8 @@ BY_TITLE: Final = Statement(
             (select to_json(shown)::text from (select {SHOWN} from movies
              where imdb_id = (select imdb_id from named where place = 1)) shown),
             (select json_agg(json_build_object('imdb_id', imdb_id, 'title', title, 'year', year)
-                             order by place)::text from named where place > 1)
+                             order by place)::text from named where place > 1),
+            (select title from named where place = 1)
         where exists (select from named)
     """,  # noqa: S608
 )

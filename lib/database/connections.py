@@ -11,6 +11,7 @@ import pg8000.dbapi
 
 from lib import limits
 from lib.database.driver import keep_alive, let_go, prepare, wire_of
+from lib.database.faults import PasswordMissing
 from lib.database.pool import Connection, Pool, Prepared
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Statement
@@ -160,8 +161,13 @@ def connect_directly(settings: DatabaseSettings) -> pg8000.dbapi.Connection:
             startup_params=dict(SERVER_SETTINGS),
             ssl_context=_tls(settings),
         )
-    except BaseException:
+    except BaseException as error:
         wire.close()
+        # One of the driver's ways to log in uses a password without a look at whether there is one.
+        if settings.password is None and (
+            isinstance(error, AttributeError) or "no password was provided" in str(error)
+        ):
+            raise PasswordMissing from error
         raise
     wire_of(connection).settimeout(limits.SOCKET_TIMEOUT)  # with TLS it is not `wire`
     return connection

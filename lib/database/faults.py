@@ -31,6 +31,13 @@ _CONNECTION_LOST: Final = ("08", "57P", "25006")
 _ROLLED_BACK: Final = ("40001", "40P01")  # as others were in the way: serialization, deadlock
 
 
+class PasswordMissing(pg8000.dbapi.InterfaceError):  # type: ignore[misc]  # it has no types
+    """The server asks for a password, and we were given none."""
+
+    def __init__(self) -> None:
+        super().__init__("the server asks for a password, and DATABASE_URL holds none")
+
+
 class PassingFault(Exception):
     """What a second try of a statement may not meet again.
 
@@ -86,6 +93,8 @@ def _translate_without_state(error: BaseException) -> ServiceError:
         fields = {"error_class": type(original).__name__}
         if isinstance(original, ssl.SSLError):
             fields["reason"] = getattr(original, "verify_message", original.reason) or ""
+        elif isinstance(original, PasswordMissing):
+            fields["reason"] = str(original)
         log.error("database unreachable", extra={"fields": fields})
         return DatabaseUnavailable(
             "The database cannot be reached. Try again in a moment.", retry_after_seconds=5

@@ -285,6 +285,16 @@ omdb_answers: Final = Table(
     Index(None, "number", unique=True),
 )
 
+# One row: which OMDb and key are asked, and since when; what was checked before is another's.
+omdb_source: Final = Table(
+    "omdb_source",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("source", Text, nullable=False),
+    _moment("since"),
+    CheckConstraint("id = 1", name="only_row"),
+)
+
 # The calls to OMDb that each caller has caused in the hour that began with the first of them.
 omdb_callers: Final = Table(
     "omdb_callers",

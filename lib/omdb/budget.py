@@ -27,6 +27,7 @@ from lib.database.database import Database
 from lib.database.statement import Statement
 from lib.errors import ServiceError
 from lib.omdb.faults import OmdbKeyRefused, OmdbMovieNotFound, OmdbQuotaExceeded
+from lib.omdb.reading import QUOTA_SPENT, SLOW_DOWN
 from lib.omdb.settings import OmdbSettings
 
 log = logging.getLogger(__name__)
@@ -35,12 +36,22 @@ _FIRST_PROBE_SECONDS: Final = 5
 _LONGEST_PROBE_SECONDS: Final = 900
 _REFUSAL_SECONDS: Final = 1.0  # for which one refusal of ours answers all threads
 
+_USED_UP: Final = "The day's budget of OMDb calls is used up: try again later"
+
 State = Literal["open", "spent", "refused"]
 
 # The row's lock makes one reservation out of reading and writing, whoever else reserves.
 _RESERVE: Final = Statement(
     repeatable=False,
+    # Whatever is fetched from here on is of this OMDb and key; in most cases it was before as well.
     sql=f"""
+        with claimed as (
+            insert into omdb_source as known (id, source)
+            select 1, :source::text
+            where not exists (select from omdb_source where source = :source::text)
+            on conflict (id) do update set source = excluded.source, since = now()
+            where known.source <> excluded.source
+        )
         insert into omdb_budget as budget (
             key_digest, daily, share, used, used_by_imports, granted
         )
@@ -77,7 +88,7 @@ _RESERVE: Final = Statement(
         )
         returning granted, state, ceil(extract(epoch from case
             when state = 'spent' then probe_at else window_started_at + interval '1 day'
-        end - now()))::integer
+        end - now()))::integer, slowed_down
     """,  # noqa: S608  built from this module's constants
 )
 _GIVE_BACK: Final = Statement(
@@ -117,7 +128,8 @@ _CLOSE: Final = Statement(
                 excluded.slowed_down and (is_new or budget.slowed_down)
             from (select budget.state <> excluded.state as is_new) change
         )
-        returning changed_at = now(), ceil(extract(epoch from probe_at - now()))::integer
+        returning changed_at = now(), ceil(extract(epoch from probe_at - now()))::integer,
+            slowed_down
     """,  # noqa: S608
 )
 _OPEN: Final = Statement(
@@ -170,7 +182,7 @@ class Budget:
         for_import: bool = False,
     ) -> None:
         self._database = database
-        self._key = key_digest(settings)
+        self._key, self._source = key_digest(settings), source_of(settings)
         self._daily = settings.daily_budget
         self._share = settings.daily_budget * settings.import_share // 100
         self._imports = int(for_import)
@@ -195,11 +207,12 @@ class Budget:
         """Learn from what OMDb answered to a call; None for what was asked for.
 
         Returns:
-            What to tell: of a spent quota the wait that all instances tell.
+            What to tell: of a spent quota what all instances tell.
         """
         if isinstance(fault, OmdbQuotaExceeded):
-            seconds = self._close("spent", fault.retry_after_seconds if fault.is_told else None)
-            return OmdbQuotaExceeded(fault.message, retry_after_seconds=max(1, seconds))
+            told = fault.retry_after_seconds if fault.is_told else None
+            seconds, message = self._close("spent", told)
+            return OmdbQuotaExceeded(message, retry_after_seconds=max(1, seconds))
         if isinstance(fault, OmdbKeyRefused):
             self._close("refused", None)
         elif self._in_doubt and (fault is None or isinstance(fault, OmdbMovieNotFound)):
@@ -226,39 +239,38 @@ class Budget:
     def _reserve(self) -> int:
         if self._refusal and time.monotonic() < self._refusal[0]:
             raise self._refusal[1]
-        [[granted, state, seconds]] = self._database.run(
+        [[granted, state, seconds, slowed_down]] = self._database.run(
             _RESERVE,
             key=self._key,
             daily=self._daily,
             share=self._share,
             wanted=self._block,
             imports=self._imports,
+            source=self._source,
         )
         self._in_doubt = state != "open"
         if granted:
             return int(granted)
         refusal = BudgetSpent(
-            "OMDb's quota is spent: try again later."
-            if state == "spent"
-            else "The day's budget of OMDb calls is used up: try again later.",
+            (SLOW_DOWN if slowed_down else QUOTA_SPENT) if state == "spent" else _USED_UP,
             retry_after_seconds=max(1, seconds),
         )
         self._refusal = (time.monotonic() + _REFUSAL_SECONDS, refusal)
         raise refusal
 
-    def _close(self, state: State, told: int | None) -> int:
+    def _close(self, state: State, told: int | None) -> tuple[int, str]:
         """Let all instances know; return the seconds until OMDb may be asked again."""
         with self._lock:
             # Answers to calls that were under way say nothing new about the quota.
             self._stock, self._in_doubt = 0, state == "refused"
-        [[is_first, seconds]] = self._database.run(
+        [[is_first, seconds, slowed_down]] = self._database.run(
             _CLOSE, key=self._key, daily=self._daily, state=state, seconds=told
         )
         if is_first and state == "refused":
             log.critical("OMDb refuses the API key")
         elif is_first:
             log.warning("OMDb takes no more calls for now" if told else "OMDb quota spent")
-        return int(seconds)
+        return int(seconds), SLOW_DOWN if slowed_down else QUOTA_SPENT
 
     def _reopen(self) -> None:
         with self._lock:
@@ -270,3 +282,9 @@ class Budget:
 def key_digest(settings: OmdbSettings) -> str:
     """Tell keys apart without keeping them: too short to find the key by, long enough to differ."""
     return hashlib.sha256(settings.api_key.reveal().encode()).hexdigest()[:4]
+
+
+def source_of(settings: OmdbSettings) -> str:
+    """Tell OMDbs and keys apart: what is known of one is nothing that another has said."""
+    # The key's digest and the address' stand apart: together they would tell more of the key.
+    return f"{hashlib.sha256(settings.url.encode()).hexdigest()[:16]} {key_digest(settings)}"

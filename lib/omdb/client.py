@@ -1,9 +1,9 @@
 """OMDb over HTTP, as a source of movies.
 
 A call ends in time whatever the other side does, never leaves for another host, and tries again
-only what may pass at once: connection faults and 5xx. The API key is part of every address that
-`requests` and `urllib3` know, and so of their exceptions: none of them leaves this module, not
-even as the cause or the context of ours.
+only where a connection fault left it without an answer: every answer, a 5xx too, may count. The API
+key is part of every address that `requests` and `urllib3` know, and so of their exceptions: none of
+them leaves this module, not even as the cause or the context of ours.
 """
 
 import http.client
@@ -29,11 +29,12 @@ from lib.omdb.faults import (
     OmdbIdMalformed,
     OmdbKeyRefused,
     OmdbMovieNotFound,
+    OmdbSearchRefused,
     OmdbTimeout,
     OmdbUnavailable,
 )
 from lib.omdb.questions import plain
-from lib.omdb.reading import make_429_fault, read_movie, read_search
+from lib.omdb.reading import SEARCH_REFUSED, make_429_fault, read_movie, read_search
 from lib.omdb.settings import OmdbSettings
 
 USER_AGENT: Final = "simple-movie-database/1.0"  # none or a browser's gets blocked: OMDb-API#22
@@ -91,8 +92,8 @@ class OmdbClient:
     """The movies that OMDb knows. Threads may share a client; it connects when first used.
 
     Args:
-        meter: Is asked before each call, and told what came of it. An attempt that got no answer
-            and the one that follows it are one call.
+        meter: Is asked before each call, and told what came of it. Attempts that got no answer and
+            the one that follows them are one call.
     """
 
     def __init__(
@@ -116,7 +117,9 @@ class OmdbClient:
         if not IMDB_ID.fullmatch(imdb_id):
             raise OmdbIdMalformed("No movie can have this imdb_id: expected tt and 7 to 10 digits")
         movie = self._ask({"i": imdb_id}, read_movie)
-        return movie if movie.imdb_id == imdb_id else replace(movie, aliases=(imdb_id,))
+        # OMDb overlooks surplus zeros: an id that has some is none that it has merged.
+        is_alias = int(movie.imdb_id[2:]) != int(imdb_id[2:])
+        return replace(movie, aliases=(imdb_id,)) if is_alias else movie
 
     def find_by_title(self, title: str, *, year: int | None = None) -> Movie:
         """Return the film that OMDb takes for the best match, of no other year than this.
@@ -124,7 +127,9 @@ class OmdbClient:
         Only films: without a type, OMDb answers "Star Wars" with an arcade game. With a year it may
         answer a film of another one, which nobody has asked for (OMDb-API#215).
         """
-        query = {"t": _askable(title), "type": "movie", "y": _digits(year)}
+        if not (askable := _askable(title)):
+            raise OmdbMovieNotFound("OMDb knows no movie by a title without letters")
+        query = {"t": askable, "type": "movie", "y": _digits(year)}
         movie = self._ask(query, read_movie)
         if year is not None and movie.year not in {None, year}:
             raise OmdbMovieNotFound(f"OMDb knows no movie of this title and the year {year}")
@@ -139,7 +144,9 @@ class OmdbClient:
         year: int | None = None,
     ) -> SearchPage:
         """Return a page, from 1, of the titles that match; an empty one past the end."""
-        query = {"s": _askable(title), "page": str(page), "type": type or None, "y": _digits(year)}
+        if not (askable := _askable(title)):
+            raise OmdbSearchRefused(SEARCH_REFUSED)
+        query = {"s": askable, "page": str(page), "type": type or None, "y": _digits(year)}
         return self._ask(query, read_search)
 
     def close(self) -> None:
@@ -150,16 +157,13 @@ class OmdbClient:
         """Ask until there is an answer, a fault that stays, or no attempt or time is left."""
         ends = time.monotonic() + self._limits.call_timeout
         attempt = 1
-        is_paid = False
+        self._meter.take()
         while True:
-            if not is_paid:
-                self._meter.take()
             result = self._attempt(query, read, ends)
             if not isinstance(result, _Failure):
                 self._meter.note(None)
                 return result
             fault = self._meter.note(result.fault) or result.fault
-            is_paid = result.status is None  # what OMDb did not answer, it has hardly counted
             result.log(attempt)
             # Full jitter: clients that failed together do not come back together.
             pause = random.uniform(0, self._limits.backoff * 2 ** (attempt - 1))  # noqa: S311
@@ -229,13 +233,8 @@ class _Failure:
 
     @classmethod
     def of_answer(cls, fault: ServiceError, status: int | None) -> "_Failure":
-        """Judge an answer: only a 5xx that says nothing of OMDb's own is asked for again."""
-        passing = (
-            type(fault) is OmdbUnavailable
-            and status is not None
-            and status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        )
-        return cls(fault=fault, passing=passing, error_class=type(fault).__name__, status=status)
+        """Judge an answer: another one would be another call."""
+        return cls(fault=fault, passing=False, error_class=type(fault).__name__, status=status)
 
     @classmethod
     def of_call(cls, error: Exception) -> "_Failure":
@@ -273,7 +272,4 @@ def _digits(year: int | None) -> str | None:
 
 def _askable(title: str) -> str:
     """Spare a title what OMDb's server takes for an attack and answers with 500 (OMDb-API#262)."""
-    askable = re.sub("<|&(?=#)", " ", plain(title)).strip()
-    if not askable:
-        raise OmdbMovieNotFound("OMDb knows no movie by a title without letters")
-    return askable
+    return re.sub("<|&(?=#)", " ", plain(title)).strip()

@@ -5,7 +5,6 @@ OMDb knows none stays the answer for a day. Faults are never remembered. An answ
 OMDb and one key: after the demo, the real one is asked.
 """
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +14,7 @@ from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Stored
 from lib.database.database import Database
 from lib.database.statement import Query, Rows, Statement
-from lib.omdb.budget import key_digest
+from lib.omdb.budget import source_of
 from lib.omdb.faults import OmdbMovieNotFound
 from lib.omdb.questions import Question
 from lib.omdb.settings import OmdbSettings
@@ -28,7 +27,8 @@ _DAYS_OF_NONE: Final = 1
 _SWEPT_AT_ONCE: Final = 10  # of each kind; a write adds one, so the table shrinks
 
 # For an id, a movie that is stored under it, or under what OMDb has made of it, is enough: its row
-# in `movie_checks` says when OMDb has answered for it.
+# in `movie_checks` says when OMDb has answered for it, and `omdb_source` since when it is this one.
+_ASKED: Final = "(select since from omdb_source where source = :source)"
 _RECALL: Final = Statement(
     repeatable=True,
     sql=f"""
@@ -40,11 +40,12 @@ _RECALL: Final = Statement(
             select
                 coalesce(
                     (select imdb_id from movie_checks
-                     where imdb_id = :imdb_id::text and due_at > now()),
+                     where imdb_id = :imdb_id::text and due_at > now()
+                         and checked_at >= {_ASKED}),
                     (select checks.imdb_id
                      from {statements.merged_into(":imdb_id")} merged
                      join movie_checks checks on checks.imdb_id = merged.imdb_id
-                     where checks.due_at > now()),
+                     where checks.due_at > now() and checks.checked_at >= {_ASKED}),
                     (select checks.imdb_id
                      from omdb_answers answer
                      join movie_checks checks on checks.imdb_id = answer.imdb_id
@@ -129,9 +130,7 @@ class Memory:
 
     def __init__(self, database: Database, settings: OmdbSettings) -> None:
         self._database = database
-        # The key's digest and the address' stand apart: together they would tell more of the key.
-        address = hashlib.sha256(settings.url.encode()).hexdigest()[:16]
-        self._source = f"{address} {key_digest(settings)}"
+        self._source = source_of(settings)
 
     def recall(self, question: Question) -> Query[Stored | NoMovie | None]:
         """Ask what OMDb's answer was; None where it has to be asked."""

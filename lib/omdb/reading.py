@@ -48,9 +48,11 @@ from lib.omdb.mended_json import UNREADABLE, read_json
 QUOTA_PROBE_SECONDS: Final = 3600
 _LONGEST_WAIT_SECONDS: Final = 24 * 3600  # no quota of OMDb's lasts longer
 
+QUOTA_SPENT: Final = "OMDb's quota is spent: try again later"
+SLOW_DOWN: Final = "OMDb takes no more calls for now: try again later"
 _KEY_REFUSED: Final = "OMDb refuses this service's API key"
 _ID_MALFORMED: Final = "OMDb knows no title by this imdb_id, or takes it for malformed"
-_SEARCH_REFUSED: Final = "OMDb cannot search for this text: give words of a title"
+SEARCH_REFUSED: Final = "OMDb cannot search for this text: give words of a title"
 
 
 def make_429_fault(retry_after: str | None) -> OmdbQuotaExceeded:
@@ -61,7 +63,7 @@ def make_429_fault(retry_after: str | None) -> OmdbQuotaExceeded:
     """
     seconds = _read_seconds(retry_after or "")
     return OmdbQuotaExceeded(
-        "OMDb takes no more calls for now: try again later",
+        SLOW_DOWN,
         retry_after_seconds=QUOTA_PROBE_SECONDS
         if seconds is None
         else min(max(1, seconds), _LONGEST_WAIT_SECONDS),
@@ -85,7 +87,7 @@ def read_search(status: int, body: bytes) -> SearchPage:
     try:
         members = _read_members(status, body)
     except OmdbIdMalformed:  # its answer to a blank search
-        raise OmdbSearchRefused(_SEARCH_REFUSED) from None
+        raise OmdbSearchRefused(SEARCH_REFUSED) from None
     except OmdbDataMissing:
         raise OmdbUnavailable from None
     except OmdbMovieNotFound:
@@ -191,7 +193,7 @@ def _find_refusal(document: object, text: str) -> str | None:
 
 # What an error text begins with, so that words of the request that it quotes cannot pass for one;
 # the list is not published (OMDb-API#207). An unknown error says nothing about the title.
-_QUOTA_SPENT: Final = re.compile("(daily )?request limit reached")
+_SAYS_QUOTA_SPENT: Final = re.compile("(daily )?request limit reached")
 _MEANINGS: Final[tuple[tuple[str, type[ServiceError], str], ...]] = (
     ("(invalid|no) api key", OmdbKeyRefused, _KEY_REFUSED),
     ("incorrect imdb id", OmdbIdMalformed, _ID_MALFORMED),
@@ -203,18 +205,16 @@ _MEANINGS: Final[tuple[tuple[str, type[ServiceError], str], ...]] = (
         "OMDb knows no such movie",
     ),
     ("too many results", OmdbTooManyResults, "OMDb finds too many titles: give a longer text"),
-    ("syntax error near", OmdbSearchRefused, _SEARCH_REFUSED),
-    ("the offset specified", OmdbSearchRefused, _SEARCH_REFUSED),
+    ("syntax error near", OmdbSearchRefused, SEARCH_REFUSED),
+    ("the offset specified", OmdbSearchRefused, SEARCH_REFUSED),
 )
 
 
 def _explain_refusal(status: int, error: str) -> ServiceError:
     """Tell what an error text means, whatever its status: a spent quota and a bad key are 401."""
     error = error.strip().lower()
-    if _QUOTA_SPENT.match(error):
-        return OmdbQuotaExceeded(
-            "OMDb's quota is spent: try again later", retry_after_seconds=QUOTA_PROBE_SECONDS
-        )
+    if _SAYS_QUOTA_SPENT.match(error):
+        return OmdbQuotaExceeded(QUOTA_SPENT, retry_after_seconds=QUOTA_PROBE_SECONDS)
     for words, fault, message in _MEANINGS:
         if re.match(words, error):
             return fault(message)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import socket
 import threading
 import time
@@ -410,6 +411,20 @@ def test_a_wrong_password_is_unavailable_and_not_shown(
         Database(wrong, statements=[ECHO]).run(ECHO, value="x")
 
     assert "sesame" not in str(caught.value) + caplog.text
+
+
+def test_a_password_that_is_missing_is_unavailable_and_named_in_the_log(
+    settings: DatabaseSettings, kind: type[Database], caplog: pytest.LogCaptureFixture
+) -> None:
+    without = dataclasses.replace(settings, password=None)
+    with pytest.raises(DatabaseUnavailable):
+        kind(without, statements=[ECHO]).run(ECHO, value="x")
+
+    [record] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.exc_info is None
+    assert vars(record)["fields"]["reason"] == (
+        "the server asks for a password, and DATABASE_URL holds none"
+    )
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,17 @@ def test_beyond_its_calls_a_network_is_told_when_to_come_back(call: Call, omdb: 
     assert call("192.0.2.2").status_code == 404
 
 
+def test_a_fault_of_omdbs_costs_one_call_and_is_not_asked_for_again(
+    call: Call, omdb: DemoOmdb
+) -> None:
+    omdb.overrides["tt9900001"] = (503, b"down", {})
+
+    answers = statuses(call, *["192.0.2.1"] * (MOST + 2), imdb_id="tt9900001")
+
+    assert answers == [502] * MOST + [429] * 2
+    assert len(omdb.calls) == MOST
+
+
 def test_what_needs_no_call_is_not_limited(call: Call, omdb: DemoOmdb) -> None:
     for title in ("Casablanca", "Nobody knows this"):
         call("192.0.2.1", title=title)

@@ -100,6 +100,17 @@ def test_a_search_that_omdb_refuses_has_one_answer_however_often_it_is_asked(
     assert [(one["state"], one["reason"]) for one in listed] == [("failed", first["reason"])]
 
 
+@pytest.mark.parametrize("search", ["<", "\u200b", "\u200b <\u00ad< ", "\u2060"])
+def test_a_search_without_letters_is_refused_at_once(
+    client: httpx.Client, omdb: DemoOmdb, search: str
+) -> None:
+    content = client.post("/movies.import", json={"search": search}).json()["data"]
+
+    assert (content["state"], content["run"]["stopped_by"]) == ("failed", "search_refused")
+    assert content["reason"].startswith("OMDb refuses the search: ")
+    assert omdb.calls == []
+
+
 def test_a_repeated_key_answers_with_the_same_import(client: httpx.Client, omdb: DemoOmdb) -> None:
     first = import_ids(client, *IDS, **{"Idempotency-Key": "once"}).json()["data"]
     second = import_ids(client, *IDS, **{"Idempotency-Key": "once"}).json()["data"]

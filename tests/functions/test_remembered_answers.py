@@ -64,10 +64,30 @@ def test_a_question_that_omdb_has_answered_costs_no_second_call(
 def test_a_film_that_is_stored_and_fresh_answers_for_its_id(
     client: httpx.Client, omdb: DemoOmdb, store: Store
 ) -> None:
+    create(client, title="Nobody knows this")
     store("tt0034583", "Casablanca")
+    store("tt0000002", "Merged", aliases=("tt0000001",))
 
     assert create(client, imdb_id="tt0034583").status_code == 200
-    assert omdb.calls == []
+    assert create(client, imdb_id="tt0000001").status_code == 200
+    assert len(omdb.calls) == 1
+
+
+def test_what_another_omdb_has_answered_is_asked_for_once(
+    client: httpx.Client, omdb: DemoOmdb, database: TransactionalDatabase, store: Store
+) -> None:
+    omdb.overrides["tt0000001"] = details(imdbID="tt0000002")
+    create(client, imdb_id="tt0034583")
+    store("tt0000002", "Merged", aliases=("tt0000001",))
+    change(database, "update omdb_source set source = 'the demo'")
+    change(database, "update omdb_answers set source = 'the demo'")
+    asked = ["tt0034583", "tt0000001"]
+    omdb.forget_calls()
+
+    assert [create(client, imdb_id=asked[0]).status_code for _ in range(2)] == [200, 200]
+    assert [create(client, imdb_id=asked[1]).status_code for _ in range(2)] == [200, 200]
+
+    assert [call["i"] for call in omdb.calls] == asked
 
 
 def test_our_own_matching_of_titles_is_no_answer_of_omdbs(
@@ -223,6 +243,19 @@ def test_a_merged_id_is_found_under_both_ids(client: httpx.Client, omdb: DemoOmd
         assert found.json() == answers[-1].json()
         assert found.json()["data"]["imdb_id"] == "tt7133754"
         assert found.json()["data"]["aliases"] == ["tt10927122"]
+
+
+@pytest.mark.parametrize("surplus", ["tt00034583", "tt000034583", "tt0000034583"])
+def test_an_id_with_surplus_zeros_is_no_alias(
+    client: httpx.Client, omdb: DemoOmdb, surplus: str
+) -> None:
+    omdb.overrides[surplus] = details(imdbID="tt0034583")
+    answers = [create(client, imdb_id=surplus) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [201, 200, 200]
+    assert [answer.json()["data"]["aliases"] for answer in answers] == [[]] * 3
+    assert client.get("/movies.get", params={"imdb_id": surplus}).status_code == 404
+    assert len(omdb.calls) == 1
 
 
 def test_aliases_gather_and_a_refresh_forgets_none(

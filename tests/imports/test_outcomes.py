@@ -6,12 +6,19 @@ from typing import Any, Final
 
 import pytest
 
+from lib.catalogue.movies import Stored
+from lib.catalogue.wanted import Wanted
+from lib.database.database import Database
+from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.imports.first_movies import FIRST_IDS
 from lib.imports.opening import open_import
 from lib.imports.orders import FIRST_FILL, TICK, Order
 from lib.imports.reports import find_report
 from lib.imports.service import Importer
+from lib.omdb.memory import STATEMENTS as OF_MEMORY
+from lib.omdb.memory import Memory
+from lib.omdb.questions import question
 from local.demo_omdb.server import DemoOmdb, Override
 from tests.importing import (
     HASTY,
@@ -24,6 +31,7 @@ from tests.importing import (
     film_id,
     film_ids,
     hurry,
+    omdb_settings,
     rows,
 )
 from tests.misbehaving_server import Behaviour, MisbehavingServer, Peer
@@ -352,6 +360,31 @@ def test_an_alias_that_an_import_learns_is_remembered(
     ]
     content = carry_out(importer, by_ids(film_id(1), film_id(0)))
     assert counts(content) == {"unchanged": 2}
+
+
+def test_an_id_with_surplus_zeros_is_no_alias_in_an_import(
+    importer: Importer, films: DemoOmdb, database: TransactionalDatabase
+) -> None:
+    surplus = f"tt0{film_id(7)[2:]}"
+    films.overrides[surplus] = body(**film(7))
+    content = carry_out(importer, by_ids(surplus))
+
+    assert counts(content) == {"imported": 1}
+    assert rows(database, "select imdb_id, aliases from movies") == [(film_id(7), [])]
+
+
+def test_what_an_import_fetched_is_remembered_for_the_omdb_that_it_asked(
+    importer: Importer, films: DemoOmdb, settings: DatabaseSettings
+) -> None:
+    known = Database(settings, statements=OF_MEMORY)
+    asked = question(Wanted(imdb_id=film_id(7)))
+    carry_out(importer, by_ids(film_id(7)))
+
+    same = Memory(known, omdb_settings(films.url))
+    another = Memory(known, omdb_settings("https://omdb.example/"))
+    assert isinstance(known.answer(same.recall(asked)), Stored)
+    assert known.answer(another.recall(asked)) is None
+    known.close()
 
 
 def test_a_stored_id_that_omdb_has_merged_is_not_due_for_ever(

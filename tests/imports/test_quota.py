@@ -324,6 +324,7 @@ def test_a_spent_quota_tells_every_caller_the_same_wait(
 
     assert {answer.status_code for answer in answers} == {503}
     assert {answer.json()["error"]["code"] for answer in answers} == {"OMDB_QUOTA_EXCEEDED"}
+    assert len({answer.json()["error"]["message"] for answer in answers}) == 1
     waits = [int(answer.headers["Retry-After"]) for answer in answers]
     assert 4 <= min(waits) <= max(waits) <= 5
     assert len(omdb.calls) == 1
@@ -364,6 +365,7 @@ def test_a_429_of_omdbs_is_told_to_every_caller_with_its_own_wait(
 
     assert [answer.status_code for answer in answers] == [503, 503]
     assert answers[1].json()["error"]["code"] == "OMDB_QUOTA_EXCEEDED"
+    assert len({answer.json()["error"]["message"] for answer in answers}) == 1
     waits = [int(answer.headers["Retry-After"]) for answer in answers]
     assert waits == pytest.approx([wait, wait], abs=2)
     assert len(omdb.calls) == 1 or wait == 1

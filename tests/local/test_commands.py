@@ -1,6 +1,7 @@
 """The commands behind `./dev`, each as a process: what a person at the terminal sees."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -50,10 +51,27 @@ def test_a_database_that_does_not_answer_is_one_line() -> None:
     assert "hush" not in errors
 
 
+def test_a_database_that_wants_a_password_is_one_line(database_url: str) -> None:
+    url = re.sub(r":[^:@/]+@", "@", database_url)
+    code, errors = _run("migrate", DATABASE_URL=url, OMDB_API_KEY="theirs")
+    assert code == 1
+    assert errors.startswith("dev: the database cannot be migrated: ")
+    assert errors.endswith("(the server asks for a password, and DATABASE_URL holds none)\n")
+    assert errors.count("\n") == 1
+
+
 def test_a_malformed_setting_is_its_own_line() -> None:
     code, errors = _run("migrate", DATABASE_URL="nonsense", OMDB_API_KEY="theirs")
     assert code == 1
     assert errors.startswith("dev: DATABASE_URL is malformed")
+    assert errors.count("\n") == 1
+
+
+def test_the_key_that_is_wrong_is_named(database_url: str) -> None:
+    given = {"DATABASE_URL": database_url, "OMDB_API_KEY": "theirs", "PORT": "0"}
+    code, errors = _run("serve", TOKEN_PRIVATE_KEY="x", **given)
+    assert code == 1
+    assert errors.startswith("dev: TOKEN_PRIVATE_KEY is malformed")
     assert errors.count("\n") == 1
 
 

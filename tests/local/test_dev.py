@@ -222,3 +222,52 @@ def test_names_on_the_path_that_do_not_run_are_passed_over(
     code, _, errors = checkout.run("setup", PYTHON="", PATH=path, FAKE_VERSION="3.11")
     assert code == 0
     assert "with Python 3.11 " in errors
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_what_is_no_virtual_environment_is_never_removed(
+    checkout: Checkout, tmp_path: Path, kind: str
+) -> None:
+    precious = tmp_path / "precious"
+    if kind == "folder":
+        precious.mkdir()
+        (precious / "photo").touch()
+    else:
+        precious.touch()
+    code, output, errors = checkout.run("setup", DEV_VENV=str(precious))
+    assert (code, output, checkout.installations()) == (1, "", 0)
+    assert errors.startswith(f"dev: {precious} ")
+    assert errors.count("\n") == 1
+    assert precious.is_file() or (precious / "photo").exists()
+
+
+def test_an_empty_folder_and_a_broken_environment_are_set_up(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    venv = tmp_path / "venv"
+    venv.mkdir()
+    assert checkout.run("setup", DEV_VENV=str(venv))[0] == 0
+    for ours, other in ((".complete", "pyvenv.cfg"), ("pyvenv.cfg", ".complete")):
+        (venv / ours).touch()
+        (venv / other).unlink(missing_ok=True)
+        (venv / "bin" / "python").unlink()
+        (venv / "bin" / "python").symlink_to("/nowhere/python")
+        assert checkout.run("setup", DEV_VENV=str(venv))[0] == 0
+    assert checkout.installations() == 3
+
+
+def test_a_set_up_that_ended_before_its_time_is_begun_anew(checkout: Checkout) -> None:
+    assert checkout.run("setup", FAKE_PIP="7")[0] == 1
+    assert checkout.run("setup")[0] == 0
+
+
+def test_a_python_that_may_not_be_run_is_told_and_left(checkout: Checkout) -> None:
+    checkout.run("setup")
+    python = checkout.folder / ".venv" / "bin" / "python"
+    python.chmod(0o644)
+    code, _, errors = checkout.run("setup")
+    assert code == 1
+    assert "holds a Python that you may not run" in errors
+    assert errors.count("\n") == 1
+    assert python.exists()
+    assert checkout.installations() == 1

@@ -113,6 +113,13 @@ def test_the_root_lists_the_routes(gateway: Gateway) -> None:
     assert _call(gateway, "/", method="POST").status_code == 404
 
 
+def test_the_root_tells_what_is_allowed(gateway: Gateway) -> None:
+    answer = _call(gateway, "/", method="OPTIONS")
+
+    assert (answer.status_code, answer.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
+    assert _call(gateway, "/nothing", method="OPTIONS").status_code == 404
+
+
 def test_a_folder_without_functions_is_one_line(root: Path) -> None:
     with pytest.raises(Failure, match="holds no function"):
         build(root)

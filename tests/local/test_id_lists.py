@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from local import id_lists
 from local.failure import Failure
@@ -69,6 +71,25 @@ def read(file: Path, content: str | bytes) -> IdList:
         f"https://www.imdb.com/pt-br/title/{ONE}/#cast",
         f"www.imdb.com/title/{ONE}/reviews?sort=rating,desc",
         f"<https://www.imdb.com/title/{ONE}/>",
+        f"- [Ships That Sailed](https://www.imdb.com/title/{ONE}/)",
+        f"[12 Ships](<https://www.imdb.com/title/{ONE}/>)",
+        f"Ships (1994) {{imdb-{ONE}}}",
+        f"{{imdb-{ONE}}} Ships",
+        f"Ships (1994) [imdbid-{ONE}]",
+        f"[{ONE}]",
+        f"[imdbid-{ONE}]",
+        f"['{ONE}',",
+        f"{ONE}: Ships",
+        f"I saw {ONE}.",
+        f"•{ONE}",
+        f"imdb:{ONE}",
+        f"imdb={ONE}",
+        f"imdb://{ONE}",
+        f"https://www.imdb.com:443/title/{ONE}/",
+        f"https://www.imdb.com//title//{ONE}/",
+        f"//www.imdb.com/title/{ONE}/",
+        f"\u200e{ONE}\u200f",
+        f"\u2068{ONE}\u2069,",
     ],
 )
 def test_an_id_is_found_however_it_is_written(file: Path, line: str) -> None:
@@ -89,6 +110,8 @@ def test_an_id_is_found_however_it_is_written(file: Path, line: str) -> None:
         "https://imdb.com.example/title/tt0111161/",
         "https://www.imdb.com/list/ls000000001/",
         "tt0111161x",
+        "ximdb-tt0111161",
+        "[Ships](https://imdb.com.example/title/tt0111161/)",
         "tt٠١١١١٦١",
         "Ships That Sailed",
     ],
@@ -104,6 +127,7 @@ def test_a_line_of_several_ids_gives_all_of_them(file: Path) -> None:
     found = read(file, f"{ONE}, {TWO}; tt12\n{THREE} {ONE}\n")
     assert list(found.imdb_ids) == [ONE, TWO, THREE]
     assert (found.repeated, found.shown) == (1, [f"line 1: {ONE}, {TWO}; tt12"])
+    assert read(file, f"I saw {ONE}. Then {TWO}!\n").unread == 1
 
 
 @pytest.mark.parametrize(
@@ -121,6 +145,8 @@ def test_a_line_of_several_ids_gives_all_of_them(file: Path) -> None:
         ("movieId,imdbId,tmdbId\n1,0111161,278\n", [ONE]),
         ("sep=;\nRating;Const\n9;tt0111161\n", [ONE]),
         ("Const\ntt0111161\ntt0068646,\n", BOTH),
+        ('tconst,title\ntt0111161,"Ships\nof doom"\ntt0068646,X\n', BOTH),
+        ('title,tconst\n"Ships\nof doom",tt0111161\n', [ONE]),
         ('tconst\ttitleType\tprimaryTitle\ntt0111161\tmovie\t"Ships\ntt0068646\tmovie\tX\n', BOTH),
         ("tconst\tparentTconst\ntt0111161\ttt0068646\n", [ONE]),
         (f'["{ONE}", "{TWO}/"]', BOTH),
@@ -168,15 +194,80 @@ def test_only_the_first_five_are_shown_cut_and_harmless(file: Path) -> None:
     assert len(found.shown[1]) < 120
 
 
-def test_a_quotation_mark_that_nothing_closes_is_counted_with_all_it_swallows(file: Path) -> None:
-    found = read(file, f'Title,Const\nShips,{ONE}\n"Ships,{TWO}\nMore,{THREE}\n')
-    assert (list(found.imdb_ids), found.unread) == ([ONE], 2)
+@pytest.mark.parametrize(
+    "content",
+    [
+        f'Title,Const\nShips,{ONE}\n"Ships,{TWO}\nMore,{THREE}\n',
+        f'Const,Title\n{ONE},"Ships\n{TWO},Ships 2\n{THREE},Ships 3\n',
+        f'Const;Title\n{ONE};"Ships\n{TWO};Ships 2\n{THREE};"Ships" 3\n',
+        f'{ONE},"Ships\n{TWO},Ships 2\n{THREE},Ships 3\n',
+        f'Const\tTitle\n{ONE}\t"Ships\n{TWO}\tShips 2"\n{THREE}\t3\n',
+        f'titleId\tordering\ttitle\n{ONE}\t1\t"Die\n{TWO}\t1\tx\n{THREE}\t1\ty"\n',
+        f'imdb_id\ttitle\n{ONE}\t"Die\n{TWO}\tx\n{THREE}\ty"\n',
+        f'title\timdb_id\n"Die\t{ONE}\nx\t{TWO}\ny"\t{THREE}\n',
+        f'{ONE}\t"Ships\n{TWO}\tShips 2"\n{THREE}\t3\n',
+        f'Const,Title\n{ONE},x\n{TWO},y\n{THREE},"Ships',
+    ],
+)
+def test_a_quotation_mark_that_nothing_closes_hides_no_line(file: Path, content: str) -> None:
+    found = read(file, content)
+    assert (list(found.imdb_ids), found.unread) == ([ONE, TWO, THREE], 0)
+
+
+@given(data=st.data(), place=st.integers(0, 2), delimiter=st.sampled_from(",;|\t"))
+def test_every_id_in_its_column_is_taken_or_its_line_is_counted(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, place: int, delimiter: str
+) -> None:
+    text = st.text("\"a'# ", max_size=4)
+    header = data.draw(st.sampled_from(["Const", "tconst", "titleId", "imdb_id", ""]))
+    rows = [["one", "two"]] if header else [["", ""]]
+    rows += data.draw(st.lists(st.tuples(text, text).map(list), min_size=1, max_size=8))
+    ids = [header or "tt9999999", *(f"tt{number:07d}" for number in range(1, len(rows)))]
+    for imdb_id, row in zip(ids, rows, strict=True):
+        row.insert(place, imdb_id)
+    file = tmp_path_factory.getbasetemp() / "rows"
+    lines = [delimiter.join(row) for row in rows]
+    try:
+        found = read(file, "\n".join(lines))
+    except Failure as failure:
+        assert "holds no ids" in str(failure)  # noqa: PT017  which is loud, too
+        return
+    commented = [line.lstrip().startswith("#") or " #" in line for line in lines]
+    wanted = {
+        imdb_id
+        for imdb_id, is_comment in zip(ids[1:], commented[1:], strict=True)
+        if header or not is_comment
+    }
+    assert len(wanted - found.imdb_ids.keys()) <= found.unread
+
+
+def test_a_quoted_line_end_is_none_where_the_record_holds_all_ids(file: Path) -> None:
+    table = WATCHLIST.replace("see", f"see\n{ONE}\n")
+    found = read(file, table)
+    assert (list(found.imdb_ids), found.unread, found.repeated) == (BOTH, 0, 0)
+
+
+def test_lines_and_fields_may_be_long(file: Path) -> None:
+    ids = [f"tt{number:07d}" for number in range(1000)]
+    found = read(file, f"{ONE} " * 30_000 + " ".join(ids[1:]))
+    assert len(found.imdb_ids) == 1000
+    found = read(file, f'Const,Description\n{ONE},"{"x" * 200_000}"\n{TWO},y\n')
+    assert (list(found.imdb_ids), found.unread) == (BOTH, 0)
+    found = read(file, f'Const,Title\n{ONE},"x\n{THREE},{"x" * 17_000_000}\n{TWO},y\n')
+    assert (list(found.imdb_ids), found.unread) == (BOTH, 1)
+
+
+def test_standard_input_that_is_closed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(Failure, match="standard input is closed"):
+        id_lists.read(Path("-"), most=1)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("", "holds no ids: expected one a line"),
+        ('sep="\nShips\n', "holds no ids"),
         ("# none\n\n", "holds no ids"),
         ("Ships\nMore ships\n", r"holds no ids \(line 1: Ships\)"),
         ("Date,Name,Year,Letterboxd URI\n2020-01-01,Ships,1994,https://boxd.it/a\n", "Letterboxd"),

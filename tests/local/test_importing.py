@@ -124,6 +124,32 @@ def test_a_search_and_a_refresh_are_imported(variables: dict[str, str]) -> None:
     assert (code, output.split(", ")[:3]) == (0, ["0 imported", "0 updated", "10 unchanged"])
 
 
+def test_a_search_is_narrowed_by_year_and_type(
+    variables: dict[str, str], database: TransactionalDatabase
+) -> None:
+    asked = "select search, search_year, search_type, types from imports"
+    arguments = ("--search", "Film  0", "--year", "1994", "--type", "Series")
+    assert run(variables, *arguments)[0] == 0
+    assert rows(database, asked) == [("Film 0", 1994, "series", ["series"])]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--year", "1994"], 1, "dev: --year and --type narrow a search: give --search, too"),
+        (["--refresh", "--type", "movie"], 1, "dev: --year and --type narrow a search: give"),
+        (["--search", "x", "--year", "94"], 2, "./dev import: error: argument --year: expected a"),
+        (["--search", "x", "--type", "film"], 2, "./dev import: error: argument --type: expected"),
+    ],
+)
+def test_what_narrows_a_search_is_checked(
+    variables: dict[str, str], arguments: list[str], code: int, told: str
+) -> None:
+    ended, _, errors = run(variables, *arguments)
+    assert ended == code
+    assert errors.splitlines()[-1].startswith(told)
+
+
 def test_what_cannot_be_read_is_shown_before_anything_is_fetched_and_the_rest_goes_on(
     variables: dict[str, str], tmp_path: Path
 ) -> None:

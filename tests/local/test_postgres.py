@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -16,8 +17,9 @@ from typing import Final
 import pytest
 from pg8000.native import Connection
 from sqlalchemy.engine import make_url
+from starlette.responses import PlainTextResponse
 
-from local import postgres, postgres_user
+from local import postgres, postgres_user, serve
 from local.failure import Failure
 from local.postgres import PORTS, EmbeddedPostgres
 
@@ -204,6 +206,42 @@ def test_another_process_uses_the_running_one_without_owning_it(
         assert not other.owned
         assert other.has_database("postgres")
     assert _ask(server, "select 1") == 1
+
+
+@pytest.mark.parametrize("end", [EmbeddedPostgres.stop, EmbeddedPostgres.kill])
+def test_who_uses_anothers_server_learns_of_its_end(
+    folder: Path, server: EmbeddedPostgres, end: Callable[[EmbeddedPostgres], None]
+) -> None:
+    with EmbeddedPostgres(folder) as other, ThreadPoolExecutor() as threads:
+        waiting = threads.submit(other.wait)
+        time.sleep(0.7)
+        assert not waiting.done()
+        end(server)
+        waiting.result(timeout=5)
+
+
+def test_what_serves_with_anothers_server_ends_with_it(
+    folder: Path, server: EmbeddedPostgres
+) -> None:
+    with EmbeddedPostgres(folder) as other, socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        ending = threading.Timer(0.5, server.stop)
+        ending.start()
+        with pytest.raises(Failure, match="that had started it, and so does all"):
+            serve._serve(PlainTextResponse("here"), listener, other)
+        ending.join()
+
+
+def test_a_server_that_came_into_the_place_of_anothers_is_not_taken_for_it(
+    folder: Path, server: EmbeddedPostgres
+) -> None:
+    other = EmbeddedPostgres(folder, durable=False)
+    other.start()
+    server.kill()
+    server.start()
+    other.wait()
+    assert server.owned
 
 
 def test_two_starts_at_once_make_one_server(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 The function is one of these tests' own, under the command of a deployment.
 """
 
+import http.client
+import io
 import json
 import os
 import re
@@ -51,6 +53,22 @@ HEAD: Final = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 JSON: Final = b"Content-Type: application/json\r\n"
 CHUNKED: Final = HEAD + JSON + b"Transfer-Encoding: chunked\r\n\r\n"
 MB: Final = 1024 * 1024
+H2C: Final = (
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAA\r\n"
+)
+WEBSOCKET: Final = (
+    b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+BODY: Final = b'{"name": "an"}'
+SIZED: Final = b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+IN_CHUNKS: Final = (
+    b"Transfer-Encoding: chunked\r\n\r\n4\r\n"
+    + BODY[:4]
+    + b"\r\na\r\n"
+    + BODY[4:]
+    + b"\r\n0\r\n\r\n"
+)
 
 
 @contextmanager
@@ -276,6 +294,23 @@ def test_what_comes_too_slowly_is_given_up(server: Deployed) -> None:
         pytest.param(HEAD + b"Host: evil.example\r\n\r\n", id="two hosts"),
         pytest.param(b"POST * HTTP/1.1\r\nHost: x\r\n\r\n", id="a star for what is no OPTIONS"),
         pytest.param(b"EHLO localhost\r\n", id="no HTTP"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a b\r\n\r\n", id="a host with a blank"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a,b\r\n\r\n", id="hosts in one header"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a/b?c#d\r\n\r\n", id="a path in the host"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a@b\r\n\r\n", id="a user in the host"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a:b\r\n\r\n", id="a port without digits"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: [::1\r\n\r\n", id="half an IPv6 address"),
+        pytest.param(b"POST / HTTP/1.0\r\nHost: a b\r\n\r\n", id="no host in HTTP/1.0"),
+        pytest.param(b"POST / HTTP/2.0\r\nHost: x\r\n\r\n", id="HTTP/2.0"),
+        pytest.param(b"POST / HTTP/0.9\r\nHost: x\r\n\r\n", id="HTTP/0.9"),
+        pytest.param(b"POST / HTTP/1.2\r\nHost: x\r\n\r\n", id="HTTP/1.2"),
+        pytest.param(b"POST /\r\n\r\n", id="no version"),
+        pytest.param(HEAD + JSON + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", id="gzip"),
+        pytest.param(
+            HEAD + JSON + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            id="gzip in a header of its own",
+        ),
+        pytest.param(HEAD + JSON + b"Transfer-Encoding: identity\r\n" + SIZED, id="identity"),
         pytest.param(HEAD + b"Bad name: x\r\n\r\n", id="a blank in a header's name"),
     ],
 )
@@ -293,6 +328,145 @@ def test_options_may_be_asked_of_the_whole_server(server: Deployed) -> None:
     reply = exchange(server.port, b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", method="OPTIONS")
 
     assert (reply.status, reply.headers["Allow"]) == (204, "POST, OPTIONS")
+
+
+@pytest.mark.parametrize(
+    "host", ["", "x", "x:80", "x:", "a_b.example.", "192.0.2.1:8080", "[::1]", "[2001:db8::1]:80 "]
+)
+def test_any_host_is_served(server: Deployed, host: str) -> None:
+    assert told(exchange(server.port, f"POST / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()))
+
+
+@pytest.mark.parametrize("target", [b"http://x", b"http://x:80", b"HTTPS://x"])
+def test_an_address_without_a_path_is_that_of_the_root(server: Deployed, target: bytes) -> None:
+    tail = target + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    assert told(exchange(server.port, b"POST " + tail))
+    assert exchange(server.port, b"OPTIONS " + tail, method="OPTIONS").status == 204
+    with_query = exchange(server.port, b"POST " + target + b"?a=b" + tail[len(target) :])
+    assert (with_query.status, with_query.error["code"]) == (400, "INVALID_REQUEST")
+    assert "Connection" not in with_query.headers  # the function's refusal, who knows no parameter
+
+
+@pytest.mark.parametrize(
+    ("version", "expectation", "told_first"),
+    [
+        (b"1.1", b"100-continue", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"1.1", b"100-Continue \t", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"1.0", b"100-continue", b""),
+    ],
+)
+def test_who_waits_with_a_body_is_told_to_go_on(
+    server: Deployed, version: bytes, expectation: bytes, told_first: bytes
+) -> None:
+    head = HEAD.replace(b"1.1", version) + JSON + b"Expect: " + expectation + b"\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), 5) as wire:
+        send(wire, [head + b"Connection: close\r\n" + SIZED[: -len(BODY)]])
+        time.sleep(0.1)
+        if told_first:
+            assert wire.recv(len(told_first)) == told_first
+        send(wire, [BODY])
+        assert told(receive(wire, "POST"))["name"] == "an"
+
+
+def answers(server: Deployed, *parts: bytes, pause: float = 0) -> list[Reply]:
+    """Send parts, one after another, and read all answers until the server closes."""
+    replies = []
+    with socket.create_connection(("127.0.0.1", server.port), 15) as wire:
+        for part in parts:
+            send(wire, [part])
+            time.sleep(pause)
+        received = rest_of(wire)
+    while received:
+        head, _, received = received.partition(b"\r\n\r\n")
+        length = int((re.search(rb"(?i)content-length: (\d+)", head) or [b"", b"0"])[1])
+        head_lines = io.BytesIO(head.partition(b"\r\n")[2] + b"\r\n\r\n")
+        replies.append(
+            Reply(
+                status=int(head[9:12]),
+                headers=http.client.parse_headers(head_lines),
+                body=received[:length],
+            )
+        )
+        received = received[length:]
+    return replies
+
+
+@pytest.mark.parametrize("offer", [H2C, WEBSOCKET, b"Upgrade: x\r\nConnection: upgrade\r\n"])
+@pytest.mark.parametrize("body", [SIZED, IN_CHUNKS])
+def test_an_offer_of_another_protocol_is_passed_over(
+    server: Deployed, offer: bytes, body: bytes
+) -> None:
+    request = HEAD + JSON + offer + body
+    last = HEAD + JSON + b"Connection: close\r\n" + body
+    cuts = [request.index(b"\r\n\r\n") + cut for cut in (2, 4, 12)]
+
+    at_once = answers(server, request + request + last)
+    in_parts = [answers(server, request[:cut], request[cut:] + last, pause=0.05) for cut in cuts]
+
+    for replies in (at_once, *in_parts):
+        assert [told(reply)["name"] for reply in replies] == ["an"] * len(replies)
+        assert "upgrade" not in told(replies[0])["headers"]
+    assert [len(replies) for replies in (at_once, *in_parts)] == [3, 2, 2, 2]
+    assert "upgrade" not in server.logged().lower()
+    assert_well(server)
+
+
+def test_an_offer_of_another_protocol_changes_no_bound(server: Deployed) -> None:
+    no_host = b"POST / HTTP/1.1\r\n" + H2C + b"\r\n"
+
+    assert_refused(
+        exchange(server.port, HEAD + H2C + fields(100) + b"\r\n"), 431, "HEADERS_TOO_LARGE"
+    )
+    assert_refused(exchange(server.port, no_host), 400, "INVALID_REQUEST")
+    assert told(exchange(server.port, b"POST / HTTP/1.0\r\n" + JSON + H2C + SIZED))["name"] == "an"
+    started = time.monotonic()
+    many = answers(server, (HEAD + H2C + b"\r\n") * 1000 + HEAD + b"Connection: close\r\n\r\n")
+    assert {reply.status for reply in many} == {200}
+    assert (len(many), time.monotonic() - started < 5) == (1001, True)
+
+
+@pytest.mark.parametrize("target", [b"x:443", b"/", b"http://x/"])
+def test_connect_is_refused(server: Deployed, target: bytes) -> None:
+    sent = b"CONNECT " + target + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+
+    assert_refused(exchange(server.port, sent), 400, "INVALID_REQUEST")
+
+
+GOOD: Final = HEAD + JSON + SIZED
+BROKEN_BODY: Final = CHUNKED + b"4\r\n" + BODY[:4] + b"\r\nno size\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "statuses"),
+    [
+        pytest.param(GOOD + b"BAD\r\n\r\n", [200, 400], id="no HTTP behind"),
+        pytest.param(GOOD * 3 + b"BAD\r\n\r\n" + GOOD, [200] * 3 + [400], id="no HTTP amidst"),
+        pytest.param(GOOD + b"POST / HTTP/1.1\r\n\r\n", [200, 400], id="no host behind"),
+        pytest.param(GOOD + HEAD + fields(200) + b"\r\n", [200, 431], id="a large head behind"),
+        pytest.param(GOOD + BROKEN_BODY, [200, 400], id="a broken body behind"),
+        pytest.param(GOOD * 2 + BROKEN_BODY + GOOD, [200, 200, 400], id="a broken body amidst"),
+        pytest.param(BROKEN_BODY + GOOD, [400], id="a broken body first"),
+        pytest.param(GOOD + b"\r\n" * HEAD_BYTES, [200], id="line ends behind"),
+        pytest.param(
+            HEAD + JSON + b"Connection: close\r\n" + SIZED + b"BAD\r\n\r\n",
+            [200],
+            id="behind the last",
+        ),
+    ],
+)
+@pytest.mark.parametrize("pause", [0, 0.1])
+def test_a_refusal_waits_for_the_answers_before_it(
+    server: Deployed, sent: bytes, statuses: list[int], pause: float
+) -> None:
+    middle = len(GOOD)
+    parts = [sent[:middle], sent[middle:]] if pause else [sent]
+
+    replies = answers(server, *parts, pause=pause)
+
+    assert [reply.status for reply in replies][: len(statuses)] == statuses
+    assert {reply.status for reply in replies[len(statuses) :]} <= {431}
+    assert_well(server)
 
 
 @pytest.mark.parametrize("path", ["/x%0Ay", "/%0A", "/x%0A", "/%0a%0a/x", "/x%E2%80%A8y"])

@@ -29,6 +29,16 @@ create index omdb_answers_expires_at_idx on omdb_answers (expires_at);
 create unique index omdb_answers_number_idx on omdb_answers (number);
 """
 
+# One row: which OMDb and key are asked, and since when.
+_SOURCE = """
+create table omdb_source (
+    id smallint constraint omdb_source_pkey primary key,
+    source text not null,
+    since timestamptz not null default now(),
+    constraint omdb_source_only_row_check check (id = 1)
+);
+"""
+
 _CALLERS = """
 create table omdb_callers (
     caller text constraint omdb_callers_pkey primary key,
@@ -48,7 +58,7 @@ alter table omdb_budget
 
 def upgrade() -> None:
     """Make the tables and columns."""
-    for statements in (_ALIASES, _ANSWERS, _CALLERS, _SHARES):
+    for statements in (_ALIASES, _ANSWERS, _SOURCE, _CALLERS, _SHARES):
         op.get_bind().exec_driver_sql(statements)
 
 
@@ -57,6 +67,6 @@ def downgrade() -> None:
     op.get_bind().exec_driver_sql("""
         alter table omdb_budget
             drop column share, drop column used_by_imports, drop column slowed_down;
-        drop table omdb_callers, omdb_answers;
+        drop table omdb_callers, omdb_source, omdb_answers;
         alter table movies drop column aliases;
     """)
