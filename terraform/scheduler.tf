@@ -1,6 +1,11 @@
 # Ticks of the import. A tick that finds nothing to do, or a spent quota, ends at once and costs
 # nothing; one that is killed is taken up by the next.
 
+locals {
+  # Without the function nothing ticks.
+  import_timeout_seconds = try(local.functions.movies_import.timeout_seconds, 0)
+}
+
 resource "google_cloud_scheduler_job" "import" {
   for_each = { for name, schedule in var.import_schedules : name => schedule if contains(keys(local.functions), "movies_import") }
 
@@ -10,7 +15,7 @@ resource "google_cloud_scheduler_job" "import" {
   paused           = var.import_paused || each.value.paused
   schedule         = each.value.schedule
   time_zone        = each.value.time_zone
-  attempt_deadline = "${local.functions.movies_import.timeout_seconds + 60}s" # hears the function's own time-out
+  attempt_deadline = "${local.import_timeout_seconds + 60}s" # hears the function's own time-out
 
   http_target {
     body        = base64encode(each.value.body)
@@ -34,8 +39,8 @@ resource "google_cloud_scheduler_job" "import" {
 
   lifecycle {
     precondition {
-      condition     = local.functions.movies_import.timeout_seconds <= 1740
-      error_message = "movies_import may take ${local.functions.movies_import.timeout_seconds} s, but Cloud Scheduler waits for 1800 s at most: lower its timeout_seconds to 1740 or less."
+      condition     = local.import_timeout_seconds <= 1740
+      error_message = "movies_import may take ${local.import_timeout_seconds} s, but Cloud Scheduler waits for 1800 s at most: lower its timeout_seconds to 1740 or less."
     }
   }
 }
