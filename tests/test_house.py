@@ -49,18 +49,6 @@ HEAVY: Final = {
 
 MOST_LINES: Final = {"module": 300, "class": 150, "function": 40}
 
-# What is not yet as the rules say. An entry is a debt: it goes once it is paid, and none is added.
-TOO_LONG: Final = {
-    "accounts/login login": 53,
-    "database/database Database": 196,
-    "imports/ledger Ledger": 177,
-    "imports/running Run": 206,
-    "web/endpoint endpoint": 62,
-}
-MISPLACED: Final = {("omdb/creating", "starlette")}
-NAMES_OMDB: Final = {"imports/judging", "imports/running"}
-NAMES_ITSELF: Final = {"accounts/keys"}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
@@ -159,8 +147,7 @@ def test_every_arrow_between_rooms_leads_to_a_lower_floor() -> None:
 
 
 def test_no_modules_know_each_other_in_a_circle() -> None:
-    arrows = {name: ARROWS[name] - NAMES_ITSELF.intersection({name}) for name in ARROWS}
-    TopologicalSorter(arrows).prepare()  # raises CycleError, which names them
+    TopologicalSorter(ARROWS).prepare()  # raises CycleError, which names them
 
 
 @pytest.mark.parametrize(
@@ -185,7 +172,7 @@ def test_imports_name_omdb_only_where_its_client_is_made() -> None:
         if HOUSE[name].room == "imports" and any(HOUSE[one].room == "omdb" for one in targets)
     }
 
-    assert naming - NAMES_OMDB == {"imports/service"}
+    assert naming == {"imports/service"}
 
 
 def rooms_known_to(room: str) -> set[str]:
@@ -212,7 +199,7 @@ def test_a_heavy_package_is_loaded_only_where_it_belongs() -> None:
         if not any(fnmatch(name, place) for place in HEAVY[package])
     }
 
-    assert misplaced <= MISPLACED
+    assert not misplaced
 
 
 def test_a_package_is_a_docstring_and_nothing_else() -> None:
@@ -237,7 +224,7 @@ def test_nothing_is_too_long_to_be_read_at_once() -> None:
         f"{kind} {name}: {lines} lines"
         for module in HOUSE.values()
         for kind, name, lines in lengths(module)
-        if lines > max(MOST_LINES[kind], TOO_LONG.get(name, 0))
+        if lines > MOST_LINES[kind]
     }
 
     assert not too_long

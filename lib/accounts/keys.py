@@ -69,9 +69,6 @@ class SigningSettings:
         pem = read_needed(env, "TOKEN_PRIVATE_KEY", "an Ed25519 private key in PEM").replace(
             "\\n", "\n"
         )
-        # Here: only who signs or verifies loads cryptography.
-        from lib.accounts.keys import load_private_key  # noqa: PLC0415
-
         load_private_key(pem)
         return cls(private_key=Secret(pem))
 
@@ -95,8 +92,6 @@ class VerifyingSettings:
             raise SettingsError(
                 "TOKEN_PUBLIC_KEYS is malformed: expected one or more Ed25519 public keys in PEM"
             )
-        from lib.accounts.keys import load_public_key  # noqa: PLC0415
-
         for key in keys:
             load_public_key(key)
         return cls(public_keys=tuple(keys))

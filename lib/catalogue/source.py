@@ -17,7 +17,7 @@ A source gives each of its faults one of these as a parent, and a code and a mes
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from lib.catalogue.movie import Movie
 from lib.errors import InvalidRequest, NotFound, RetryLater, ServiceError
@@ -120,4 +120,28 @@ class MovieSource(Protocol):
         year: int | None = None,
     ) -> SearchPage:
         """Return a page, from 1, of the titles that match; an empty one past the end."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetState:
+    """What all instances know of a source's budget of calls.
+
+    Attributes:
+        probe_in_seconds: When the source may be asked again whether its quota is back.
+    """
+
+    state: Literal["open", "spent", "refused"]
+    probe_in_seconds: int
+
+
+class SourceBudget(Protocol):
+    """The calls that may be made to a source, as whoever makes many has to know them."""
+
+    def look(self) -> BudgetState:
+        """Return how things stand, without reserving anything."""
+        ...
+
+    def give_back(self) -> None:
+        """Return what was reserved and not used."""
         ...

@@ -194,6 +194,9 @@ imports: Final = Table(
     Index(None, "finished_at"),
 )
 
+_WAITING: Final = text("state in ('pending', 'leased')")
+_HAS_ERROR: Final = text("last_error is not null")
+
 # One row an id. `next_try_at` of a leased item is the end of its lease.
 import_items: Final = Table(
     "import_items",
@@ -215,18 +218,9 @@ import_items: Final = Table(
         name="state",
     ),
     Index(
-        "import_items_waiting_idx",
-        "import_id",
-        "next_try_at",
-        "imdb_id",
-        postgresql_where=text("state in ('pending', 'leased')"),
+        "import_items_waiting_idx", "import_id", "next_try_at", "imdb_id", postgresql_where=_WAITING
     ),
-    Index(
-        "import_items_errors_idx",
-        "import_id",
-        "last_error",
-        postgresql_where=text("last_error is not null"),
-    ),
+    Index("import_items_errors_idx", "import_id", "last_error", postgresql_where=_HAS_ERROR),
 )
 
 # Which import a caller's idempotency key led to.

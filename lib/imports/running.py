@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from lib.catalogue.source import KeyRefused, MovieSource, QuotaSpent
+from lib.catalogue.source import KeyRefused, MovieSource, QuotaSpent, SourceBudget
 from lib.errors import ServiceError
 from lib.imports.ending import Ended, StoppedBy, log_end, log_parked
 from lib.imports.feeding import feed, is_refusal
@@ -22,7 +22,6 @@ from lib.imports.judging import Verdict, judge_losses
 from lib.imports.ledger import Ledger, Ordered, Progress
 from lib.imports.pace import Pace
 from lib.imports.stopping import WorkingTime
-from lib.omdb.budget import Budget
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ class Run:
 
     ledger: Ledger
     source: MovieSource
-    budget: Budget
+    budget: SourceBudget
     pace: Pace
     import_id: int
     concurrency: int
@@ -188,7 +187,7 @@ class Run:
         self._hand.give_back()
 
 
-def _await_source(budget: Budget, pace: Pace, working_time: WorkingTime) -> bool:
+def _await_source(budget: SourceBudget, pace: Pace, working_time: WorkingTime) -> bool:
     """Wait until the source may be asked, if that is soon, and tell whether it may be."""
     known = budget.look()
     if known.state == "open":

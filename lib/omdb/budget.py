@@ -20,9 +20,9 @@ import hashlib
 import logging
 import threading
 import time
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from lib.catalogue.source import BudgetState
 from lib.database.database import Database
 from lib.database.statement import Statement
 from lib.errors import ServiceError
@@ -38,7 +38,6 @@ _REFUSAL_SECONDS: Final = 1.0  # for which one refusal of ours answers all threa
 
 _USED_UP: Final = "The day's budget of OMDb calls is used up: try again later"
 
-State = Literal["open", "spent", "refused"]
 
 # The row's lock makes one reservation out of reading and writing, whoever else reserves.
 _RESERVE: Final = Statement(
@@ -153,18 +152,6 @@ class BudgetSpent(OmdbQuotaExceeded):
     """Our own count allows no further call; OMDb was not asked."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BudgetState:
-    """What all instances know of a key.
-
-    Attributes:
-        probe_in_seconds: When OMDb may be asked again whether its quota is back.
-    """
-
-    state: State
-    probe_in_seconds: int
-
-
 class Budget:
     """One process' access to the budget; its threads share a small stock of reserved calls.
 
@@ -258,7 +245,7 @@ class Budget:
         self._refusal = (time.monotonic() + _REFUSAL_SECONDS, refusal)
         raise refusal
 
-    def _close(self, state: State, told: int | None) -> tuple[int, str]:
+    def _close(self, state: Literal["spent", "refused"], told: int | None) -> tuple[int, str]:
         """Let all instances know; return the seconds until OMDb may be asked again."""
         with self._lock:
             # Answers to calls that were under way say nothing new about the quota.

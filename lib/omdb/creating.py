@@ -8,8 +8,6 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Final
 
-from starlette.requests import ClientDisconnect
-
 from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Stored
 from lib.catalogue.source import MovieSource
@@ -24,6 +22,7 @@ from lib.omdb.payers import Payer
 from lib.omdb.questions import Question, question
 from lib.omdb.settings import OmdbSettings
 from lib.web import callers
+from lib.web.callers import ClientDisconnect
 from lib.web.threads import once_at_a_time
 
 STATEMENTS: Final = (

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect as ClientDisconnect  # noqa: PLC0414  for others, too
 
 
 @dataclass(frozen=True, eq=False)

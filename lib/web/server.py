@@ -35,12 +35,8 @@ _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~%-]*|\[[A-Za-z0-9.:%_~-]+\])(?::[0-
 _ADDRESS_WITHOUT_PATH: Final = re.compile(rb"(?i)(https?://[^/?#]+)(?=[?#]|\Z)")
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 as uvicorn speaks it, to callers who come to the point.
-
-    A head may take so many bytes and fields, and whatever is no body so many seconds. What is
-    refused here is told as `endpoint` tells it.
-    """
+class RefusingProtocol(HttpToolsProtocol):
+    """HTTP/1.1 as uvicorn speaks it, which tells refusals as `endpoint` does, and in their turn."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,21 +44,101 @@ class BoundedProtocol(HttpToolsProtocol):
         self._last_words: bytes | None = None  # a refusal that waits for the answers before it
         self._in_head = False
         self._in_body = False
-        self._is_upgrade = False  # whether the head offers another protocol
-        self._head_bytes = 0
-        self._advanced = False  # whether what came last brought a head, a body or their end on
-        self._idle_bytes = 0  # what came since then
         self._timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first request, but not for ever."""
-        super().connection_made(transport)
-        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave nothing behind."""
         self._stop_timer()
         super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or to the refusal that waited for this answer."""
+        if self._last_words is None or self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+        else:
+            self.transport.write(self._last_words)
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell what is wrong when its turn has come; the connection is of no more use."""
+        del msg
+        self._stop_timer()
+        is_queued = self._in_body and bool(self.pipeline)
+        if is_queued:
+            self.pipeline.popleft()  # the one whose body it is; others are answered before
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if is_queued or (is_answering and not self._in_body):
+            self._last_words = self._write_refusal()
+            return
+        # To a request whose answer has begun there is nothing to add.
+        if not (self._in_body and self.cycle.response_started):
+            self.transport.write(self._write_refusal())
+        self.transport.close()
+
+    def _refuse(self, error: ServiceError) -> None:
+        self._refusal = error
+        raise error  # out of the parser, which ends in `send_400_response`
+
+    def _write_refusal(self) -> bytes:
+        error = self._refusal or InvalidRequest("This is no HTTP/1.1.")
+        context = read_context(
+            {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers or ()}
+        )
+        token = logs.current_request.set(context)
+        fields = {"code": error.code, "status": error.status}
+        log.info("request refused", extra={"fields": fields})
+        logs.current_request.reset(token)
+        body = answer_error(error, context).body
+        lines = [
+            *(name + b": " + value for name, value in self.server_state.default_headers),
+            f"x-request-id: {context.request_id}".encode(),
+            b"x-content-type-options: nosniff",
+            b"cache-control: no-store",
+            b"connection: close",
+            b"content-type: application/json",
+            f"content-length: {len(body)}".encode(),
+        ]
+        return STATUS_LINE[error.status] + b"\r\n".join([*lines, b"", body])
+
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(HEAD_TIMEOUT, self._give_up)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if self.cycle and not self.cycle.response_complete:
+            self._start_timer()  # the next request may wait for the answer to this one
+        elif self._in_head:
+            self._refusal = RequestTimeout(
+                f"The request did not arrive within {HEAD_TIMEOUT:.0f} seconds."
+            )
+            self.send_400_response("")
+        else:
+            self.transport.close()
+
+
+class BoundedProtocol(RefusingProtocol):
+    """HTTP/1.1 for callers who come to the point.
+
+    A head may take so many bytes and fields, and whatever is no body so many seconds.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_upgrade = False  # whether the head offers another protocol
+        self._head_bytes = 0
+        self._advanced = False  # whether what came last brought a head, a body or their end on
+        self._idle_bytes = 0  # what came since then
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request, but not for ever."""
+        super().connection_made(transport)
+        self._start_timer()
 
     def data_received(self, data: bytes) -> None:
         """Take what came, unless a request does not get on by it."""
@@ -183,76 +259,6 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         # What is refused next has said nothing yet.
         self._in_body, self.headers = False, []
-
-    def on_response_complete(self) -> None:
-        """Go on with the next request, or to the refusal that waited for this answer."""
-        if self._last_words is None or self.pipeline or self.transport.is_closing():
-            super().on_response_complete()
-        else:
-            self.transport.write(self._last_words)
-            self.transport.close()
-
-    def send_400_response(self, msg: str) -> None:
-        """Tell what is wrong when its turn has come; the connection is of no more use."""
-        del msg
-        self._stop_timer()
-        is_queued = self._in_body and bool(self.pipeline)
-        if is_queued:
-            self.pipeline.popleft()  # the one whose body it is; others are answered before
-        is_answering = self.cycle is not None and not self.cycle.response_complete
-        if is_queued or (is_answering and not self._in_body):
-            self._last_words = self._write_refusal()
-            return
-        # To a request whose answer has begun there is nothing to add.
-        if not (self._in_body and self.cycle.response_started):
-            self.transport.write(self._write_refusal())
-        self.transport.close()
-
-    def _refuse(self, error: ServiceError) -> None:
-        self._refusal = error
-        raise error  # out of the parser, which ends in `send_400_response`
-
-    def _write_refusal(self) -> bytes:
-        error = self._refusal or InvalidRequest("This is no HTTP/1.1.")
-        context = read_context(
-            {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers or ()}
-        )
-        token = logs.current_request.set(context)
-        fields = {"code": error.code, "status": error.status}
-        log.info("request refused", extra={"fields": fields})
-        logs.current_request.reset(token)
-        body = answer_error(error, context).body
-        lines = [
-            *(name + b": " + value for name, value in self.server_state.default_headers),
-            f"x-request-id: {context.request_id}".encode(),
-            b"x-content-type-options: nosniff",
-            b"cache-control: no-store",
-            b"connection: close",
-            b"content-type: application/json",
-            f"content-length: {len(body)}".encode(),
-        ]
-        return STATUS_LINE[error.status] + b"\r\n".join([*lines, b"", body])
-
-    def _start_timer(self) -> None:
-        if self._timer is None:
-            self._timer = self.loop.call_later(HEAD_TIMEOUT, self._give_up)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _give_up(self) -> None:
-        self._timer = None
-        if self.cycle and not self.cycle.response_complete:
-            self._start_timer()  # the next request may wait for the answer to this one
-        elif self._in_head:
-            self._refusal = RequestTimeout(
-                f"The request did not arrive within {HEAD_TIMEOUT:.0f} seconds."
-            )
-            self.send_400_response("")
-        else:
-            self.transport.close()
 
 
 def install() -> None:
