@@ -12,6 +12,7 @@ from lib.db import Database, Query, Statement
 from lib.movie import Movie
 from lib.movies import Stored
 from lib.omdb import OmdbClient
+from lib.omdb_budget import Budget
 from lib.settings import DatabaseSettings, OmdbSettings, Secret
 from local.demo_omdb.server import DemoOmdb
 
@@ -22,9 +23,10 @@ def test_who_shares_a_network_with_a_caller_who_has_left_is_answered(
     settings: DatabaseSettings, omdb: DemoOmdb, store: Callable[..., Movie]
 ) -> None:
     """Though both waited for the database for so long that it was asked who is still there."""
-    store("tt0034583", "Casablanca")
     database = Database(settings, statements=[*creating.STATEMENTS, SLEEP])
     source = OmdbSettings(url=omdb.url, api_key=Secret(omdb.key), daily_budget=9, concurrency=1)
+    Budget(database, source).take()  # what is stored from here on is this OMDb's answer
+    store("tt0034583", "Casablanca")
     creator = Creator(database, OmdbClient(source), source)
     network = omdb_callers.network("192.0.2.1", calls=9)
 
