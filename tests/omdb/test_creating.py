@@ -11,6 +11,7 @@ from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Query, Statement
 from lib.omdb import creating
+from lib.omdb.budget import Budget
 from lib.omdb.client import OmdbClient
 from lib.omdb.creating import Creator
 from lib.omdb.payers import find_payer
@@ -27,9 +28,10 @@ def test_who_shares_a_network_with_a_caller_who_has_left_is_answered(
     settings: DatabaseSettings, omdb: DemoOmdb, store: Callable[..., Movie]
 ) -> None:
     """Though both waited for the database for so long that it was asked who is still there."""
-    store("tt0034583", "Casablanca")
     database = Database(settings, statements=[*creating.STATEMENTS, SLEEP])
     source = OmdbSettings(url=omdb.url, api_key=Secret(omdb.key), daily_budget=9, concurrency=1)
+    Budget(database, source).take()  # what is stored from here on is this OMDb's answer
+    store("tt0034583", "Casablanca")
     creator = Creator(database, OmdbClient(source), source)
     network = find_payer(None, "192.0.2.1", calls=9)
 

@@ -44,7 +44,8 @@ def test_each_text_that_a_metric_counts_is_logged_somewhere(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_each_class_of_fault_that_a_metric_filters_by_exists(name: str) -> None:
     classes = re.findall(r'error_class=\\"(\w+)\\"', METRICS[name])
-    errors = (ROOT / "lib" / "errors.py").read_text(encoding="utf-8")
+    modules = (ROOT / "lib" / "errors.py", ROOT / "lib" / "omdb" / "faults.py")
+    errors = "".join(module.read_text(encoding="utf-8") for module in modules)
     for wanted in classes:
         assert f"class {wanted}(" in errors
 

@@ -362,11 +362,12 @@ def test_who_waits_with_a_body_is_told_to_go_on(
     head = HEAD.replace(b"1.1", version) + JSON + b"Expect: " + expectation + b"\r\n"
     with socket.create_connection(("127.0.0.1", server.port), 5) as wire:
         send(wire, [head + b"Connection: close\r\n" + SIZED[: -len(BODY)]])
-        time.sleep(0.1)
         if told_first:
             assert wire.recv(len(told_first)) == told_first
+        else:
+            time.sleep(0.2)
         send(wire, [BODY])
-        assert told(receive(wire, "POST"))["name"] == "an"
+        assert rest_of(wire).startswith(b"HTTP/1.1 200")
 
 
 def answers(server: Deployed, *parts: bytes, pause: float = 0) -> list[Reply]:
