@@ -173,6 +173,7 @@ EVERY_TABLE = (
 ACTIONS = ("select", "insert", "update", "delete", "truncate")
 
 
+@asks("/login")
 def test_a_user_is_let_in_with_the_rights_of_login(logins: dict[str, DatabaseSettings]) -> None:
     database = TransactionalDatabase(logins["login"])
     login.clear_failures(database, username="admin", address="198.51.100.7")

@@ -176,11 +176,11 @@ def test_a_plan_beyond_the_connection_budget_fails_and_says_by_how_much(
     assert "Lower max_instances or connections in function_sizes" in said
 
 
-def planned_values(terraform: Terraform, kind: str) -> dict[str, dict[str, Any]]:
-    """Return what the last plan makes of a type, in all modules, by the key of `for_each`."""
+def planned_values(plan: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """Return what a plan makes of a type, in all modules, by the key of `for_each`."""
     return {
         change["index"]: change["change"]["after"]
-        for change in terraform.planned()["resource_changes"]
+        for change in plan["resource_changes"]
         if change["type"] == kind and isinstance(change.get("index"), str)
     }
 
@@ -202,26 +202,31 @@ def test_a_new_folder_is_planned_and_dev_has_room_for_thirty_functions(
     done = terraform.plan("dev", "-var", "domain=movies.example.com")
 
     assert done.returncode == CHANGES, done.stdout + done.stderr
+    plan = terraform.planned()
     name, address = NEW_ENDPOINT.name, "fn-movies-count@movies-dev-example.iam"
-    assert len(planned_values(terraform, "google_service_account")) == THIRTY
-    assert planned_values(terraform, "google_service_account")[name]["account_id"] == (
-        "fn-movies-count"
-    )
-    assert planned_values(terraform, "google_sql_user")[name]["name"] == address
-    backends = planned_values(terraform, "google_compute_backend_service")
+    assert len(planned_values(plan, "google_service_account")) == THIRTY
+    assert planned_values(plan, "google_service_account")[name]["account_id"] == ("fn-movies-count")
+    assert planned_values(plan, "google_sql_user")[name]["name"] == address
+    backends = planned_values(plan, "google_compute_backend_service")
     assert backends[name]["name"] == "movies-movies-count"
-    probe = planned_values(terraform, "google_monitoring_uptime_check_config")[name]
+    probe = planned_values(plan, "google_monitoring_uptime_check_config")[name]
     assert probe["http_check"][0]["path"] == "/movies.count"
-    outputs = terraform.planned()["planned_values"]["outputs"]["functions"]["value"]
-    assert outputs[name]["variables"]["DATABASE_CONNECTIONS"] == "2"
-    grants = json.loads(outputs["migrate"]["variables"]["DATABASE_GRANTS"])
+    variables = {
+        change["address"].split('"')[1]: change["change"]["after"]["service_config"][0][
+            "environment_variables"
+        ]
+        for change in plan["resource_changes"]
+        if change["type"] == "google_cloudfunctions2_function"
+    }
+    assert variables[name]["DATABASE_CONNECTIONS"] == "2"
+    grants = json.loads(variables["migrate"]["DATABASE_GRANTS"])
     assert grants[name] == {
         "rights": {"movies": "select", "movie_totals": "select"},
         "user": address,
     }
     [routes] = [
         change["change"]["after"]["path_matcher"][0]["path_rule"]
-        for change in terraform.planned()["resource_changes"]
+        for change in plan["resource_changes"]
         if change["address"] == "google_compute_url_map.api[0]"
     ]
     assert ["/movies.count", "/v1/movies.count"] in [sorted(rule["paths"]) for rule in routes]
@@ -234,7 +239,7 @@ def test_without_the_import_nothing_ticks(terraform: Terraform) -> None:
     done = terraform.plan("dev")
 
     assert done.returncode == CHANGES, done.stdout + done.stderr
-    assert not planned_values(terraform, "google_cloud_scheduler_job")
+    assert not planned_values(terraform.planned(), "google_cloud_scheduler_job")
 
 
 @pretended
