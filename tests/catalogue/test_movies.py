@@ -56,7 +56,8 @@ def shown(database: TransactionalDatabase, imdb_id: str = "tt0000001") -> dict[s
 
 def stored_row(database: TransactionalDatabase) -> dict[str, Any]:
     with database.begin() as connection:
-        row = connection.execute(text("select * from movies")).mappings().one()
+        asked = text("select * from movies where imdb_id = 'tt0000001'")
+        row = connection.execute(asked).mappings().one()
     kept = set(row) - {"created_at", "fetched_at", "changed_at"}
     return {str(name): row[name] for name in kept}
 
