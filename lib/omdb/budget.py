@@ -66,8 +66,9 @@ _RESERVE: Final = Statement(
                 else budget.probe_at end,
                 least(budget.probes + probing::integer, 20)
             from (select budget.probes as probes) now_known,
-            lateral (select budget.window_started_at + interval '1 day' * floor(
-                extract(epoch from now() - budget.window_started_at) / 86400) as began) day,
+            -- A statement that waited for the row's lock may be older than the window.
+            lateral (select budget.window_started_at + interval '1 day' * greatest(0, floor(
+                extract(epoch from now() - budget.window_started_at) / 86400)) as began) day,
             lateral (select
                 case when began > budget.window_started_at then 0 else budget.used end as before,
                 case when began > budget.window_started_at then 0

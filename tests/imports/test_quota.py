@@ -241,6 +241,20 @@ def test_threads_of_many_budgets_never_reserve_more_than_there_is(
     assert rows(database, "select used from omdb_budget") == [(97,)]
 
 
+def test_a_reservation_older_than_the_window_leaves_the_window_where_it_is(
+    importer: Importer, database: TransactionalDatabase
+) -> None:
+    budget = make_budget(importer, daily=100)
+    budget.take()
+    # To a statement that waited for the one that began the window, the beginning is yet to come.
+    change(database, "update omdb_budget set window_started_at = now() + interval '1 second'")
+    budget.take()
+    change(database, "update omdb_budget set window_started_at = window_started_at - interval '2s'")
+    budget.take()
+
+    assert rows(database, "select used from omdb_budget") == [(3,)]
+
+
 def test_probes_come_less_and_less_often(
     importer: Importer, database: TransactionalDatabase
 ) -> None:
