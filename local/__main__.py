@@ -1,4 +1,4 @@
-"""What `./dev serve`, `migrate`, `import`, `user`, `smoke` and `bench` run."""
+"""What `./dev serve`, `migrate`, `import`, `user`, `smoke`, `call` and `bench` run."""
 
 import argparse
 import logging
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("base_url", nargs="?", metavar="BASE_URL", help="where all routes are")
     where.add_argument("--urls", type=Path, metavar="FILE", help="each function's own URL, in JSON")
     smoke.set_defaults(run=_smoke)
+    _add_call(commands.add_parser("call", help="call a function of a deployed environment"))
     functions = commands.add_parser("functions", help="print what is true of every function")
     functions.set_defaults(run=_functions)
     bench = commands.add_parser("bench", help="run the benchmarks")
@@ -76,6 +77,17 @@ def _add_user(user: argparse.ArgumentParser) -> None:
     clear.add_argument("name", metavar="NAME")
     clear.add_argument("--from", dest="address", metavar="ADDRESS", help="where they are just now")
     clear.set_defaults(run=_clear_user)
+
+
+def _add_call(call: argparse.ArgumentParser) -> None:
+    call.add_argument("function", metavar="FUNCTION", help="as its folder is called")
+    call.add_argument("body", nargs="?", metavar="BODY", help="JSON; private ones are sent {}")
+    where = call.add_mutually_exclusive_group()
+    written = "what terraform output -json wrote, where Terraform cannot be asked"
+    where.add_argument("--outputs", type=Path, metavar="FILE", help=written)
+    local = "where a service is that takes no identity, such as ./dev serve's"
+    where.add_argument("--url", metavar="BASE_URL", help=local)
+    call.set_defaults(run=_call)
 
 
 # Each command imports only what it uses: that is most of a start's time.
@@ -140,6 +152,12 @@ def _smoke(options: argparse.Namespace) -> None:
     from local import smoke  # noqa: PLC0415
 
     smoke.run(options.base_url, options.urls)
+
+
+def _call(options: argparse.Namespace) -> None:
+    from local import calling  # noqa: PLC0415
+
+    calling.run(options.function, options.body, outputs=options.outputs, url=options.url)
 
 
 def _functions(_: argparse.Namespace) -> None:

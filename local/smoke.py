@@ -52,10 +52,10 @@ def _questions(base_url: str | None, urls: Path | None) -> Iterator[tuple[Check,
     own = _own_urls(urls) if urls is not None else None
     for function in read_functions().values():
         if own is None:
-            base = _checked_url(base_url or "")
+            base = checked_url(base_url or "")
             bases = [base, f"{base}/v1"]
         elif function.name in own:
-            bases = [_checked_url(own[function.name])]
+            bases = [checked_url(own[function.name])]
         else:
             raise Failure(f"{urls} names no URL of {function.name}")
         for base in bases:
@@ -74,7 +74,8 @@ def _own_urls(path: Path) -> dict[str, str]:
     return named
 
 
-def _checked_url(url: str) -> str:
+def checked_url(url: str) -> str:
+    """Return an address without a slash at its end, or say that it is none."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
         raise Failure(f"{url!r} is no base URL: expected one such as https://movies.example.com")
@@ -94,7 +95,7 @@ def _find_fault(session: requests.Session, url: str, check: Check) -> str | None
 
 
 def _find_missing(response: requests.Response, check: Check) -> str | None:
-    answer = _json(response)
+    answer = json_object(response)
     shared = "public" in response.headers.get("Cache-Control", "")
     for name in (*([] if shared else ["X-Request-Id"]), *check.headers):
         if name not in response.headers:
@@ -138,7 +139,8 @@ def _ask(session: requests.Session, url: str, check: Check) -> requests.Response
     return answer
 
 
-def _json(response: requests.Response) -> dict[str, Any]:
+def json_object(response: requests.Response) -> dict[str, Any]:
+    """Return the object that an answer holds; an empty one where it holds something else."""
     try:
         answer = response.json()
     except ValueError:

@@ -36,6 +36,11 @@ output "functions" {
   value       = { for name, function in module.function : name => function.deployed }
 }
 
+output "scheduler" {
+  description = "The account that the import is invoked as"
+  value       = local.scheduler
+}
+
 output "urls" {
   description = "Each function's own URL"
   value       = { for name, function in module.function : name => function.url }
