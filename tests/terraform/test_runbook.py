@@ -31,13 +31,3 @@ def test_the_burn_rate_alerts_share_a_section() -> None:
 def test_every_link_within_the_documents_leads_somewhere() -> None:
     for anchor in re.findall(r"\]\(#([\w-]+)\)", RUNBOOK):
         assert anchor in anchors(), anchor
-
-
-def test_every_variable_that_the_documents_name_exists() -> None:
-    variables = set(re.findall(r'^variable "(\w+)"', read("variables.tf"), re.MULTILINE))
-    for path in (ROOT / "docs" / "runbook.md", ROOT / "README.md"):
-        text = path.read_text(encoding="utf-8")
-        settings = "\n".join(re.findall(r"```hcl\n(.*?)```", text, re.DOTALL))
-        named = set(re.findall(r"-var[= ]'?(\w+)=", text))
-        named |= set(re.findall(r"^(\w+) += ", settings, re.MULTILINE))
-        assert named <= variables, path.name
