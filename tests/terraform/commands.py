@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 
-from tests.terraform.configuration import ROOT
+from tests.terraform.configuration import ROOT, TERRAFORM
 from tests.terraform.roles import NEEDS
 
 DOCUMENTS: Final = (
@@ -73,14 +73,24 @@ def read_document(name: str) -> list[Command]:
 
 
 def read_pipeline() -> list[Command]:
-    """Return those commands of the pipeline's steps that need something."""
-    build: Mapping[str, Any] = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text("utf-8"))
+    """Return those commands of the pipeline's builds that need something."""
+    folder = TERRAFORM / "pipeline"
+    scripts = {file.name: file.read_text("utf-8") for file in folder.glob("*.sh")}
+    for file in (ROOT / "cloudbuild.yaml", *folder.glob("*.yaml")):
+        build: Mapping[str, Any] = yaml.safe_load(file.read_text("utf-8"))
+        for step in build["steps"]:
+            scripts[f"{file.name} {step['id']}"] = step.get("script", "")
     return [
-        Command(place=f"cloudbuild.yaml {step['id']}", words=words)
-        for step in build["steps"]
-        for words in read_shell(step.get("script", ""))
-        if words[0] in CHECKED
+        Command(place=place, words=words)
+        for place, script in scripts.items()
+        for words in read_shell(script)
+        if words[0] in CHECKED or is_module(words)
     ]
+
+
+def is_module(words: tuple[str, ...]) -> bool:
+    """Tell whether a command runs a module of ours."""
+    return words[:2] == ("python3", "-m") and words[2].startswith("local.")
 
 
 def read_shell(text: str) -> Iterator[tuple[str, ...]]:
@@ -154,6 +164,9 @@ def _without_shell(words: list[str]) -> tuple[str, ...]:
 
 def entry_of(command: Command) -> tuple[str, Mapping[str, Any]] | None:
     """Return the table's words for a command of gcloud or Terraform, and what stands there."""
+    if is_module(command.words):
+        name = command.words[2]
+        return (name, NEEDS["modules"][name]) if name in NEEDS["modules"] else None
     table = NEEDS.get(command.program, {})
     words = [word for word in command.words[1:] if not word.startswith("-")]
     for count in range(len(words), 0, -1):

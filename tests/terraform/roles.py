@@ -39,7 +39,7 @@ def named_roles() -> set[str]:
     """Return every role that configuration or documents name."""
     files = [*TERRAFORM.rglob("*.tf"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
     text = "\n".join(file.read_text(encoding="utf-8") for file in files)
-    return {*OWNER, *re.findall(r"\broles/[A-Za-z]+(?:\.[A-Za-z]+)*", text)}
+    return {*OWNER, *re.findall(r"\broles/[A-Za-z]+(?:\.[A-Za-z0-9]+)*", text)}
 
 
 def named_permissions() -> set[str]:

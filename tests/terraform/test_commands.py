@@ -6,6 +6,7 @@ hold.
 """
 
 import argparse
+import json
 import re
 import runpy
 import shutil
@@ -26,13 +27,14 @@ from tests.terraform.commands import (
     arguments_of,
     entry_of,
     flags_of,
+    is_module,
     read_document,
     read_documents,
     read_pipeline,
     read_shell,
 )
 from tests.terraform.configuration import TERRAFORM, read
-from tests.terraform.roles import NEEDS, OWNER, permissions_of
+from tests.terraform.roles import FILE, NEEDS, OWNER, named_roles, permissions_of
 
 DOCUMENTED: Final = read_documents()
 EVERY: Final = [*DOCUMENTED, *read_pipeline()]
@@ -82,6 +84,7 @@ def test_no_command_is_unknown() -> None:
     assert not [str(one) for one in EVERY if one.program not in known]
     assert not [str(one) for one in of("gcloud") if not entry_of(one) and not is_part(one)]
     assert not [str(one) for one in of("terraform") if not entry_of(one)]
+    assert not [str(one) for one in EVERY if is_module(one.words) and not entry_of(one)]
 
 
 def is_part(command: Command) -> bool:
@@ -217,7 +220,7 @@ def is_instance(name: str) -> bool:
 
 
 def is_role(name: str) -> bool:
-    return bool(re.fullmatch(r"roles/[A-Za-z]+(\.[A-Za-z]+)*", name)) and bool(
+    return bool(re.fullmatch(r"roles/[A-Za-z]+(\.[A-Za-z0-9]+)*", name)) and bool(
         permissions_of([name])
     )
 
@@ -375,6 +378,12 @@ def on_call() -> dict[str, set[str]]:
     }
 
 
+def operators() -> set[str]:
+    """Return the roles that Terraform gives those who may log in to the database."""
+    given = re.search(r"^  operator_roles += .*?^  \)", CONFIGURATION, re.DOTALL | re.MULTILINE)
+    return {*re.findall(r'"(roles/[\w.]+)"', given[0])} if given else set()
+
+
 def by_hand() -> list[Command]:
     """Return what the runbook has people do themselves: all but what the pipeline applies."""
     return [
@@ -386,7 +395,7 @@ def by_hand() -> list[Command]:
 
 
 def test_who_is_on_call_may_do_what_the_runbook_says() -> None:
-    held = permissions_of({role for roles in on_call().values() for role in roles})
+    held = permissions_of({role for roles in on_call().values() for role in roles} | operators())
     for command in by_hand():
         assert apis_of(command) <= enabled_by_terraform() | {"storage"}, command
         assert needs_of(command) <= held, command
@@ -455,15 +464,17 @@ def test_who_invokes_a_private_function_is_given_it() -> None:
     assert "run.routes.invoke" in permissions_of(re.findall(r'role\s*= "(roles/run\.\w+)"', member))
 
 
+def test_every_role_that_is_named_is_known() -> None:
+    missing = named_roles() - {*json.loads(FILE.read_text(encoding="utf-8"))["roles"]}
+    assert not missing, "as tests/terraform/roles.py says, take them from what Google publishes"
+
+
 def test_every_permission_that_the_tables_name_is_one_of_iams() -> None:
-    every_role = re.findall(
-        r'"(roles/[\w.]+)": \[', (Path(__file__).parent / "roles.json").read_text()
-    )
     named = {
         one
-        for kind in NEEDS.values()
-        for name, entry in kind.items()
+        for table in NEEDS.values()
+        for name, entry in table.items()
         if not name.startswith("google_") or name in made_types()
         for one in entry.get("permissions", ())
     }
-    assert named <= permissions_of(every_role)
+    assert named <= permissions_of(json.loads(FILE.read_text(encoding="utf-8"))["roles"])
