@@ -133,7 +133,8 @@ resource "google_service_account_iam_member" "deployer_acts_as" {
   member             = "serviceAccount:${local.deployer}"
 }
 
-# An identity token of its own, to call `migrate` with.
+# An identity token of its own, to call `migrate` with (`./dev call migrate`):
+# https://cloud.google.com/build/docs/securing-builds/authorize-service-to-service-access
 resource "google_service_account_iam_member" "deployer_identity" {
   service_account_id = google_service_account.deployer.id
   role               = "roles/iam.serviceAccountOpenIdTokenCreator"

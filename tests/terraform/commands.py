@@ -18,9 +18,10 @@ DOCUMENTS: Final = (
 CHECKED: Final = ("gcloud", "terraform", "./dev")
 # What needs nothing of ours, of Google's or of Terraform's.
 HARMLESS: Final = frozenset({
-    "apt-get", "bash", "cat", "cd", "curl", "cut", "date", "dig", "echo", "exit", "export", "git",
-    "grep", "head", "jq", "mkdir", "pg_dump", "pg_restore", "printf", "psql", "python3", "rm",
-    "sed", "set", "sha256sum", "sleep", "sort", "tail", "tr", "unset", "uniq", "wc", "xargs",
+    "apt-get", "bash", "cat", "cd", "cloud-sql-proxy", "curl", "cut", "date", "dig", "echo", "exit",
+    "export", "git", "grep", "head", "jq", "mkdir", "pg_dump", "pg_restore", "printf", "psql",
+    "python3", "rm", "sed", "set", "sha256sum", "sleep", "sort", "tail", "tr", "unset", "uniq",
+    "wc", "xargs",
 })  # fmt: skip
 GLOBAL_FLAGS: Final = frozenset(
     {"--account", "--filter", "--format", "--impersonate-service-account", "--project", "--quiet"}
@@ -50,6 +51,12 @@ class Command:
     def program(self) -> str:
         """What is run."""
         return self.words[0]
+
+    @property
+    def own_words(self) -> list[str]:
+        """What is for the program itself, and not behind `--` for another that it runs."""
+        words = list(self.words[1:])
+        return words[: words.index("--")] if "--" in words else words
 
 
 def read_documents() -> list[Command]:
@@ -168,7 +175,7 @@ def entry_of(command: Command) -> tuple[str, Mapping[str, Any]] | None:
         name = command.words[2]
         return (name, NEEDS["modules"][name]) if name in NEEDS["modules"] else None
     table = NEEDS.get(command.program, {})
-    words = [word for word in command.words[1:] if not word.startswith("-")]
+    words = [word for word in command.own_words if not word.startswith("-")]
     for count in range(len(words), 0, -1):
         name = " ".join(words[:count])
         if name in table:
@@ -178,11 +185,11 @@ def entry_of(command: Command) -> tuple[str, Mapping[str, Any]] | None:
 
 def flags_of(command: Command) -> dict[str, str]:
     """Return the flags by their names, with their values; several of one name: the last."""
-    pairs = (word.partition("=") for word in command.words[1:] if word.startswith("-"))
+    pairs = (word.partition("=") for word in command.own_words if word.startswith("-"))
     return {name: value for name, _, value in pairs}
 
 
 def arguments_of(command: Command, name: str) -> list[str]:
     """Return what stands behind the words of the command, flags aside."""
-    words = [word for word in command.words[1:] if not word.startswith("-")]
+    words = [word for word in command.own_words if not word.startswith("-")]
     return words[len(name.split()) :]
