@@ -69,7 +69,7 @@ def read_document(name: str) -> list[Command]:
     text = (ROOT / name).read_text(encoding="utf-8")
     found: list[Command] = []
     for block, mention in re.findall(
-        r"^```sh\n(.*?)^```|(?<!`)`([^`]+)`(?!`)", text, re.DOTALL | re.MULTILINE
+        r"^ *```sh\n(.*?)^ *```|(?<!`)`([^`]+)`(?!`)", text, re.DOTALL | re.MULTILINE
     ):
         if block:
             found += (Command(place=name, words=words) for words in read_shell(block))
