@@ -16,10 +16,7 @@ def run() -> None:
     """Migrate, and say what changed."""
     with prepare() as environment:
         migrated = bring_up_to_date(environment)
-    if migrated.before == migrated.after:
-        print(f"The schema is the newest already: {migrated.after}")
-    else:
-        print(f"The schema was {migrated.before or 'empty'} and is now {migrated.after}")
+    print(migrated.message)
     if migrated.admin_created:
         print(f"Made the administrator {require(AdminSettings).username!r}")
 
