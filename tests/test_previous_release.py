@@ -191,16 +191,19 @@ def test_a_first_commit_and_a_folder_without_history_have_no_release_before(
     )
 
 
-def test_a_shallow_clone_is_no_excuse(project: Project, tmp_path: Path) -> None:
+def test_the_rest_of_a_shallow_clone_is_fetched_or_its_lack_told(
+    project: Project, tmp_path: Path
+) -> None:
     project.commit({"code": "two"})
     clone = Project(folder=tmp_path / "clone", venv=project.venv)
     project.git("clone", "--quiet", "--depth=1", project.folder.as_uri(), str(clone.folder))
+    away = project.folder.rename(tmp_path / "away")
 
     code, said = clone.run()
     assert code == 1
-    assert said.endswith("git fetch --unshallow --tags\n")
+    assert "previous-release: only a part of the history is here" in said
 
-    clone.git("fetch", "--quiet", "--unshallow", "--tags")
+    away.rename(project.folder)
     assert "code: one\n" in clone.run()[1]
 
 
