@@ -17,7 +17,8 @@ from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest
 from lib.schema.migrating import migrate
 from lib.schema.settings import Grant
 from lib.settings import Secret
-from local.environment import ROOT
+from local import migrating
+from local.environment import ROOT, Environment
 from local.functions import grants, read_functions
 from tests.deployed import deployed, exchange, post
 from tests.schema.conftest import OtherCode
@@ -98,6 +99,9 @@ def test_over_http_a_newer_schema_is_200_and_said_in_answer_and_log(
     assert "schema newer than code, nothing to do" in logged
 
 
+WORDS = "Nothing to do: the schema is at reviews, which this code does not know"
+
+
 def test_at_a_terminal_a_newer_schema_is_said_in_words(taken_back: TransactionalDatabase) -> None:
     done = subprocess.run(
         [sys.executable, "-P", "-m", "local", "migrate"],
@@ -113,7 +117,17 @@ def test_at_a_terminal_a_newer_schema_is_said_in_words(taken_back: Transactional
         check=True,
     )
 
-    assert done.stdout.startswith("Nothing to do: the schema is at reviews, which this code does")
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert done.stderr.startswith(WORDS)
+
+
+def test_who_serves_here_on_a_newer_schema_is_told_so(
+    taken_back: TransactionalDatabase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variables = {"DATABASE_URL": address(taken_back)}
+    migrating.bring_up_to_date(Environment(variables=variables, folder=tmp_path))
+
+    assert capsys.readouterr().err.startswith(WORDS)
 
 
 def test_of_two_branches_the_second_does_nothing_and_says_where_the_database_is(
