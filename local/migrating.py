@@ -1,5 +1,7 @@
 """`./dev migrate`: bring the database that the environment names to the newest schema."""
 
+import sys
+
 from lib.accounts.users import AdminSettings
 from lib.database.faults import POOLER, is_of_pooler
 from lib.database.settings import DatabaseSettings
@@ -16,16 +18,14 @@ def run() -> None:
     """Migrate, and say what changed."""
     with prepare() as environment:
         migrated = bring_up_to_date(environment)
-    if migrated.before == migrated.after:
-        print(f"The schema is the newest already: {migrated.after}")
-    else:
-        print(f"The schema was {migrated.before or 'empty'} and is now {migrated.after}")
+    if not migrated.newer:  # of which everybody is told who brings it up to date
+        print(migrated.message)
     if migrated.admin_created:
         print(f"Made the administrator {require(AdminSettings).username!r}")
 
 
 def bring_up_to_date(environment: Environment) -> Migrated:
-    """Migrate the environment's database.
+    """Migrate the environment's database; say so where its schema is newer than this code.
 
     Raises:
         Failure: The database cannot be migrated.
@@ -39,6 +39,8 @@ def bring_up_to_date(environment: Environment) -> Migrated:
         raise Failure(f"the database cannot be migrated: {error}{cause(error)}") from error
     finally:
         database.close()
+    if migrated.newer:
+        print(migrated.message, file=sys.stderr)
     if migrated.admin_created:
         keep_password(environment)
     return migrated

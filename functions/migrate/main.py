@@ -20,6 +20,6 @@ database = TransactionalDatabase(require(DatabaseSettings))
 @functions_framework.aio.http
 @endpoint("POST", body="optional")
 async def migrate(_: Request) -> Answer:
-    """Answer which revision the database had and which it has."""
+    """Answer which revision the database had and which it has, also in words."""
     migrated = await in_thread(bring_up_to_date, database, admin, grants=grants)
-    return data(dataclasses.asdict(migrated))
+    return data({**dataclasses.asdict(migrated), "message": migrated.message})

@@ -3,8 +3,13 @@
 Everything happens in one transaction: a second runner waits for its end, then finds nothing left to
 do; a failure leaves the schema as it was. The lock is one on Alembic's own table, which nobody can
 take who may not migrate; an advisory lock is anybody's who can connect.
+
+A database may know a revision that this code does not: a commit was taken back, or another branch
+has migrated. It is newer then, and its schema is left as it is; the rights are this code's all the
+same, as it is this code that runs on it.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -21,14 +27,18 @@ from lib.accounts.users import AdminSettings, ensure_first_admin
 from lib.database.driver import unhurried
 from lib.database.faults import sqlstate
 from lib.database.transactions import TransactionalDatabase
-from lib.errors import DatabaseUnavailable
+from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest
 from lib.schema.rights import grant_rights
 from lib.schema.settings import Grant
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+log = logging.getLogger(__name__)
+
 NEWEST: Final = "head"
+NOTHING: Final = "base"
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 _DUPLICATE: Final = ("23505", "42P07")  # two make the same table: one of them is told either
 _LOCK_NOT_AVAILABLE: Final = "55P03"
@@ -56,11 +66,35 @@ _HOLDER: Final = """
 
 @dataclass(frozen=True, kw_only=True)
 class Migrated:
-    """What a run found and left: revisions, None for an empty database."""
+    """What a run found and left.
+
+    Attributes:
+        before: The database's revision, None for an empty one; several have commas between them.
+        after: The same, when all was done.
+        newer: Whether the database has a revision that this code does not know.
+        not_granted: Rights to what a newer schema no longer has.
+    """
 
     before: str | None
     after: str | None
+    newer: bool
     admin_created: bool
+    not_granted: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """All of that in words."""
+        if self.newer:
+            said = (
+                f"Nothing to do: the schema is at {self.after}, which this code does not know. "
+                "A newer release or another branch has migrated it."
+            )
+            if self.not_granted:
+                said += f" It has no more of what these rights name: {'; '.join(self.not_granted)}."
+            return said
+        if self.before == self.after:
+            return f"Nothing to do: the schema is the newest already, {self.after}."
+        return f"The schema was {self.before or 'empty'} and is now {self.after or 'empty'}."
 
 
 def migrate(
@@ -79,23 +113,35 @@ def migrate(
     Raises:
         DatabaseUnavailable: The database cannot be reached, or its locks not be had in time; of the
             one on the migration itself the message says who holds it.
+        InternalError: The migrations are not one line.
+        InvalidRequest: A revision is named that there is none of, or for a database that is newer.
         SettingsError: The administrator's password breaks the rule for new passwords.
     """
+    known = _known_revisions()
     with database.begin() as connection, unhurried(connection.connection.dbapi_connection):
-        connection.execute(text("set local statement_timeout = 0"))
         _await_turn(connection)
-        connection.execute(text("set local lock_timeout = '4s'"))
-        before = _revision(connection)
-        _run(connection, revision)
-        after = _revision(connection)
-        if grants is not None and after is not None:
-            grant_rights(connection, grants)
-        admin_created = after is not None and ensure_first_admin(connection, admin)
-    return Migrated(before=before, after=after, admin_created=admin_created)
+        before = _revisions(connection)
+        if newer := not set(before) <= set(known):
+            _leave(before, revision)
+        else:
+            _run(connection, known, revision)
+        after = _revisions(connection)
+        not_granted: tuple[str, ...] = ()
+        if grants is not None and after:
+            not_granted = grant_rights(connection, grants, schema_is_newer=newer)
+        admin_created = bool(after) and ensure_first_admin(connection, admin)
+    return Migrated(
+        before=", ".join(before) or None,
+        after=", ".join(after) or None,
+        newer=newer,
+        admin_created=admin_created,
+        not_granted=not_granted,
+    )
 
 
 def _await_turn(connection: "Connection") -> None:
     """Wait until no other migration is under way, and keep others waiting up to the end of this."""
+    connection.execute(text("set local statement_timeout = 0"))
     milliseconds = int(limits.MIGRATION_TIMEOUT * 1000)
     connection.exec_driver_sql(f"set local lock_timeout = {milliseconds}")
     try:
@@ -109,6 +155,7 @@ def _await_turn(connection: "Connection") -> None:
             f"{_holder(connection)} Wait for its end, or end it, and migrate again.",
             retry_after_seconds=int(limits.MIGRATION_TIMEOUT),
         ) from None
+    connection.execute(text("set local lock_timeout = '4s'"))
 
 
 def _make_table(connection: "Connection") -> None:
@@ -131,13 +178,34 @@ def _holder(connection: "Connection") -> str:
     return f"Another migration is under way{when}: process {pid} of the database, user {user}."
 
 
-def _run(connection: "Connection", revision: str) -> None:
-    config = Config()
-    config.set_main_option(
-        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
-    )
-    config.set_main_option("path_separator", "os")
+def _known_revisions() -> tuple[str, ...]:
+    """Return the revisions from the first to the last; raise where they are not one line."""
+    script = ScriptDirectory.from_config(_config())
+    last = sorted(script.get_heads())
+    if len(last) > 1:
+        raise InternalError(
+            f"The migrations are not one line: nothing follows {' nor '.join(last)}. "
+            "Let one of them follow the other (down_revision)."
+        )
+    return tuple(reversed([step.revision for step in script.walk_revisions()]))
+
+
+def _leave(revisions: tuple[str, ...], wanted: str) -> None:
+    """Leave the schema as it is, and say so; only code that knows it can take it elsewhere."""
+    at = ", ".join(revisions)
+    if wanted != NEWEST:
+        raise InvalidRequest(
+            f"The schema is at {at}, which this code does not know: the code that made it can "
+            f"bring it to {wanted}."
+        )
+    log.warning("schema newer than code, nothing to do", extra={"fields": {"revision": at}})
+
+
+def _run(connection: "Connection", known: tuple[str, ...], revision: str) -> None:
+    config = _config()
     config.attributes["connection"] = connection
+    if revision not in {*known, NEWEST, NOTHING}:
+        raise InvalidRequest(f"There is no revision {revision}: there are {', '.join(known)}.")
     if revision == NEWEST or _is_ahead(config, connection, revision):
         command.upgrade(config, revision)
     else:
@@ -145,14 +213,19 @@ def _run(connection: "Connection", revision: str) -> None:
 
 
 def _is_ahead(config: Config, connection: "Connection", revision: str) -> bool:
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
-
-    if revision == "base":
+    if revision == NOTHING:
         return False
     script = ScriptDirectory.from_config(config)
-    applied = {step.revision for step in script.iterate_revisions(_revision(connection), "base")}
+    applied = {step.revision for step in script.iterate_revisions(_revisions(connection), NOTHING)}
     return revision not in applied
 
 
-def _revision(connection: "Connection") -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _revisions(connection: "Connection") -> tuple[str, ...]:
+    return tuple(sorted(MigrationContext.configure(connection).get_current_heads()))

@@ -5,26 +5,39 @@ Rights are granted anew at each run, so that what `DATABASE_GRANTS` says is all 
 comes from each function's `function.yaml`.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from lib.database.faults import sqlstate
 from lib.schema.settings import Grant
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+log = logging.getLogger(__name__)
+
 _CALL: Final = "()"  # what the name of a function ends with, and that of a table does not
+_GONE: Final = ("42P01", "42703", "42883")  # there is no such table, column, function
 
 
-def grant_rights(connection: "Connection", grants: Mapping[str, Grant]) -> None:
+def grant_rights(
+    connection: "Connection", grants: Mapping[str, Grant], *, schema_is_newer: bool = False
+) -> tuple[str, ...]:
     """Make the roles, give them their rights and nothing else, and make accounts their members.
 
     Args:
         connection: In a transaction, of a user that may create roles.
         grants: By function, which is what its role is called.
+        schema_is_newer: The schema may have lost what a right names. Such a right is left out; of
+            a schema that is ours it is a mistake, and everything fails.
+
+    Returns:
+        What was left out.
     """
     run = connection.exec_driver_sql
     quote = connection.dialect.identifier_preparer.quote_identifier
@@ -37,13 +50,33 @@ def grant_rights(connection: "Connection", grants: Mapping[str, Grant]) -> None:
         for role, grant in grants.items():
             _make(connection, role)
             run(f"grant {quote(role)} to {quote(grant.user)}")
+    left_out = []
     for role, grant in grants.items():
         run(f"revoke all on all tables in schema public from {quote(role)}")
         run(f"revoke all on all functions in schema public from {quote(role)}")
         run(f"grant usage on schema public to {quote(role)}")
-        for name, actions in grant.rights.items():
+        for name, action in grant.each():
             kind = "function" if name.endswith(_CALL) else "table"
-            run(f"grant {actions} on {kind} {quote(name.removesuffix(_CALL))} to {quote(role)}")
+            right = f"{action} on {kind} {quote(name.removesuffix(_CALL))}"
+            if not _grant(connection, f"grant {right} to {quote(role)}", may_miss=schema_is_newer):
+                left_out.append(f"{role}: {action} on {name}")
+                log.warning("right left out", extra={"fields": {"right": left_out[-1]}})
+    return tuple(left_out)
+
+
+def _grant(connection: "Connection", statement: str, *, may_miss: bool) -> bool:
+    """Grant, and tell whether that was done: what it names may be missing in a newer schema."""
+    if not may_miss:
+        connection.exec_driver_sql(statement)
+        return True
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(statement)
+    except DBAPIError as error:
+        if sqlstate(error) not in _GONE:
+            raise
+        return False
+    return True
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -13,6 +13,7 @@ _IDENTIFIER_BYTES = 63  # what Postgres keeps of a name
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 _ACTION: Final = r"(?:select|insert|update|delete)(?: \([a-z0-9_]+(?:, [a-z0-9_]+)*\))?"
 _ACTIONS: Final = re.compile(rf"{_ACTION}(?:, {_ACTION})*", re.ASCII)
+_BETWEEN: Final = re.compile(r", (?![^(]*\))")  # two actions, and not two columns of one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,12 @@ class Grant:
             f"DATABASE_GRANTS is wrong about {function[:100]!r}: expected such as "
             '{"user": "movies-list@project.iam", "rights": {"movies": "select"}}'
         )
+
+    def each(self) -> Iterator[tuple[str, str]]:
+        """Yield each right by itself, such as ("users", "select (id, role)")."""
+        for name, actions in self.rights.items():
+            for action in _BETWEEN.split(actions):
+                yield name, action
 
 
 def _is_right(name: str, actions: object) -> bool:

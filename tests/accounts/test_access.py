@@ -80,7 +80,7 @@ def world(database: TransactionalDatabase) -> Iterator[World]:
     """Return a world of two users."""
     own = TransactionalDatabase(database._settings, statements=(*AUTHORIZING, *LOGGING_OUT))
     world = World(own)
-    world.execute("truncate users, sessions, login_failures, login_networks")
+    world.execute("truncate users, sessions, login_failures, login_networks cascade")
     create_user(own, username="ann", password=PASSWORD, role="editor")
     create_user(own, username="vic", password=PASSWORD, role="viewer")
     yield world

@@ -98,7 +98,7 @@ class World:
 def empty(database: TransactionalDatabase) -> Iterator[World]:
     """Return a database without users."""
     world = World(TransactionalDatabase(database._settings))
-    world.rows("truncate users, sessions, login_failures, login_networks")
+    world.rows("truncate users, sessions, login_failures, login_networks cascade")
     yield world
     world.database.close()
 

@@ -33,7 +33,7 @@ def counters(database: TransactionalDatabase) -> Iterator[TransactionalDatabase]
     """Return a database without any counters, in which transactions can be opened."""
     own = TransactionalDatabase(database._settings)
     with own.begin() as connection:
-        connection.execute(text("truncate login_failures"))
+        connection.execute(text("truncate login_failures cascade"))
     yield own
     own.close()
 

@@ -123,7 +123,7 @@ def test_the_total_follows_every_kind_of_write(database: TransactionalDatabase) 
         database.answer(movies.delete("tt0000001", user_id=1))
     totals.append(total(database))
     with database.begin() as connection:
-        connection.execute(text("truncate movies"))
+        connection.execute(text("truncate movies cascade"))
     totals.append(total(database))
 
     assert totals == [0, 1, 2, 3, 3, 2, 2, 0]

@@ -181,7 +181,7 @@ def test_a_hundred_thousand_ids_are_taken_at_once(
     assert answer.status_code == 200
     assert answer.json()["data"]["pending"] == 100_000
     assert import_ids(client, *("tt0000001",) * 100_001).status_code == 400
-    change(database, "truncate import_items")
+    change(database, "truncate import_items cascade")
 
 
 def test_an_import_tells_how_far_it_is(

@@ -43,7 +43,7 @@ def test_memory_does_not_grow_with_what_is_queued(
     with DemoOmdb([film(number) for number in range(IMPORTED + 500)], key=OMDB_KEY) as omdb:
         many = peak_kb(database_url, omdb.url, queued=100_000, imported=IMPORTED)
         [(state_rows,)] = rows(database, "select count(*) from import_items")
-        change(database, "truncate imports, import_items, movies")
+        change(database, "truncate imports, import_items, movies cascade")
         few = peak_kb(database_url, omdb.url, queued=IMPORTED + 500, imported=IMPORTED)
 
     assert state_rows == 100_000

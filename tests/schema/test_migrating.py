@@ -2,10 +2,9 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -24,22 +23,10 @@ from local import migrating
 from local.environment import Environment
 from local.failure import Failure
 from local.functions import grants, read_functions
-from local.postgres import EmbeddedPostgres
-from tests.support import ADMIN_PASSWORD, database_settings
+from tests.support import ADMIN_PASSWORD
 
 NOBODY = AdminSettings(username="admin", password=None)
 ADMIN = AdminSettings(username="admin", password=Secret(ADMIN_PASSWORD))
-
-
-@pytest.fixture
-def empty(postgres: EmbeddedPostgres) -> Iterator[TransactionalDatabase]:
-    """Return a database without any table."""
-    name = f"empty_{uuid4().hex}"
-    postgres.create_database(name)
-    database = TransactionalDatabase(database_settings(postgres.url(name)))
-    yield database
-    database.close()
-    postgres.drop_database(name)
 
 
 def tables(database: TransactionalDatabase) -> set[str]:

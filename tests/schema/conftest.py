@@ -1,0 +1,63 @@
+"""A database of a test's own, and migrations that other code has."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copytree
+from uuid import uuid4
+
+import pytest
+
+from lib.accounts.users import AdminSettings
+from lib.database.transactions import TransactionalDatabase
+from lib.schema import migrating
+from lib.schema.migrating import Migrated, migrate
+from local.postgres import EmbeddedPostgres
+from tests.support import database_settings
+
+MIGRATION = """
+from alembic import op
+
+revision = {revision!r}
+down_revision = {after!r}
+
+
+def upgrade():
+    op.get_bind().exec_driver_sql({statements!r})
+"""
+
+
+@pytest.fixture
+def empty(postgres: EmbeddedPostgres) -> Iterator[TransactionalDatabase]:
+    """Return a database without any table."""
+    name = f"empty_{uuid4().hex}"
+    postgres.create_database(name)
+    database = TransactionalDatabase(database_settings(postgres.url(name)))
+    yield database
+    database.close()
+    postgres.drop_database(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherCode:
+    """Code that has our migrations and some of its own: a later release, or another branch."""
+
+    migrations: Path
+
+    def add(self, revision: str, statements: str, *, after: str) -> None:
+        """Give it a migration."""
+        file = self.migrations / "versions" / f"{revision}.py"
+        content = MIGRATION.format(revision=revision, after=after, statements=statements)
+        file.write_text(content, encoding="utf-8")
+
+    def migrate(self, database: TransactionalDatabase) -> Migrated:
+        """Migrate as that code does."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(migrating, "MIGRATIONS", self.migrations)
+            return migrate(database, AdminSettings(username="admin", password=None))
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> OtherCode:
+    """Return code that has no migration of its own yet."""
+    return OtherCode(migrations=copytree(migrating.MIGRATIONS, tmp_path / "migrations"))
