@@ -63,7 +63,7 @@ class Connections:
         self._is_left_to_child = False
 
     def warm_after_fork(self) -> None:
-        """Open the first connection while the forked worker starts, or now, if it may be waited for.
+        """Open the first connection while the forked worker starts, or now, where it may wait.
 
         functions-framework loads the function, then opens its port, then forks: who waits here is
         not asked anything meanwhile. The hooks stay for the life of the process; a failure shows

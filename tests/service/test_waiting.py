@@ -1,4 +1,4 @@
-"""A function that waits at its start for the way to its database: when its port opens, and for whom."""
+"""A function that waits at its start for the way to its database: when its port opens."""
 
 import contextlib
 import os
@@ -16,15 +16,21 @@ import psutil
 import pytest
 
 from lib import limits
+from lib.accounts.users import AdminSettings
 from lib.database.settings import DatabaseSettings
+from lib.database.transactions import TransactionalDatabase
+from lib.schema.migrating import migrate
 from lib.settings import Secret
-from local.functions import read_functions
+from local.functions import grants, read_functions
+from local.postgres import EmbeddedPostgres
 from local.servers import free_port
 from tests.deployed import START_SECONDS, Deployed, await_answer, exchange, get, post, start
 from tests.schema.test_rights import address
+from tests.support import database_settings
 
 CLOSED: Final = 1.5  # seconds in which there is no way to the database
 ONE_TRY: Final = limits.CONNECT_TIMEOUT  # of what is begun within the bound
+ADMIN: Final = AdminSettings(username="admin", password=None)
 LOGIN: Final = b'{"username": "nobody", "password": "a password"}'
 REQUESTS: Final = {
     "movies_list": (get("/movies.list"), 200),
@@ -133,7 +139,11 @@ def test_a_port_opens_once_the_database_answers_and_the_first_caller_finds_the_c
     with (
         Gate(settings.port, silent=silent) as gate,
         waiting(
-            name, environment, replace(settings, port=gate.port), tmp_path, DATABASE_WAIT_SECONDS="30"
+            name,
+            environment,
+            replace(settings, port=gate.port),
+            tmp_path,
+            DATABASE_WAIT_SECONDS="30",
         ) as server,
     ):
         opens_at = time.monotonic() + CLOSED
@@ -163,7 +173,10 @@ def test_only_the_worker_holds_the_connection_and_the_next_worker_opens_its_own(
         parent = psutil.Process(server.process.pid)
         [worker] = parent.children()
         held = [
-            sum(one.raddr != () and one.raddr.port == settings.port for one in process.net_connections())
+            sum(
+                one.raddr != () and one.raddr.port == settings.port
+                for one in process.net_connections()
+            )
             for process in (parent, worker)
         ]
         os.kill(worker.pid, signal.SIGKILL)
@@ -175,9 +188,7 @@ def test_only_the_worker_holds_the_connection_and_the_next_worker_opens_its_own(
     assert reply.status == 200
 
 
-@pytest.mark.parametrize(
-    ("silent", "seconds"), [(False, 2), (True, 1)], ids=["refusing", "silent"]
-)
+@pytest.mark.parametrize(("silent", "seconds"), [(False, 2), (True, 1)], ids=["refusing", "silent"])
 def test_a_wait_in_vain_ends_at_its_bound_and_callers_are_told_to_return(
     environment: dict[str, str],
     settings: DatabaseSettings,
@@ -212,9 +223,7 @@ def test_a_database_that_refuses_is_waited_for_no_longer(
     environment: dict[str, str], settings: DatabaseSettings, tmp_path: Path
 ) -> None:
     wrong = replace(settings, password=Secret("wrong"))
-    with waiting(
-        "movies_list", environment, wrong, tmp_path, DATABASE_WAIT_SECONDS="60"
-    ) as server:
+    with waiting("movies_list", environment, wrong, tmp_path, DATABASE_WAIT_SECONDS="60") as server:
         waited = seconds_until_open(server)
         reply = exchange(server.port, get("/movies.list"))
 
@@ -230,3 +239,44 @@ def test_without_the_setting_nothing_is_waited_for(
         waiting("movies_list", environment, replace(settings, port=gate.port), tmp_path) as server,
     ):
         assert seconds_until_open(server) < ONE_TRY - 1
+
+
+def test_a_new_function_tells_callers_to_return_until_the_migration_has_given_it_its_rights(
+    environment: dict[str, str], postgres: EmbeddedPostgres, tmp_path: Path, worker_id: str
+) -> None:
+    name, user, password = f"late_{worker_id}", f"newcomer-{worker_id}@a-project.iam", "s3cret"
+    postgres.create_database(name)
+    owner = TransactionalDatabase(database_settings(postgres.url(name)))
+    run_as_owner(owner, f"create role \"{user}\" login password '{password}'")
+    settings = database_settings(postgres.url(name))
+    settings = replace(settings, user=user, password=Secret(password))
+
+    def ask() -> tuple[int, str | None]:
+        reply = exchange(server.port, get("/movies.list"))
+        return reply.status, reply.headers["Retry-After"]
+
+    try:
+        with waiting(
+            "movies_list", environment, settings, tmp_path, DATABASE_WAIT_SECONDS="60"
+        ) as server:
+            waited = seconds_until_open(server)
+            without_tables = ask()
+            migrate(owner, ADMIN)
+            without_rights = ask()
+            migrate(owner, ADMIN, grants=grants({"movies_list": user}))
+            with_rights = ask()
+    finally:
+        owner.close()
+        postgres.drop_database(name)
+        elsewhere = TransactionalDatabase(database_settings(postgres.url("postgres")))
+        run_as_owner(elsewhere, f'drop role "{user}"')
+        elsewhere.close()
+
+    assert waited < ONE_TRY
+    assert (without_tables, without_rights) == ((503, "5"), (503, "5"))
+    assert with_rights == (200, None)
+
+
+def run_as_owner(database: TransactionalDatabase, statement: str) -> None:
+    with database.begin() as connection:
+        connection.exec_driver_sql(statement)
