@@ -17,10 +17,12 @@ locals {
   }
 
   # The connection budget: what all instances together may open, and what is left for people, for
-  # Cloud SQL itself and for the moment in which an old revision still drains.
+  # Cloud SQL itself and for the moment in which an old revision still drains. Both revisions keep their
+  # least instances then, whatever there is to do: each has its own limits.
+  # https://cloud.google.com/run/docs/configuring/min-instances
   connections_needed = sum(concat(
     [var.database.reserved_connections],
-    [for function in local.database_functions : function.max_instances * function.connections],
+    [for function in local.database_functions : (function.max_instances + function.min_instances) * function.connections],
   ))
   connections_over = local.connections_needed - var.database.max_connections
 }
@@ -147,9 +149,9 @@ resource "google_sql_database_instance" "main" {
     precondition {
       condition = local.connections_over <= 0
       error_message = format(
-        "The functions may open %d database connections (%s, and %d in reserve), but max_connections is %d: %d too many. Lower max_instances or connections in function_sizes, or raise database.max_connections as far as the tier's memory allows.",
+        "The functions may open %d database connections (%s, and %d in reserve), but max_connections is %d: %d too many. Lower max_instances, min_instances or connections in function_sizes, or raise database.max_connections as far as the tier's memory allows.",
         local.connections_needed,
-        join(", ", [for name, function in local.database_functions : "${name} ${function.max_instances} x ${function.connections}"]),
+        join(", ", [for name, function in local.database_functions : "${name} ${function.max_instances}${function.min_instances == 0 ? "" : " + ${function.min_instances}"} x ${function.connections}"]),
         var.database.reserved_connections,
         var.database.max_connections,
         local.connections_over,

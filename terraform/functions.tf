@@ -64,8 +64,13 @@ locals {
     }
     database = {
       CLOUD_SQL_INSTANCE = local.database_connection_name
-      DB_IP_TYPE         = var.private_network ? "PRIVATE" : "PUBLIC"
-      DB_NAME            = google_sql_database.main.name
+      # An instance's way into the network may take a minute or more, and here no start-up probe can be
+      # had that asks for it: https://cloud.google.com/run/docs/configuring/vpc-direct-vpc#limitations
+      # Twice that, and half of the 240 seconds after which Cloud Run ends an instance without a port:
+      # https://cloud.google.com/run/docs/configuring/healthchecks#tcp-startup-probe
+      DATABASE_WAIT_SECONDS = var.private_network ? "120" : "0"
+      DB_IP_TYPE            = var.private_network ? "PRIVATE" : "PUBLIC"
+      DB_NAME               = google_sql_database.main.name
     }
     grant = {
       DATABASE_GRANTS = jsonencode(local.database_grants)
@@ -118,7 +123,7 @@ module "function" {
   ingress      = var.domain != null && each.value.is_public ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL"
   invoker      = local.invokers[each.value.invoker]
   name         = each.key
-  network      = one(google_compute_subnetwork.functions[*].name)
+  network      = each.value.rights == null ? null : one(google_compute_subnetwork.functions[*].name)
   project_id   = var.project_id
   region       = var.region
   secrets      = { for variable in local.function_secrets[each.key] : variable => local.secrets[variable] }
@@ -127,7 +132,8 @@ module "function" {
   ships_schema = contains(each.value.settings, "admin")
 
   depends_on = [
-    google_secret_manager_secret_iam_member.function,
+    google_sql_user.function, # as which it logs in at its start
     time_sleep.build_permissions,
+    time_sleep.grants,
   ]
 }

@@ -43,6 +43,14 @@ locals {
     }
   ]...)
 
+  # By function, what it is granted: another grant is another text.
+  function_grants = {
+    for name in keys(local.functions) : name => join(" ", sort(concat(
+      [for member in local.database_members : member.role if member.function == name],
+      local.function_secrets[name],
+    ))) if contains(keys(local.database_functions), name) || length(local.function_secrets[name]) > 0
+  }
+
   # What an apply of this configuration touches, and no Owner or Editor.
   deployer_roles = toset(concat(
     [
@@ -97,6 +105,21 @@ resource "google_secret_manager_secret_iam_member" "function" {
   secret_id = google_secret_manager_secret.main[each.value.variable].secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = "serviceAccount:${local.accounts[each.value.function]}"
+}
+
+# A function reads its secrets and logs in to the database as soon as it is deployed, and a grant
+# typically takes two minutes to spread: https://cloud.google.com/iam/docs/access-change-propagation
+# Only who is new here, or is granted more, is waited for.
+resource "time_sleep" "grants" {
+  for_each = local.function_grants
+
+  create_duration = "120s"
+  triggers        = { grants = each.value }
+
+  depends_on = [
+    google_project_iam_member.database,
+    google_secret_manager_secret_iam_member.function,
+  ]
 }
 
 resource "google_project_iam_member" "deployer" {

@@ -1,5 +1,18 @@
-# With private_network, the database has no public address: functions reach it through a subnet
-# (direct VPC egress), and it reaches the subnet through a peering with Google's own network.
+# With private_network, the database has no public address: the functions that use it reach it through a
+# subnet (direct VPC egress), and it reaches the subnet through a peering with Google's own network.
+
+locals {
+  # An instance has two addresses. They are reserved in blocks of 16, and kept for up to 20 minutes
+  # after the instance: during a deployment the old revision has its own beside those of the new one.
+  # https://cloud.google.com/run/docs/configuring/vpc-direct-vpc#direct-vpc-ip-allocation
+  # Four in each subnet are Google's: https://cloud.google.com/vpc/docs/subnets#unusable-ip-addresses-in-every-subnet
+  _network_instances = sum(concat([0], [for function in local.database_functions : function.max_instances]))
+  _subnet_prefix     = try(tonumber(split("/", var.subnet_cidr)[1]), 32) # what is no range is refused elsewhere
+  _subnet_addresses  = pow(2, 32 - local._subnet_prefix)
+  _needed_prefix     = 32 - ceil(log(local.addresses_needed, 2))
+
+  addresses_needed = ceil(local._network_instances * 2 * 2 / 16) * 16 + 4
+}
 
 resource "google_compute_network" "main" {
   count = var.private_network ? 1 : 0
@@ -24,6 +37,22 @@ resource "google_compute_subnetwork" "functions" {
     aggregation_interval = "INTERVAL_10_MIN"
     flow_sampling        = 0.1
     metadata             = "INCLUDE_ALL_METADATA"
+  }
+
+  lifecycle {
+    precondition {
+      condition = local.addresses_needed <= local._subnet_addresses
+      error_message = format(
+        "The functions that use the database may have %d instances, which need %d addresses during a deployment, but subnet_cidr %s has %d: %d too few. Take %s/%d or a larger range, or lower max_instances in function_sizes.",
+        local._network_instances,
+        local.addresses_needed,
+        var.subnet_cidr,
+        local._subnet_addresses,
+        local.addresses_needed - local._subnet_addresses,
+        cidrhost("${split("/", var.subnet_cidr)[0]}/${min(local._needed_prefix, local._subnet_prefix)}", 0),
+        local._needed_prefix,
+      )
+    }
   }
 }
 

@@ -73,9 +73,9 @@ resource "google_artifact_registry_repository_iam_member" "build" {
   member     = google_service_account.build.member
 }
 
-# A build that begins before its account's roles have spread fails.
+# A build that begins before its account's roles have spread fails (iam.tf tells how long that takes).
 resource "time_sleep" "build_permissions" {
-  create_duration = "60s"
+  create_duration = "120s"
 
   depends_on = [
     google_artifact_registry_repository_iam_member.build,

@@ -386,7 +386,7 @@ variable "runbook_url" {
 }
 
 variable "subnet_cidr" {
-  description = "Range of the functions' subnet; each instance takes an address, and during a deployment two"
+  description = "Range of the functions' subnet; each instance takes two addresses, and during a deployment four"
   type        = string
   default     = "10.20.0.0/24"
   nullable    = false

@@ -39,6 +39,18 @@ def test_a_cloud_sql_instance_goes_before_a_url() -> None:
     assert (settings.password, settings.ip_type) == (None, "PRIVATE")
 
 
+def test_a_start_waits_for_the_database_only_when_told_and_within_what_cloud_run_grants() -> None:
+    def wait(text: str) -> int:
+        env = {"DATABASE_URL": URL, "DATABASE_WAIT_SECONDS": text}
+        return DatabaseSettings.from_env(env).wait_seconds
+
+    assert DatabaseSettings.from_env({"DATABASE_URL": URL}).wait_seconds == 0
+    assert (wait("0"), wait("120"), wait("200")) == (0, 120, 200)
+    for wrong in ("201", "-1", "", "soon"):
+        with pytest.raises(SettingsError, match=r"^DATABASE_WAIT_SECONDS is .* from 0 to 200$"):
+            wait(wrong)
+
+
 def test_a_password_makes_the_login_one_by_password() -> None:
     settings = DatabaseSettings.from_env(
         {"CLOUD_SQL_INSTANCE": "example.com:project:europe-west1:main", "DB_PASSWORD": "s@cret"}

@@ -15,6 +15,7 @@ from lib.web.endpoint import Answer, Request, data, endpoint, in_thread
 admin = require(AdminSettings)
 grants = require(GrantSettings).grants
 database = TransactionalDatabase(require(DatabaseSettings))
+database.warm_after_fork()
 
 
 @functions_framework.aio.http

@@ -4,14 +4,15 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import pg8000.dbapi
 
 from lib import limits
 from lib.database.driver import keep_alive, let_go, prepare, wire_of
-from lib.database.faults import PasswordMissing
+from lib.database.faults import PasswordMissing, sqlstate
 from lib.database.pool import Connection, Pool, Prepared
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Statement
@@ -29,13 +30,15 @@ SERVER_SETTINGS: Final = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
 }
+_PAUSE: Final = 1.0  # between two tries to open the first connection
 
 
 class Connections:
     """What a database is to its threads and to its event loop alike: a pool, and how to fill it.
 
-    Nothing connects before the server has forked its worker: what is opened at import would be
-    shared with the parent process.
+    Nothing connects before the server has forked its worker, as what is opened at import would be
+    shared with the parent process; but for a first connection that is waited for, which the parent
+    leaves to the worker.
 
     Args:
         settings: Where the database is.
@@ -57,13 +60,21 @@ class Connections:
         self._pool: Pool | None = None
         self._connector: Any = None
         self._warming: threading.Thread | None = None
+        self._is_left_to_child = False
 
     def warm_after_fork(self) -> None:
-        """Open the first connection while the forked worker starts.
+        """Open the first connection while the forked worker starts, or now, where it may wait.
 
-        The hook stays for the life of the process; a failure shows itself to the first request.
+        functions-framework loads the function, then opens its port, then forks: who waits here is
+        not asked anything meanwhile. The hooks stay for the life of the process; a failure shows
+        itself to the first request.
         """
-        os.register_at_fork(after_in_child=self._warm_in_background)
+        if self._settings.wait_seconds > 0:
+            self._is_left_to_child = _await_first(self._warm_up, self._settings.wait_seconds)
+            self._close_connector()  # its thread would not live on in the worker
+        os.register_at_fork(
+            after_in_parent=self._leave_to_child, after_in_child=self._begin_in_child
+        )
 
     def warm(self) -> None:
         """Open a connection and let it rest; a failure shows itself to the first request."""
@@ -78,11 +89,9 @@ class Connections:
         """Close every idle connection; the next use opens new ones."""
         with self._lock:
             pool, self._pool = self._pool, None
-            connector, self._connector = self._connector, None
         if pool is not None:
             pool.dispose()
-        if connector is not None:
-            connector.close()
+        self._close_connector()
 
     def _take(self) -> Connection:
         self._await_warming()
@@ -133,6 +142,23 @@ class Connections:
             connector = self._connector
         return connector.connect()
 
+    def _close_connector(self) -> None:
+        with self._lock:
+            connector, self._connector = self._connector, None
+        if connector is not None:
+            connector.close()
+
+    def _leave_to_child(self) -> None:
+        if self._is_left_to_child and self._pool is not None:
+            self._pool.abandon()
+            self._pool, self._is_left_to_child = None, False
+
+    def _begin_in_child(self) -> None:
+        if self._is_left_to_child:
+            self._lock, self._is_left_to_child = threading.Lock(), False
+        else:
+            self._warm_in_background()
+
     def _warm_in_background(self) -> None:
         # What was open before the fork is the parent's, whose answers would come to us.
         self._lock, self._pool, self._connector = threading.Lock(), None, None
@@ -141,6 +167,30 @@ class Connections:
 
     def _warm_up(self) -> None:
         self._open_pool().take().close()
+
+
+def _await_first(open_first: Callable[[], None], seconds: float) -> bool:
+    """Try until a connection is open, and tell whether one is.
+
+    No try begins after so many seconds, and none after Postgres itself has answered: it is the way
+    there that is waited for, and a refusal shows that it is open.
+    """
+    end = time.monotonic() + seconds
+    # What these tries meet is no news. Logging is not set up yet, either, and the worker tries and
+    # tells again what is left of it.
+    logging.disable()
+    try:
+        while True:
+            try:
+                open_first()
+            except Exception as error:  # noqa: BLE001
+                if sqlstate(error) is not None or time.monotonic() + _PAUSE > end:
+                    return False
+                time.sleep(_PAUSE)
+            else:
+                return True
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def connect_directly(settings: DatabaseSettings) -> pg8000.dbapi.Connection:

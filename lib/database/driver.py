@@ -79,6 +79,12 @@ def let_go(connection: pg8000.dbapi.Connection) -> None:
             part.close()
 
 
+def abandon(connection: pg8000.dbapi.Connection) -> None:
+    """Close our end of a connection without a word to the server, as another process goes on."""
+    for part in (wire_of(connection), reader_of(connection)):
+        part.close()
+
+
 def answers(connection: pg8000.dbapi.Connection) -> bool:
     """Ask something and tell whether an answer comes."""
     try:

@@ -16,9 +16,11 @@ log = logging.getLogger(__name__)
 
 # SQLSTATE classes and codes (PostgreSQL, appendix A) of a database that cannot serve just now:
 # connection, resources, operator intervention (shutdown, time-out, not yet started), read-only
-# after a failover, serialization and deadlock, lock not available, login, schema not yet there.
+# after a failover, serialization and deadlock, lock not available, login, schema not yet there,
+# rights not yet there: a new function serves before the migration that gives it its role.
 _UNAVAILABLE: Final = (
     "08", "53", "57", "58", "25006", "40001", "40P01", "55P03", "28", "3D000", "42P01", "42703",
+    "42501",
 )  # fmt: skip
 # What only a pooler answers that gives each transaction to another of its connections.
 _POOLER: Final = ("26000", "42P05")

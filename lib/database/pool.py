@@ -14,7 +14,7 @@ from typing import Final
 import pg8000.dbapi
 from pg8000.native import PreparedStatement
 
-from lib.database.driver import answers, let_go, word_of
+from lib.database.driver import abandon, answers, let_go, word_of
 from lib.database.statement import Statement
 
 _IDLE_SECONDS: Final = 1.0  # a connection that rested longer is tried before it is used
@@ -152,6 +152,12 @@ class Pool:
         """Close the connections that rest, and the others when they come back."""
         self._disposed = True
         self._close_resting()
+
+    def abandon(self) -> None:
+        """Forget the connections that rest: another process has them."""
+        for connection in self._resting:
+            abandon(connection.driver)
+        self._resting.clear()
 
     def _rested(self) -> Connection | None:
         try:

@@ -14,6 +14,7 @@ class DatabaseSettings:
 
     Attributes:
         connections: Places in the pool of one instance.
+        wait_seconds: How long its start may wait for the first of them.
     """
 
     host: str = "localhost"
@@ -26,12 +27,17 @@ class DatabaseSettings:
     ssl_mode: str = "disable"
     ssl_root_cert: str | None = None
     connections: int = 8
+    wait_seconds: int = 0
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """Prefer `CLOUD_SQL_INSTANCE` to `DATABASE_URL`, as one of them is the deployment's."""
         connections = read_integer(env, "DATABASE_CONNECTIONS", 8, low=1, high=64)
-        return replace(cls._from_place(env), connections=connections)
+        # Cloud Run gives up an instance that has not opened its port after 240 seconds.
+        # https://cloud.google.com/run/docs/configuring/healthchecks#tcp-startup-probe
+        wait_seconds = read_integer(env, "DATABASE_WAIT_SECONDS", 0, low=0, high=200)
+        place = cls._from_place(env)
+        return replace(place, connections=connections, wait_seconds=wait_seconds)
 
     @classmethod
     def _from_place(cls, env: Mapping[str, str]) -> Self:

@@ -60,6 +60,28 @@ run "only_functions_that_use_the_database_may_log_in" {
   }
 }
 
+run "each_function_is_deployed_once_its_own_grants_have_spread" {
+  command = plan
+
+  assert {
+    condition = { for name, wait in time_sleep.grants : name => wait.triggers.grants } == merge(
+      { for name in ["imports_get", "imports_list", "movies_delete", "movies_get", "movies_list"] : name => "roles/cloudsql.client roles/cloudsql.instanceUser" },
+      {
+        login         = "TOKEN_PRIVATE_KEY roles/cloudsql.client roles/cloudsql.instanceUser"
+        migrate       = "ADMIN_PASSWORD roles/cloudsql.client roles/cloudsql.instanceUser"
+        movies_create = "OMDB_API_KEY roles/cloudsql.client roles/cloudsql.instanceUser"
+        movies_import = "OMDB_API_KEY roles/cloudsql.client roles/cloudsql.instanceUser"
+      },
+    )
+    error_message = "A function does not wait for all that it is granted, or waits for nothing"
+  }
+
+  assert {
+    condition     = alltrue([for wait in time_sleep.grants : wait.create_duration == "120s"])
+    error_message = "Grants typically take two minutes to spread"
+  }
+}
+
 run "only_the_migration_administers_the_database" {
   command = plan
 

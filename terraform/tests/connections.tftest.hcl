@@ -88,6 +88,31 @@ run "more_connections_for_each_instance_cannot_be_planned" {
   expect_failures = [google_sql_database_instance.main]
 }
 
+run "least_instances_are_counted_of_the_old_revision_and_of_the_new_one" {
+  command = plan
+
+  variables {
+    database       = { max_connections = 63 }
+    function_sizes = { movies_list = { min_instances = 1 } }
+  }
+
+  assert {
+    condition     = local.connections_needed == 55 + 8
+    error_message = "Counted ${local.connections_needed}"
+  }
+}
+
+run "least_instances_that_do_not_fit_twice_cannot_be_planned" {
+  command = plan
+
+  variables {
+    database       = { max_connections = 62 }
+    function_sizes = { movies_list = { min_instances = 1 } }
+  }
+
+  expect_failures = [google_sql_database_instance.main]
+}
+
 run "the_reserve_leaves_room_for_postgres_itself" {
   command = plan
 

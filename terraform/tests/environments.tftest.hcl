@@ -64,6 +64,22 @@ run "staging_differs_from_prod_in_nothing_but_size_and_name" {
   }
 }
 
+run "prod_keeps_a_reader_of_each_kind_warm_and_nothing_else" {
+  module {
+    source = "./tests/environments"
+  }
+
+  assert {
+    condition     = { for name, size in output.values.prod.function_sizes : name => size.min_instances if try(size.min_instances, 0) > 0 } == { movies_get = 1, movies_list = 1 }
+    error_message = "A reader waits for a cold start, or more is paid for day and night than is meant"
+  }
+
+  assert {
+    condition     = alltrue([for size in output.values.staging.function_sizes : try(size.min_instances, 0) == 0])
+    error_message = "Staging keeps instances that nobody calls"
+  }
+}
+
 run "dev_can_be_planned" {
   command = plan
 

@@ -53,8 +53,10 @@ run "each_entry_is_deployed_as_itself_at_no_cost_while_nobody_calls" {
   }
 
   assert {
-    condition     = alltrue([for function in output.functions : function.private_egress == "VPC_EGRESS_PRIVATE_RANGES_ONLY"])
-    error_message = "A function does not reach the private network"
+    condition = toset([for name, function in output.functions : name if function.private_egress == "VPC_EGRESS_PRIVATE_RANGES_ONLY"]) == toset([
+      for name, function in output.functions : name if contains(keys(function.variables), "CLOUD_SQL_INSTANCE")
+    ])
+    error_message = "A function does not reach the database's network, or takes addresses in it for nothing"
   }
 }
 

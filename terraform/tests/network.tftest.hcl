@@ -1,5 +1,6 @@
 # Guards the two ways to the database: a private address that functions reach through a subnet, or a
-# public one that nobody is authorised to connect to but through the connector.
+# public one that nobody is authorised to connect to but through the connector. And that the subnet is
+# large enough: without an address left an instance does not start, at the worst moment there is.
 
 mock_provider "archive" {}
 mock_provider "google" {}
@@ -34,6 +35,12 @@ run "a_private_network_leaves_the_database_no_public_address" {
     condition     = local.settings.database.DB_IP_TYPE == "PRIVATE"
     error_message = "The connector asks for the public address"
   }
+
+  assert {
+    # Cloud Run's own limit is 240 seconds, the last try takes 10, and the start itself a few.
+    condition     = tonumber(local.settings.database.DATABASE_WAIT_SECONDS) >= 60 && tonumber(local.settings.database.DATABASE_WAIT_SECONDS) <= 200
+    error_message = "An instance opens its port before its network is there, or is ended while it waits"
+  }
 }
 
 run "without_it_there_is_no_network_and_no_authorised_one" {
@@ -52,6 +59,11 @@ run "without_it_there_is_no_network_and_no_authorised_one" {
     condition     = length(google_compute_network.main) == 0 && local.settings.database.DB_IP_TYPE == "PUBLIC"
     error_message = "There is a network all the same"
   }
+
+  assert {
+    condition     = local.settings.database.DATABASE_WAIT_SECONDS == "0"
+    error_message = "A start waits for a network that there is not"
+  }
 }
 
 run "a_subnet_of_64_addresses_is_large_enough" {
@@ -64,6 +76,85 @@ run "a_subnet_of_64_addresses_is_large_enough" {
   assert {
     condition     = google_compute_subnetwork.functions[0].ip_cidr_range == "10.20.0.0/26"
     error_message = "The range was not taken over"
+  }
+}
+
+run "as_many_instances_as_a_subnet_has_addresses_for_can_be_planned" {
+  command = plan
+
+  variables {
+    function_sizes = { brew_coffee = { max_instances = 50 }, login = { max_instances = 2 } }
+    subnet_cidr    = "10.20.0.0/26"
+  }
+
+  assert {
+    condition     = local.addresses_needed == 12 * 4 + 4
+    error_message = "brew_coffee was counted, or this boundary moved: needed are ${local.addresses_needed}"
+  }
+}
+
+run "an_instance_more_cannot_be_planned" {
+  command = plan
+
+  variables {
+    function_sizes = { login = { max_instances = 3 } }
+    subnet_cidr    = "10.20.0.0/26"
+  }
+
+  expect_failures = [google_compute_subnetwork.functions]
+}
+
+run "the_next_larger_subnet_takes_it" {
+  command = plan
+
+  variables {
+    function_sizes = { login = { max_instances = 3 } }
+    subnet_cidr    = "10.20.0.0/25"
+  }
+
+  assert {
+    condition     = local.addresses_needed == 64 + 4
+    error_message = "Addresses are reserved by 16, and counted were ${local.addresses_needed}"
+  }
+}
+
+run "the_default_subnet_takes_sixty_instances" {
+  command = plan
+
+  variables {
+    database       = { max_connections = 1000 }
+    function_sizes = { movies_list = { max_instances = 51 } }
+  }
+
+  assert {
+    condition     = local.addresses_needed == 240 + 4
+    error_message = "Counted ${local.addresses_needed}"
+  }
+}
+
+run "the_default_subnet_does_not_take_one_more" {
+  command = plan
+
+  variables {
+    database       = { max_connections = 1000 }
+    function_sizes = { movies_list = { max_instances = 52 } }
+  }
+
+  expect_failures = [google_compute_subnetwork.functions]
+}
+
+run "without_a_network_no_address_is_needed" {
+  command = plan
+
+  variables {
+    database        = { max_connections = 1000 }
+    function_sizes  = { movies_list = { max_instances = 52 } }
+    private_network = false
+  }
+
+  assert {
+    condition     = length(google_compute_subnetwork.functions) == 0
+    error_message = "There is a subnet"
   }
 }
 

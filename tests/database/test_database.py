@@ -441,12 +441,12 @@ def test_a_password_that_is_missing_is_unavailable_and_named_in_the_log(
         ("57P01", DatabaseUnavailable),  # shutdown
         ("57P03", DatabaseUnavailable),  # starting up
         ("42P01", DatabaseUnavailable),  # schema not there yet
+        ("42501", DatabaseUnavailable),  # rights not there yet
         ("22021", InvalidRequest),  # NUL in a text
         ("22003", InvalidRequest),  # out of range
         ("23514", InvalidRequest),  # check violated
         ("54000", InvalidRequest),  # index row too large
         ("42601", InternalError),  # syntax error
-        ("42501", InternalError),  # no such right
         ("XX000", InternalError),
     ],
 )

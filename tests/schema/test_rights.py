@@ -17,7 +17,7 @@ from lib.catalogue.movie import Movie
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
-from lib.errors import InternalError
+from lib.errors import DatabaseUnavailable
 from lib.omdb.memory import STORE
 from lib.schema.migrating import migrate
 from lib.settings import Secret
@@ -249,7 +249,7 @@ def test_what_a_role_may_not_do_is_refused_by_postgres(
     logins: dict[str, DatabaseSettings], role: str, statement: str
 ) -> None:
     database = TransactionalDatabase(logins[role])
-    with pytest.raises(InternalError), database.begin() as connection:
+    with pytest.raises(DatabaseUnavailable), database.begin() as connection:
         connection.exec_driver_sql(statement)
     database.close()
 
@@ -262,7 +262,7 @@ def test_a_second_migration_takes_back_what_was_granted_by_hand(
     migrate(owned, ADMIN, grants=grants(users))
     database = TransactionalDatabase(logins[READER])
 
-    with pytest.raises(InternalError), database.begin() as connection:
+    with pytest.raises(DatabaseUnavailable), database.begin() as connection:
         connection.exec_driver_sql("delete from movies")
     database.close()
 
@@ -273,7 +273,7 @@ def test_a_table_that_a_later_migration_makes_is_nobodys(
     with owned.begin() as connection:
         connection.exec_driver_sql("create table later (n integer)")
     database = TransactionalDatabase(logins[READER])
-    with pytest.raises(InternalError), database.begin() as connection:
+    with pytest.raises(DatabaseUnavailable), database.begin() as connection:
         connection.exec_driver_sql("select * from later")
     database.close()
     with owned.begin() as connection:

@@ -233,6 +233,67 @@ def test_a_new_folder_is_planned_and_dev_has_room_for_thirty_functions(
 
 
 @pretended
+@pytest.mark.parametrize("applied", ["dev"], indirect=True)
+def test_a_function_that_is_added_waits_for_its_own_grants_and_no_other_is_touched(
+    applied: Applied,
+) -> None:
+    terraform, name = applied.terraform, NEW_ENDPOINT.name
+    folder = terraform.root / "functions" / name
+    shutil.copytree(NEW_ENDPOINT, folder)
+    try:
+        terraform.plan("dev")
+        changed = terraform.changed()
+        told = terraform.run("apply", "-input=false", "movies.tfplan").stdout
+        again = terraform.plan("dev")
+    finally:
+        shutil.rmtree(folder)
+        terraform.plan("dev")
+        terraform.run("apply", "-input=false", "movies.tfplan")
+
+    assert {address for address in changed if "time_sleep" in address} == {
+        f'time_sleep.grants["{name}"]'
+    }
+    # The migration is told whose rights there are now.
+    assert {address for address in changed if address.endswith("function.main")} == {
+        f'module.function["{name}"].google_cloudfunctions2_function.main',
+        'module.function["migrate"].google_cloudfunctions2_function.main',
+    }
+    lines = told.splitlines()
+    waited = next(n for n, line in enumerate(lines) if _is(line, "time_sleep.grants", "complete"))
+    deployed = next(n for n, line in enumerate(lines) if _is(line, "functions2", "Creating"))
+    assert waited < deployed
+    assert again.returncode == NO_CHANGE, again.stdout + again.stderr
+
+
+def _is(line: str, kind: str, event: str) -> bool:
+    return kind in line and NEW_ENDPOINT.name in line and event in line
+
+
+@pretended
+def test_a_subnet_that_is_too_small_for_thirty_functions_is_told_with_the_one_to_take(
+    terraform: Terraform,
+) -> None:
+    functions = terraform.root / "functions"
+    table = (NEW_ENDPOINT / "function.yaml").read_text(encoding="utf-8")
+    for number in range(THIRTY - len(list(functions.glob("*/main.py")))):
+        another = functions / f"another_{number}"
+        shutil.copytree(NEW_ENDPOINT, another)
+        text = table.replace("movies.count", f"another.{number}") + "connections: 2\n"
+        (another / "function.yaml").write_text(text, encoding="utf-8")
+    private = ("-var", "private_network=true")
+
+    over = terraform.plan("dev", *private, "-var", "subnet_cidr=10.20.0.192/26")
+    said = " ".join(over.stderr.replace("│", " ").split())
+    fits = terraform.plan("dev", *private, "-var", "subnet_cidr=10.20.0.0/24")
+
+    assert over.returncode == 1
+    assert "may have 31 instances, which need 132 addresses during a deployment" in said
+    assert "subnet_cidr 10.20.0.192/26 has 64: 68 too few" in said
+    assert "Take 10.20.0.0/24 or a larger range" in said
+    assert fits.returncode == CHANGES, fits.stdout + fits.stderr
+
+
+@pretended
 def test_without_the_import_nothing_ticks(terraform: Terraform) -> None:
     shutil.rmtree(terraform.root / "functions" / "movies_import", ignore_errors=True)
 

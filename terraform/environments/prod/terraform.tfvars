@@ -18,6 +18,6 @@ function_sizes = {
   login         = { max_instances = 4 }
   movies_create = { max_instances = 4 }
   movies_delete = { max_instances = 2 }
-  movies_get    = { max_instances = 14 }
-  movies_list   = { max_instances = 14 }
+  movies_get    = { max_instances = 14, min_instances = 1 } # no reader waits for a cold start
+  movies_list   = { max_instances = 14, min_instances = 1 }
 }

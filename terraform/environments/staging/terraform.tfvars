@@ -17,6 +17,6 @@ function_sizes = {
   login         = { max_instances = 2 }
   movies_create = { max_instances = 2 }
   movies_delete = { max_instances = 2 }
-  movies_get    = { max_instances = 4 }
-  movies_list   = { max_instances = 4 }
+  movies_get    = { max_instances = 4, min_instances = 0 } # here, cold starts are met
+  movies_list   = { max_instances = 4, min_instances = 0 }
 }

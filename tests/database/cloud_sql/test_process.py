@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from local.cloud_sql import stand_in as stand_in_module
 from local.cloud_sql.proxy import PORT
@@ -66,6 +67,34 @@ def test_a_process_finds_its_account_by_the_metadata_server_and_connects_after_t
     assert sorted(stand_in.calls) == ["connectSettings", "generateEphemeralCert"]
     assert held == (0, 1)
     assert (tmp_path / "log").read_text() == ""
+
+
+@asks("/movies.list")
+def test_a_process_that_waits_for_its_network_hands_its_first_connection_to_the_worker(
+    stand_in: CloudSqlStandIn, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    stand_in.proxy.cut()
+    with movies_list(stand_in, log, DATABASE_WAIT_SECONDS="60") as (parent, url):
+        deadline = time.monotonic() + 20
+        while len(stand_in.calls) < 4:  # two tries, each of which asks the API anew
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(url)
+        stand_in.recover()
+        answer = first_answer(url)
+        server = psutil.Process(parent)
+        [worker] = server.children()
+        held = connections(server, stand_in.proxy.host), connections(worker, stand_in.proxy.host)
+        more = [httpx.get(url).status_code for _ in range(3)]
+
+    assert (answer.status_code, answer.json()["data"]) == (200, [])
+    assert stand_in.logins == [stand_in.user]
+    assert sorted(stand_in.calls) == ["connectSettings", "generateEphemeralCert"]
+    assert held == (0, 1)
+    assert more == [200] * 3
+    assert log.read_text() == ""
 
 
 @asks("/movies.list")
