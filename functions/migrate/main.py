@@ -13,7 +13,7 @@ from lib.settings import require
 from lib.web.endpoint import Answer, Request, data, endpoint, in_thread
 
 admin = require(AdminSettings)
-grants = require(GrantSettings).grants
+rights = require(GrantSettings)
 database = TransactionalDatabase(require(DatabaseSettings))
 
 
@@ -21,5 +21,7 @@ database = TransactionalDatabase(require(DatabaseSettings))
 @endpoint("POST", body="optional")
 async def migrate(_: Request) -> Answer:
     """Answer which revision the database had and which it has."""
-    migrated = await in_thread(bring_up_to_date, database, admin, grants=grants)
+    migrated = await in_thread(
+        bring_up_to_date, database, admin, grants=rights.grants, operators=rights.operators
+    )
     return data(dataclasses.asdict(migrated))

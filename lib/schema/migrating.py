@@ -5,7 +5,7 @@ do; a failure leaves the schema as it was. The lock is one on Alembic's own tabl
 take who may not migrate; an advisory lock is anybody's who can connect.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +22,7 @@ from lib.database.driver import unhurried
 from lib.database.faults import sqlstate
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
+from lib.schema.operators import admit_operators
 from lib.schema.rights import grant_rights
 from lib.schema.settings import Grant
 
@@ -68,12 +69,15 @@ def migrate(
     admin: AdminSettings,
     *,
     grants: Mapping[str, Grant] | None = None,
+    operators: Collection[str] | None = None,
     revision: str = NEWEST,
 ) -> Migrated:
     """Bring the schema to a revision and, where there is no user yet, make the first administrator.
 
     Args:
         grants: By function; None to leave roles alone.
+        operators: The database users of people who may help by hand, and no others from now on;
+            None to leave that role alone.
         revision: "head", a revision's id, or "base" for a database without any of our tables.
 
     Raises:
@@ -90,6 +94,8 @@ def migrate(
         after = _revision(connection)
         if grants is not None and after is not None:
             grant_rights(connection, grants)
+        if operators is not None and after is not None:
+            admit_operators(connection, operators)
         admin_created = after is not None and ensure_first_admin(connection, admin)
     return Migrated(before=before, after=after, admin_created=admin_created)
 
