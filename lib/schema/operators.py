@@ -53,7 +53,7 @@ _FUNCTIONS: Final[Mapping[str, str]] = {
         returns boolean
         language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
             select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity
-            where pid = process and datname = current_database()
+            where pid = process and pid <> pg_backend_pid() and datname = current_database()
                 and backend_type = 'client backend'
         $$
     """,
