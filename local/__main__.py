@@ -1,4 +1,4 @@
-"""What `./dev serve`, `migrate`, `import`, `user`, `smoke` and `bench` run."""
+"""What `./dev serve`, `migrate`, `import`, `user`, `smoke`, `restore-drill` and `bench` run."""
 
 import argparse
 import logging
@@ -60,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("base_url", nargs="?", metavar="BASE_URL", help="where all routes are")
     where.add_argument("--urls", type=Path, metavar="FILE", help="each function's own URL, in JSON")
     smoke.set_defaults(run=_smoke)
+    drill = commands.add_parser("restore-drill", help="restore a copy, and run the service on it")
+    copy = "a dump in SQL to restore, plain or gzip; made of the database here unless one is named"
+    drill.add_argument("--dump", type=Path, metavar="FILE", help=copy)
+    drill.set_defaults(run=_restore_drill)
     functions = commands.add_parser("functions", help="print what is true of every function")
     functions.set_defaults(run=_functions)
     bench = commands.add_parser("bench", help="run the benchmarks")
@@ -140,6 +144,12 @@ def _smoke(options: argparse.Namespace) -> None:
     from local import smoke  # noqa: PLC0415
 
     smoke.run(options.base_url, options.urls)
+
+
+def _restore_drill(options: argparse.Namespace) -> None:
+    from local.drill import command  # noqa: PLC0415
+
+    command.run(options.dump)
 
 
 def _functions(_: argparse.Namespace) -> None:

@@ -1,9 +1,10 @@
 """What people who look after the database may do there: the runbook's words, and no more.
 
-On a server of its own, with roles as Cloud SQL makes them: an administrator who is no superuser, has
-the predefined roles but may not hand them on, and is the migration's by membership.
+On a server of its own, with roles as Cloud SQL makes them: an administrator who is no superuser,
+has the predefined roles but may not hand them on, and is the migration's by membership.
 """
 
+import json
 import os
 import re
 import secrets
@@ -11,11 +12,13 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import functions_framework.aio
+import httpx
 import pytest
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection
@@ -28,10 +31,12 @@ from lib.schema.migrating import migrate
 from lib.schema.operators import RIGHTS, ROLE
 from lib.settings import Secret
 from local.functions import grants, read_functions
-from local.postgres import EmbeddedPostgres, _installation
+from local.postgres import EmbeddedPostgres, installation
+from local.servers import Server
 from tests.support import ADMIN_PASSWORD, database_settings
 
-RUNBOOK: Final = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text(encoding="utf-8")
+ROOT: Final = Path(__file__).resolve().parents[2]
+RUNBOOK: Final = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 ADMIN: Final = AdminSettings(username="admin", password=Secret(ADMIN_PASSWORD))
 MIGRATE: Final = "fn-migrate@a-project.iam"
 LOGIN: Final = "fn-login@a-project.iam"
@@ -139,16 +144,8 @@ def enter(server: EmbeddedPostgres, password: str) -> Iterator[Enter]:
 
     yield log_in
     for connection in entered:
-        with ended_is_fine():
+        with suppress(InterfaceError, OSError):  # it was ended
             connection.close()
-
-
-@contextmanager
-def ended_is_fine() -> Iterator[None]:
-    try:
-        yield
-    except (InterfaceError, OSError):
-        pass
 
 
 def pid_of(connection: Connection) -> int:
@@ -301,7 +298,7 @@ def test_the_dump_of_the_runbook_holds_every_table_but_the_users(
     port = str(database_settings(server.url("movies")).port)
 
     dumped = subprocess.run(  # noqa: S603
-        [str(_installation() / "bin" / program), *arguments],
+        [str(installation() / "bin" / program), *arguments],
         env={"PATH": os.defpath, "PGPORT": port, "PGPASSWORD": password},
         cwd=tmp_path,
         capture_output=True,
@@ -329,6 +326,25 @@ def test_who_is_named_no_longer_is_let_in_no_longer(
     migrate(migrator, ADMIN, operators=[])
     with refused():
         enter(BOB).run("select * from movies")
+
+
+def test_the_deployed_migration_admits_whom_its_variable_names(
+    server: EmbeddedPostgres, enter: Enter, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = server.url("movies").rpartition("@")[2]
+    user = MIGRATE.replace("@", "%40")
+    monkeypatch.setenv("DATABASE_URL", f"postgresql+pg8000://{user}:{password}@{place}")
+    monkeypatch.setenv("DATABASE_OPERATORS", json.dumps([DAN]))
+    source = ROOT / "functions" / "migrate" / "main.py"
+    app = functions_framework.aio.create_asgi_app("migrate", str(source))  # type: ignore[no-untyped-call]
+
+    with Server(app) as served:
+        answer = httpx.post(f"{served.url}/migrate", timeout=30)
+
+    assert answer.status_code == 200
+    enter(DAN).run("select * from movies")
+    with refused():
+        enter(ANA).run("select * from movies")
 
 
 def test_a_migration_that_is_told_nothing_leaves_them_alone(
