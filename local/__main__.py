@@ -1,4 +1,4 @@
-"""What `./dev serve`, `migrate`, `import`, `user`, `smoke`, `call` and `bench` run."""
+"""What `./dev serve`, `migrate`, `import`, `user`, `smoke`, `call` and the others run."""
 
 import argparse
 import logging
@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--urls", type=Path, metavar="FILE", help="each function's own URL, in JSON")
     smoke.set_defaults(run=_smoke)
     _add_call(commands.add_parser("call", help="call a function of a deployed environment"))
+    drill = commands.add_parser("restore-drill", help="restore a copy, and run the service on it")
+    copy = "a dump in SQL to restore, plain or gzip; made of the database here unless one is named"
+    drill.add_argument("--dump", type=Path, metavar="FILE", help=copy)
+    drill.set_defaults(run=_restore_drill)
     functions = commands.add_parser("functions", help="print what is true of every function")
     functions.set_defaults(run=_functions)
     bench = commands.add_parser("bench", help="run the benchmarks")
@@ -158,6 +162,12 @@ def _call(options: argparse.Namespace) -> None:
     from local import calling  # noqa: PLC0415
 
     calling.run(options.function, options.body, outputs=options.outputs, url=options.url)
+
+
+def _restore_drill(options: argparse.Namespace) -> None:
+    from local.drill import command  # noqa: PLC0415
+
+    command.run(options.dump)
 
 
 def _functions(_: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ Each function is the very app that functions-framework builds for it; the gatewa
 path and hands the request on unchanged.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,11 @@ class Gateway:
         await response(scope, receive, send)
 
 
-def build(root: Path) -> Gateway:
+def build(root: Path, before_each: Callable[[str], None] = lambda _: None) -> Gateway:
     """Load every function below `root`/functions as functions-framework does.
+
+    Args:
+        before_each: Called with a function's name before that is loaded and reads its settings.
 
     Raises:
         Failure: There is no function to serve.
@@ -80,6 +83,7 @@ def build(root: Path) -> Gateway:
     apps: dict[str, ASGIApp] = {}
     for name in functions:
         source = root / "functions" / name / "main.py"
+        before_each(name)
         app: Any = functions_framework.aio.create_asgi_app(name, str(source))  # type: ignore[no-untyped-call]
         apps[name] = app
     return Gateway(apps, functions.values())

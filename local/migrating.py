@@ -31,10 +31,10 @@ def bring_up_to_date(environment: Environment) -> Migrated:
         Failure: The database cannot be migrated.
     """
     admin = require(AdminSettings, environment.variables)
-    grants = require(GrantSettings, environment.variables).grants
+    rights = require(GrantSettings, environment.variables)
     database = TransactionalDatabase(require(DatabaseSettings, environment.variables))
     try:
-        migrated = migrate(database, admin, grants=grants)
+        migrated = migrate(database, admin, grants=rights.grants, operators=rights.operators)
     except (ServiceError, SettingsError) as error:
         raise Failure(f"the database cannot be migrated: {error}{cause(error)}") from error
     finally:

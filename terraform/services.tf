@@ -17,6 +17,7 @@ locals {
     ],
     var.budget == null ? [] : ["billingbudgets.googleapis.com"],
     var.domain == null && !var.private_network ? [] : ["compute.googleapis.com"],
+    local.has_door ? ["iap.googleapis.com"] : [],
     var.private_network ? ["servicenetworking.googleapis.com"] : [],
   ))
 }

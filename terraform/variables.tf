@@ -125,6 +125,33 @@ variable "database" {
   }
 }
 
+variable "database_operators" {
+  description = "People and groups who may look after the database by hand, such as user:ana@example.com or group:oncall@example.com"
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for member in var.database_operators : can(regex("^(user|group):[a-z0-9._%+'-]+@[a-z0-9-]+(\\.[a-z0-9-]+)+$", member))])
+    error_message = "database_operators are user:<address> or group:<address>, the addresses in lower case."
+  }
+
+  validation {
+    condition     = alltrue([for member in var.database_operators : !endswith(member, "gserviceaccount.com")])
+    error_message = "database_operators are people: a service account has the rights of its function."
+  }
+
+  validation {
+    condition     = alltrue([for member in var.database_operators : length(try(split(":", member)[1], "")) <= 63])
+    error_message = "An address in database_operators has at most 63 characters, which is what Postgres keeps of a name."
+  }
+
+  validation {
+    condition     = length(distinct([for member in var.database_operators : try(split(":", member)[1], member)])) == length(var.database_operators)
+    error_message = "database_operators names an address as a person's and as a group's."
+  }
+}
+
 variable "deletion_protection" {
   description = "Whether Terraform and the APIs refuse to delete the database and the secrets"
   type        = bool

@@ -117,6 +117,14 @@ def test_line_ends_of_a_key_may_be_written_as_two_characters(private_key_pem: st
         (AdminSettings, "ADMIN_USERNAME", " "),
         (GrantSettings, "DATABASE_GRANTS", ""),
         (GrantSettings, "DATABASE_GRANTS", "[]"),
+        (GrantSettings, "DATABASE_OPERATORS", ""),
+        (GrantSettings, "DATABASE_OPERATORS", "{}"),
+        (GrantSettings, "DATABASE_OPERATORS", '"ana@example.com"'),
+        (GrantSettings, "DATABASE_OPERATORS", '["ana"]'),
+        (GrantSettings, "DATABASE_OPERATORS", '["Ana@example.com"]'),
+        (GrantSettings, "DATABASE_OPERATORS", '["ana@example.com\\"; drop table movies; --"]'),
+        (GrantSettings, "DATABASE_OPERATORS", f'["{"a" * 52}@example.com"]'),
+        (GrantSettings, "DATABASE_OPERATORS", "[1]"),
         (ServerSettings, "LOG_LEVEL", "verbose"),
         (ServerSettings, "TRUSTED_PROXIES", "-1"),
     ],
@@ -320,3 +328,14 @@ def test_grants_are_read_as_they_are_written() -> None:
     grants = GrantSettings.from_env({"DATABASE_GRANTS": given}).grants
 
     assert grants == {"movies_list": Grant(user="movies-list@a.iam", rights=rights)}
+
+
+def test_operators_are_read_as_they_are_written() -> None:
+    longest = f"{'a' * 51}@example.com"
+    given = json.dumps(["ana@example.com", longest, "ana@example.com"])
+
+    assert GrantSettings.from_env({"DATABASE_OPERATORS": given}).operators == frozenset(
+        {"ana@example.com", longest}
+    )
+    assert GrantSettings.from_env({"DATABASE_OPERATORS": "[]"}).operators == frozenset()
+    assert GrantSettings.from_env({}).operators is None

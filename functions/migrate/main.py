@@ -13,7 +13,7 @@ from lib.settings import require
 from lib.web.endpoint import Answer, Request, data, endpoint, in_thread
 
 admin = require(AdminSettings)
-grants = require(GrantSettings).grants
+rights = require(GrantSettings)
 database = TransactionalDatabase(require(DatabaseSettings))
 database.warm_after_fork()
 
@@ -22,5 +22,7 @@ database.warm_after_fork()
 @endpoint("POST", body="optional")
 async def migrate(_: Request) -> Answer:
     """Answer which revision the database had and which it has, also in words."""
-    migrated = await in_thread(bring_up_to_date, database, admin, grants=grants)
+    migrated = await in_thread(
+        bring_up_to_date, database, admin, grants=rights.grants, operators=rights.operators
+    )
     return data({**dataclasses.asdict(migrated), "message": migrated.message})

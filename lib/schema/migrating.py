@@ -10,7 +10,7 @@ same, as it is this code that runs on it.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +28,7 @@ from lib.database.driver import unhurried
 from lib.database.faults import sqlstate
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest
+from lib.schema.operators import admit_operators
 from lib.schema.rights import grant_rights
 from lib.schema.settings import Grant
 
@@ -102,12 +103,15 @@ def migrate(
     admin: AdminSettings,
     *,
     grants: Mapping[str, Grant] | None = None,
+    operators: Collection[str] | None = None,
     revision: str = NEWEST,
 ) -> Migrated:
     """Bring the schema to a revision and, where there is no user yet, make the first administrator.
 
     Args:
         grants: By function; None to leave roles alone.
+        operators: The database users of people who may help by hand, and no others from now on;
+            None to leave that role alone.
         revision: "head", a revision's id, or "base" for a database without any of our tables.
 
     Raises:
@@ -129,6 +133,8 @@ def migrate(
         not_granted: tuple[str, ...] = ()
         if grants is not None and after:
             not_granted = grant_rights(connection, grants, schema_is_newer=newer)
+        if operators is not None and after:
+            admit_operators(connection, operators)
         admin_created = bool(after) and ensure_first_admin(connection, admin)
     return Migrated(
         before=", ".join(before) or None,

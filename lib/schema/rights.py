@@ -46,9 +46,9 @@ def grant_rights(
     # What later migrations make is nobody's until a function's folder asks for it.
     run("alter default privileges revoke execute on functions from public")
     run("alter default privileges revoke all on tables from public")
-    with _able_to_make_roles(connection):
+    with able_to_make_roles(connection):
         for role, grant in grants.items():
-            _make(connection, role)
+            make_role(connection, role)
             run(f"grant {quote(role)} to {quote(grant.user)}")
     left_out = []
     for role, grant in grants.items():
@@ -80,7 +80,8 @@ def _grant(connection: "Connection", statement: str, *, may_miss: bool) -> bool:
 
 
 @contextmanager
-def _able_to_make_roles(connection: "Connection") -> Iterator[None]:
+def able_to_make_roles(connection: "Connection") -> Iterator[None]:
+    """Be, for the length of the block, whoever may make roles and members of them."""
     # Cloud SQL makes a user an administrator by membership in this role; its attribute CREATEROLE
     # does not come with that: https://www.postgresql.org/docs/current/role-attributes.html
     borrowed = connection.execute(
@@ -97,7 +98,8 @@ def _able_to_make_roles(connection: "Connection") -> Iterator[None]:
         connection.exec_driver_sql("set local role none")
 
 
-def _make(connection: "Connection", role: str) -> None:
+def make_role(connection: "Connection", role: str) -> None:
+    """Make a role that nobody logs in as, unless it is there."""
     # Roles belong to the whole server: another database's migration may make it at the same time.
     there = connection.execute(
         text("select exists (select from pg_roles where rolname = :role)"), {"role": role}

