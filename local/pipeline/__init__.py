@@ -1,1 +1,1 @@
-"""What the pipeline's builds run beside Terraform; without any package, as they run before a set-up."""
+"""What a build of the pipeline runs beside Terraform, before any package is there."""

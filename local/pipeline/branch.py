@@ -15,7 +15,7 @@ _PAUSES: Final = (2.0, 5.0)
 _CANCELLED_WITHIN_SECONDS: Final = 60.0
 
 
-class Superseded(Failure):  # noqa: N818  as its message says
+class Superseded(Failure):
     """Another commit has come after the build's."""
 
 

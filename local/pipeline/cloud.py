@@ -185,9 +185,7 @@ class Cloud:
                 raise Failure(said)
             time.sleep(pauses.pop(0))
 
-    def _ask_once(
-        self, method: str, url: str, content: bytes | None, content_type: str
-    ) -> Answer:
+    def _ask_once(self, method: str, url: str, content: bytes | None, content_type: str) -> Answer:
         headers = {"Authorization": f"Bearer {self._token()}"}
         if content is not None:
             headers["Content-Type"] = content_type

@@ -15,7 +15,9 @@ from local.pipeline.cloud import Build, Cloud
 
 NAME: Final = "lock.json"
 # https://cloud.google.com/build/docs/api/reference/rest/v1/projects.builds#Build.Status
-ENDED: Final = frozenset({"SUCCESS", "FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED"})
+ENDED: Final = frozenset(
+    {"SUCCESS", "FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED"}
+)
 WAIT_SECONDS: Final = 1800.0
 PAUSE_SECONDS: Final = 10.0
 _NOT_FOUND: Final = 404
@@ -122,8 +124,8 @@ class Lock:
     def _explain(self, held: Held) -> str:
         return (
             f"build {held.build or '(unknown)'} has held the environment for"
-            f" {self._wait_seconds / 60:.0f} minutes: wait for its end or cancel it, then build this"
-            f" commit again. Should there be no such build, delete"
+            f" {self._wait_seconds / 60:.0f} minutes: wait for its end or cancel it, then build"
+            f" this commit again. Should there be no such build, delete"
             f" gs://{self._build.bucket}/{NAME}"
         )
 

@@ -1,4 +1,4 @@
-"""A plan's way from the build that made it, past whoever approves it, to the build that applies it."""
+"""A plan's way from the build that made it, past whoever approves it, to its apply."""
 
 import hashlib
 import io
@@ -69,9 +69,7 @@ def offer(cloud: Cloud, build: Build, env: Mapping[str, str]) -> None:
     place = f"plans/{build.commit}/{build.build}"
     text = (folder / "plan.txt").read_bytes()
     cloud.write(build.bucket, f"{place}/plan.tar.gz", packed)
-    cloud.write(
-        build.bucket, f"{place}/plan.txt", text, content_type="text/plain; charset=utf-8"
-    )
+    cloud.write(build.bucket, f"{place}/plan.txt", text, content_type="text/plain; charset=utf-8")
     own = f"v1/projects/{build.project}/locations/{build.location}/builds/{build.build}"
     substitutions = {
         "_BRANCH": branch_of(env),
