@@ -1,1 +1,1 @@
-"""What runs on a developer's machine only."""
+"""What runs on a developer's machine, or in the pipeline, but never in a function."""

@@ -49,6 +49,35 @@ locals {
     }
   }
 
+  # What Google writes about builds and backups, counted.
+  platform_metrics = merge(
+    var.pipeline == null ? {} : {
+      # Cloud Build writes a build's status to its log as a line of its own when it ends (UpdateStatus
+      # in github.com/GoogleCloudPlatform/cloud-build-local/blob/master/build/build.go). A build that
+      # was cancelled is none that failed.
+      build_failed = {
+        resource = "build"
+        where = [
+          "resource.labels.build_trigger_id=(${join(" OR ", [for id in sort([for trigger in concat(google_cloudbuild_trigger.main, values(google_cloudbuild_trigger.started)) : trigger.trigger_id]) : "\"${id}\""])})",
+          "textPayload=(\"ERROR\" OR \"TIMEOUT\")",
+        ]
+      }
+    },
+    !var.database.backups ? {} : {
+      # https://cloud.google.com/sql/docs/postgres/backup-recovery/view-audit-logs-for-automated-backups
+      # Each try that fails is written as STATUS_ATTEMPT_FAILED, and the day without a backup as this.
+      backup_failed = {
+        resource = "cloudsql_database"
+        where = [
+          "log_id(\"cloudaudit.googleapis.com/system_event\")",
+          "resource.labels.database_id=\"${var.project_id}:${google_sql_database_instance.main.name}\"",
+          "protoPayload.methodName=\"cloudsql.instances.automatedBackup\"",
+          "protoPayload.metadata.windowStatus=\"STATUS_FAILED\"",
+        ]
+      }
+    },
+  )
+
   _quoted_services = join(" OR ", [for name in keys(local.functions) : "\"${replace(name, "_", "-")}\""])
 }
 
@@ -80,6 +109,22 @@ resource "google_logging_metric" "main" {
       key         = "function"
       description = "The Cloud Run service"
     }
+  }
+
+  depends_on = [time_sleep.services]
+}
+
+resource "google_logging_metric" "platform" {
+  for_each = local.platform_metrics
+
+  name        = "movies/${each.key}"
+  description = "Log lines of Google's own: ${each.key}"
+  filter      = join("\n", concat(["resource.type=\"${each.value.resource}\""], each.value.where))
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    unit        = "1"
+    value_type  = "INT64"
   }
 
   depends_on = [time_sleep.services]

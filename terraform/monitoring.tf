@@ -43,8 +43,11 @@ locals {
   }
 
   _log_metric = { for name in keys(local.log_metrics) : name => "logging_googleapis_com:user_movies_${name}{monitored_resource=\"cloud_run_revision\"}" }
-  _database   = "monitored_resource=\"cloudsql_database\",database_id=\"${var.project_id}:${google_sql_database_instance.main.name}\""
-  _all        = "monitored_resource=\"cloud_run_revision\",service_name=~\"${join("|", values(local._services))}\""
+  _platform_metric = {
+    for name, metric in local.platform_metrics : name => "logging_googleapis_com:user_movies_${name}{monitored_resource=\"${metric.resource}\"}"
+  }
+  _database = "monitored_resource=\"cloudsql_database\",database_id=\"${var.project_id}:${google_sql_database_instance.main.name}\""
+  _all      = "monitored_resource=\"cloud_run_revision\",service_name=~\"${join("|", values(local._services))}\""
 
   # Conditions in PromQL: what is found, for as long as `lasts`, raises the alert.
   alerts = merge(
@@ -109,6 +112,22 @@ locals {
         query    = "avg by (check_id) (avg_over_time(monitoring_googleapis_com:uptime_check_check_passed{monitored_resource=\"uptime_url\",check_id=~\"movies-.*\"}[15m])) < 0.5"
         severity = "CRITICAL"
       }
+    },
+    {
+      for name, alert in {
+        backup_failed = {
+          title    = "The database was not backed up"
+          lasts    = "0s"
+          query    = "sum(increase(${try(local._platform_metric.backup_failed, "")}[1h])) > 0"
+          severity = "ERROR"
+        }
+        build_failed = {
+          title    = "A build of this environment failed, or found drift"
+          lasts    = "0s"
+          query    = "sum(increase(${try(local._platform_metric.build_failed, "")}[10m])) > 0"
+          severity = "WARNING"
+        }
+      } : name => alert if contains(keys(local.platform_metrics), name)
     },
     {
       for name, alert in {
@@ -297,5 +316,5 @@ resource "google_monitoring_alert_policy" "main" {
     }
   }
 
-  depends_on = [google_logging_metric.main]
+  depends_on = [google_logging_metric.main, google_logging_metric.platform]
 }

@@ -342,7 +342,7 @@ variable "omdb_import_share" {
 }
 
 variable "pipeline" {
-  description = "What builds this environment: a repository that Cloud Build is connected to (its full name), the branches (a regular expression), and whether a person approves; null for no trigger"
+  description = "What builds this environment: a repository on GitHub that Cloud Build is connected to in this project (its full name), the branches (a regular expression), and whether a person approves each plan; null for no trigger"
   type = object({
     approval_required = optional(bool, false)
     branch            = string
@@ -353,6 +353,11 @@ variable "pipeline" {
   validation {
     condition     = var.pipeline == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.pipeline.repository))
     error_message = "pipeline.repository is projects/<project>/locations/<region>/connections/<connection>/repositories/<repository>."
+  }
+
+  validation {
+    condition     = var.pipeline == null ? true : startswith(var.pipeline.repository, "projects/${var.project_id}/locations/${var.region}/")
+    error_message = "Cloud Build has to be connected to the repository in this project and region: pipeline.repository begins with projects/<project_id>/locations/<region>/."
   }
 
   validation {

@@ -97,7 +97,7 @@ run "the_pipeline_is_neither_owner_nor_editor" {
   variables {
     budget   = { amount = 50, billing_account = "012345-6789AB-CDEF01" }
     domain   = "movies.example.com"
-    pipeline = { branch = "^main$", repository = "projects/p/locations/europe-west1/connections/c/repositories/r" }
+    pipeline = { branch = "^main$", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
   }
 
   assert {

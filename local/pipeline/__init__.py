@@ -1,0 +1,1 @@
+"""What a build of the pipeline runs beside Terraform, before any package is there."""
