@@ -61,7 +61,9 @@ locals {
       "roles/storage.admin",
     ],
     var.private_network ? ["roles/compute.networkAdmin", "roles/servicenetworking.networksAdmin"] : [],
-    var.domain == null ? [] : ["roles/compute.loadBalancerAdmin", "roles/compute.securityAdmin"],
+    # Certificate Manager's editor may delete nothing:
+    # https://cloud.google.com/iam/docs/roles-permissions/certificatemanager
+    var.domain == null ? [] : ["roles/certificatemanager.owner", "roles/compute.loadBalancerAdmin", "roles/compute.securityAdmin"],
   ))
 
   # The roles that the deployer may hand out in the project: those of the functions and of their
