@@ -5,6 +5,9 @@ locals {
     google_sql_database_instance.main.name,
   ])
 
+  # Terraform asks the state, not the variable, whether it may destroy: hence a switch that is applied first.
+  is_protected = var.deletion_protection && var.teardown == null
+
   # Postgres knows a service account by its address without the last part.
   database_users = {
     for name in keys(local.database_functions) : name => trimsuffix(local.accounts[name], ".gserviceaccount.com")
@@ -38,7 +41,7 @@ resource "google_sql_database_instance" "main" {
   project             = var.project_id
   region              = var.region
   database_version    = var.database.version
-  deletion_protection = var.deletion_protection # Terraform's; settings hold the API's
+  deletion_protection = local.is_protected # Terraform's; settings hold the API's
 
   settings {
     activation_policy     = "ALWAYS"
@@ -47,7 +50,7 @@ resource "google_sql_database_instance" "main" {
     # Statements by IAM, also from outside the private network; only roles that operators have permit it:
     # https://cloud.google.com/sql/docs/postgres/executesql-instance
     data_api_access             = length(var.database_operators) > 0 ? "ALLOW_DATA_API" : "DISALLOW_DATA_API"
-    deletion_protection_enabled = var.deletion_protection
+    deletion_protection_enabled = local.is_protected
     disk_autoresize             = true
     disk_autoresize_limit       = var.database.disk_limit_gb
     disk_size                   = var.database.disk_size_gb
@@ -69,6 +72,12 @@ resource "google_sql_database_instance" "main" {
         retained_backups = var.database.retained_backups
         retention_unit   = "COUNT"
       }
+    }
+
+    # Taken as the instance is deleted, beside the backups that retain_backups_on_delete keeps.
+    final_backup_config {
+      enabled        = var.deletion_protection
+      retention_days = 30
     }
 
     # Not a dynamic block over a map: what checks them reads no further than the text.

@@ -112,16 +112,17 @@ module "function" {
       GOOGLE_CLOUD_PROJECT = var.project_id
       LOG_EXECUTION_ID     = "true" # Google sets it in any case; what is tested is what runs
       LOG_LEVEL            = var.log_level
-      TRUSTED_PROXIES      = tostring(local.trusted_proxies)
+      TRUSTED_PROXIES      = "1" # Cloud Run's front end
     },
+    contains(keys(local.routed), each.key) ? { LOAD_BALANCER_ADDRESSES = local.load_balancer_addresses } : {},
     each.value.rights == null ? {} : {
       DATABASE_CONNECTIONS = tostring(each.value.connections)
       DB_USER              = local.database_users[each.key]
     },
     [for group in each.value.settings : local.settings[group]]...
   )
-  # Behind the load balancer two proxies are trusted; who came past it could make up an address.
-  ingress      = var.domain != null && each.value.is_public ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL"
+  # Who comes past the load balancer meets none of its rate limits, so that way is closed in the end.
+  ingress      = var.domain_only && each.value.is_public ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL"
   invoker      = local.invokers[each.value.invoker]
   name         = each.key
   network      = each.value.rights == null ? null : one(google_compute_subnetwork.functions[*].name)

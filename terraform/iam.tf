@@ -69,10 +69,12 @@ locals {
       "roles/storage.admin",
     ],
     var.private_network ? ["roles/compute.networkAdmin", "roles/servicenetworking.networksAdmin"] : [],
-    var.domain == null ? [] : ["roles/compute.loadBalancerAdmin", "roles/compute.securityAdmin"],
     local.has_door ? ["roles/compute.securityAdmin"] : [], # firewall rules, which networkAdmin only reads
     # Reads which commit a branch is at: https://cloud.google.com/build/docs/iam-roles-permissions
     var.pipeline == null ? [] : ["roles/cloudbuild.readTokenAccessor"],
+    # Certificate Manager's editor may delete nothing:
+    # https://cloud.google.com/iam/docs/roles-permissions/certificatemanager
+    var.domain == null ? [] : ["roles/certificatemanager.owner", "roles/compute.loadBalancerAdmin", "roles/compute.securityAdmin"],
   ))
 
   # The roles that the deployer may hand out in the project: those of the functions, of their build

@@ -4,10 +4,10 @@
 locals {
   probes = { for name, function in local.functions : name => function.probe if function.probe != null }
 
-  # Where the probe of a function goes: the domain, or the function's own host.
+  # Where the probe of a function goes: its own host, while that answers, or the domain.
   probe_hosts = {
     for name in keys(local.probes) :
-    name => coalesce(var.domain, trimprefix(module.function[name].url, "https://"))
+    name => var.domain_only ? var.domain : trimprefix(module.function[name].url, "https://")
   }
 
   _services = { for name, function in local.functions : name => replace(name, "_", "-") }
@@ -197,9 +197,8 @@ resource "google_monitoring_uptime_check_config" "function" {
     }
   }
 
-  lifecycle {
-    create_before_destroy = true # an alert may still name it
-  }
+  # Never create_before_destroy: all that it depends on would inherit it, and a function, the database
+  # or a grant that has to be made anew would be made beside what is there, under the same name.
 }
 
 resource "google_monitoring_custom_service" "main" {

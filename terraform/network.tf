@@ -73,7 +73,12 @@ resource "google_service_networking_connection" "database" {
   reserved_peering_ranges = [google_compute_global_address.database[0].name]
   service                 = "servicenetworking.googleapis.com"
 
-  # Google holds the peering for days after the database is gone, and so a destroy would fail:
-  # hashicorp/terraform-provider-google#16275
-  deletion_policy = "ABANDON"
+  # Google holds the connection for days after the database is gone, and so its deletion fails:
+  # hashicorp/terraform-provider-google#16275. Left alone, the peering would keep the network; it is
+  # removed only in a teardown, as a database that lives would lose its way:
+  # https://github.com/GoogleCloudPlatform/magic-modules/pull/18476
+  deletion_policy = var.teardown == null ? "ABANDON" : "REMOVE_PEERING"
+  # Built again within these days, the range is another than the one that Google still holds:
+  # https://github.com/GoogleCloudPlatform/cluster-toolkit/pull/4744
+  update_on_creation_fail = true
 }

@@ -1,16 +1,11 @@
-output "address" {
-  description = "The load balancer's IP address, which the domain's A record has to name; null without a domain"
-  value       = one(google_compute_global_address.api[*].address)
-}
-
 output "admin_password_command" {
   description = "Prints the first administrator's password"
   value       = "gcloud secrets versions access latest --project=${var.project_id} --secret=${local.secret_ids.ADMIN_PASSWORD}"
 }
 
 output "base_url" {
-  description = "Where all public routes are; null without a domain"
-  value       = var.domain == null ? null : "https://${var.domain}"
+  description = "Where all public routes are; null until domain_only says that they are there"
+  value       = var.domain_only ? "https://${var.domain}" : null
 }
 
 output "connection_budget" {
@@ -29,6 +24,15 @@ output "database_connection_name" {
 output "deployer" {
   description = "The account that the pipeline runs as and that alone may invoke migrate"
   value       = local.deployer
+}
+
+output "dns_records" {
+  description = "The DNS records that the domain needs: the CNAME for the certificate, first of all, then A and AAAA; null without a domain"
+  value = var.domain == null ? null : {
+    A     = { data = google_compute_global_address.api["IPV4"].address, name = "${var.domain}." }
+    AAAA  = { data = google_compute_global_address.api["IPV6"].address, name = "${var.domain}." }
+    CNAME = { for key in ["data", "name"] : key => google_certificate_manager_dns_authorization.api[0].dns_resource_record[0][key] }
+  }
 }
 
 output "functions" {

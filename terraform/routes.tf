@@ -1,11 +1,17 @@
-# With a domain: one global load balancer in front of the public functions, which then answer to it
-# alone. Private ones are not behind it at all. Without a domain, each function's own URL serves.
+# With a domain: one global load balancer in front of the public functions. They answer at their own
+# URLs, too, until domain_only closes those: so that the certificate, then DNS, can be there first.
+# Private functions are not behind it at all. Without a domain, each function's own URL serves.
 
 locals {
   routed = { for name, function in local.public_functions : name => function if var.domain != null }
 
-  # Proxies that append to X-Forwarded-For: Cloud Run's front end, and the load balancer.
-  trusted_proxies = var.domain == null ? 1 : 2
+  # By IP version. The load balancer appends the caller's address and its own to X-Forwarded-For:
+  # https://cloud.google.com/load-balancing/docs/https#x-forwarded-for_header
+  addresses               = var.domain == null ? {} : { IPV4 = "movies-api", IPV6 = "movies-api-ipv6" }
+  load_balancer_addresses = join(" ", [for version in keys(local.addresses) : google_compute_global_address.api[version].address])
+
+  # A certificate's domain cannot change: another one comes under another name, before the old goes.
+  _certificate = var.domain == null ? "" : "movies-${substr(sha256(var.domain), 0, 8)}"
 
   # What a client may ask for in a minute, by the security policy of a function.
   security_policies = var.domain == null ? {} : {
@@ -15,6 +21,46 @@ locals {
 }
 
 resource "google_compute_global_address" "api" {
+  for_each = local.addresses
+
+  name       = each.value
+  ip_version = each.key
+
+  depends_on = [time_sleep.services]
+}
+
+# Proves by a CNAME record that the domain is ours, and so needs neither A record nor load balancer:
+# the certificate is there before the first caller is.
+# https://cloud.google.com/certificate-manager/docs/domain-authorization#dns-auth
+resource "google_certificate_manager_dns_authorization" "api" {
+  count = var.domain == null ? 0 : 1
+
+  name   = local._certificate
+  domain = var.domain
+
+  lifecycle {
+    create_before_destroy = true
+  }
+
+  depends_on = [time_sleep.services]
+}
+
+resource "google_certificate_manager_certificate" "api" {
+  count = var.domain == null ? 0 : 1
+
+  name = local._certificate
+
+  managed {
+    dns_authorizations = [google_certificate_manager_dns_authorization.api[0].id]
+    domains            = [var.domain]
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "google_certificate_manager_certificate_map" "api" {
   count = var.domain == null ? 0 : 1
 
   name = "movies-api"
@@ -22,14 +68,34 @@ resource "google_compute_global_address" "api" {
   depends_on = [time_sleep.services]
 }
 
-resource "google_compute_managed_ssl_certificate" "api" {
+resource "google_certificate_manager_certificate_map_entry" "api" {
   count = var.domain == null ? 0 : 1
 
-  # A certificate's domain cannot change: another one comes under another name, before the old goes.
-  name = "movies-${substr(sha256(var.domain), 0, 8)}"
+  name         = local._certificate
+  certificates = [google_certificate_manager_certificate.api[0].id]
+  hostname     = var.domain
+  map          = google_certificate_manager_certificate_map.api[0].name
 
-  managed {
-    domains = [var.domain]
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+# The URL map lets go of a function that is removed, or made private, before its backend and endpoint
+# group go; else Google refuses, as they are in use (hashicorp/terraform-provider-google#4543, #20206).
+# Whatever would replace one changes its name as well, so that two can stand side by side.
+#
+# Neither depends on the function, which would inherit create_before_destroy, and its name is taken.
+resource "google_compute_region_network_endpoint_group" "function" {
+  for_each = local.routed
+
+  name                  = "movies-${local._services[each.key]}"
+  network_endpoint_type = "SERVERLESS"
+  region                = var.region
+
+  # A function of the second generation is a Cloud Run service; `cloud_function` means the first.
+  cloud_run {
+    service = local._services[each.key]
   }
 
   lifecycle {
@@ -39,28 +105,19 @@ resource "google_compute_managed_ssl_certificate" "api" {
   depends_on = [time_sleep.services]
 }
 
-resource "google_compute_region_network_endpoint_group" "function" {
-  for_each = local.routed
-
-  name                  = "movies-${module.function[each.key].service}"
-  network_endpoint_type = "SERVERLESS"
-  region                = var.region
-
-  # A function of the second generation is a Cloud Run service; `cloud_function` means the first.
-  cloud_run {
-    service = module.function[each.key].service
-  }
-}
-
 # Serverless backends take neither health checks nor a time-out.
 resource "google_compute_backend_service" "function" {
   for_each = local.routed
 
-  name                  = "movies-${module.function[each.key].service}"
+  name                  = "movies-${local._services[each.key]}"
+  compression_mode      = each.value.cdn ? "AUTOMATIC" : "DISABLED"
   enable_cdn            = each.value.cdn
   load_balancing_scheme = "EXTERNAL_MANAGED"
   protocol              = "HTTPS"
   security_policy       = google_compute_security_policy.main[each.value.rate_limit].id
+
+  # Here, as here alone everything is HTTPS. Other names below the domain are not ours to speak for.
+  custom_response_headers = ["Strict-Transport-Security: max-age=31536000"]
 
   backend {
     group = google_compute_region_network_endpoint_group.function[each.key].id
@@ -83,6 +140,10 @@ resource "google_compute_backend_service" "function" {
   log_config {
     enable      = true
     sample_rate = 0.1
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }
 
@@ -141,7 +202,7 @@ resource "google_compute_url_map" "api" {
   name = "movies-api"
 
   # A URL map has to name some service; the fault answers before it is asked.
-  default_service = google_compute_backend_service.function["brew_coffee"].id
+  default_service = google_compute_backend_service.function[keys(local.routed)[0]].id
 
   default_route_action {
     fault_injection_policy {
@@ -159,7 +220,7 @@ resource "google_compute_url_map" "api" {
 
   path_matcher {
     name            = "functions"
-    default_service = google_compute_backend_service.function["brew_coffee"].id
+    default_service = google_compute_backend_service.function[keys(local.routed)[0]].id
 
     default_route_action {
       fault_injection_policy {
@@ -179,6 +240,8 @@ resource "google_compute_url_map" "api" {
       }
     }
   }
+
+  depends_on = [module.function] # no route before what it leads to
 }
 
 resource "google_compute_ssl_policy" "api" {
@@ -194,17 +257,19 @@ resource "google_compute_ssl_policy" "api" {
 resource "google_compute_target_https_proxy" "api" {
   count = var.domain == null ? 0 : 1
 
-  name             = "movies-api"
-  ssl_certificates = [google_compute_managed_ssl_certificate.api[0].id]
-  ssl_policy       = google_compute_ssl_policy.api[0].id
-  url_map          = google_compute_url_map.api[0].id
+  name            = "movies-api"
+  certificate_map = "//certificatemanager.googleapis.com/${google_certificate_manager_certificate_map.api[0].id}"
+  ssl_policy      = google_compute_ssl_policy.api[0].id
+  url_map         = google_compute_url_map.api[0].id
+
+  depends_on = [google_certificate_manager_certificate_map_entry.api]
 }
 
 resource "google_compute_global_forwarding_rule" "https" {
-  count = var.domain == null ? 0 : 1
+  for_each = local.addresses
 
-  name                  = "movies-https"
-  ip_address            = google_compute_global_address.api[0].id
+  name                  = replace(each.value, "api", "https")
+  ip_address            = google_compute_global_address.api[each.key].id
   load_balancing_scheme = "EXTERNAL_MANAGED"
   port_range            = "443"
   target                = google_compute_target_https_proxy.api[0].id
@@ -233,11 +298,26 @@ resource "google_compute_target_http_proxy" "redirect" {
 }
 
 resource "google_compute_global_forwarding_rule" "http" {
-  count = var.domain == null ? 0 : 1
+  for_each = local.addresses
 
-  name                  = "movies-http"
-  ip_address            = google_compute_global_address.api[0].id
+  name                  = replace(each.value, "api", "http")
+  ip_address            = google_compute_global_address.api[each.key].id
   load_balancing_scheme = "EXTERNAL_MANAGED"
   port_range            = "80"
   target                = google_compute_target_http_proxy.redirect[0].id
+}
+
+moved {
+  from = google_compute_global_address.api[0]
+  to   = google_compute_global_address.api["IPV4"]
+}
+
+moved {
+  from = google_compute_global_forwarding_rule.https[0]
+  to   = google_compute_global_forwarding_rule.https["IPV4"]
+}
+
+moved {
+  from = google_compute_global_forwarding_rule.http[0]
+  to   = google_compute_global_forwarding_rule.http["IPV4"]
 }

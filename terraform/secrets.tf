@@ -1,5 +1,10 @@
 # No secret value is in the state or in a plan: values are ephemeral or come by hand, and are written
 # by write-only arguments. Functions read a numbered version, so that a new one is a new revision.
+#
+# A version that is no longer needed goes only after the functions have been updated, so that no
+# instance starts with a version that is gone. That is what create_before_destroy does, also where
+# nothing takes the old one's place:
+# https://github.com/hashicorp/terraform/blob/main/docs/destroying.md#create-before-destroy
 
 locals {
   # By the variable that a function reads the secret from.
@@ -51,7 +56,7 @@ resource "google_secret_manager_secret" "main" {
   for_each = local.secret_ids
 
   secret_id           = each.value
-  deletion_protection = var.deletion_protection
+  deletion_protection = local.is_protected
 
   replication {
     auto {}
@@ -62,7 +67,7 @@ resource "google_secret_manager_secret" "main" {
 
 resource "google_secret_manager_secret" "token_public_key" {
   secret_id           = "movies-token-public-key"
-  deletion_protection = var.deletion_protection
+  deletion_protection = local.is_protected
 
   replication {
     auto {}
@@ -121,6 +126,10 @@ resource "google_secret_manager_secret_version" "token_private_key" {
   secret                 = google_secret_manager_secret.main["TOKEN_PRIVATE_KEY"].id
   secret_data_wo         = ephemeral.tls_private_key.token[each.key].private_key_pem_pkcs8
   secret_data_wo_version = each.key
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "google_secret_manager_secret_version" "token_public_key" {
@@ -129,6 +138,10 @@ resource "google_secret_manager_secret_version" "token_public_key" {
   secret                 = google_secret_manager_secret.token_public_key.id
   secret_data_wo         = ephemeral.tls_private_key.token[each.key].public_key_pem
   secret_data_wo_version = each.key
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 data "google_secret_manager_secret_version" "token_public_key" {

@@ -16,6 +16,7 @@ locals {
       "storage.googleapis.com",
     ],
     var.budget == null ? [] : ["billingbudgets.googleapis.com"],
+    var.domain == null ? [] : ["certificatemanager.googleapis.com"],
     var.domain == null && !var.private_network ? [] : ["compute.googleapis.com"],
     local.has_door ? ["iap.googleapis.com"] : [],
     var.private_network ? ["servicenetworking.googleapis.com"] : [],

@@ -160,7 +160,7 @@ variable "deletion_protection" {
 
   validation {
     condition     = var.deletion_protection || var.environment != "prod"
-    error_message = "In prod, deletion_protection stays on: to tear it down, make it another environment first."
+    error_message = "In prod, deletion_protection stays on: to tear it down, see teardown."
   }
 }
 
@@ -172,6 +172,18 @@ variable "domain" {
   validation {
     condition     = var.domain == null ? true : can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$", var.domain)) && length(var.domain) <= 63
     error_message = "domain is a name such as movies.example.com: lower case, no scheme, no path, at most 63 characters (the certificate's limit)."
+  }
+}
+
+variable "domain_only" {
+  description = "Whether public functions answer to the load balancer alone, and no longer at their own URLs; set it once the domain answers"
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.domain_only || var.domain != null
+    error_message = "domain_only needs a domain: without one, nothing would answer."
   }
 }
 
@@ -431,6 +443,17 @@ variable "subnet_cidr" {
   validation {
     condition     = can(regex("^(10\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.|192\\.168\\.)", var.subnet_cidr))
     error_message = "subnet_cidr is a private range (RFC 1918): in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16."
+  }
+}
+
+variable "teardown" {
+  description = "The project's id, once everything in it is to be destroyed: takes the protection from database and secrets, so that `terraform destroy` with the same value succeeds"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.teardown == null || var.teardown == var.project_id
+    error_message = "teardown is the id of the project that is to go, as project_id has it, or null."
   }
 }
 

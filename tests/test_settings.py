@@ -127,6 +127,9 @@ def test_line_ends_of_a_key_may_be_written_as_two_characters(private_key_pem: st
         (GrantSettings, "DATABASE_OPERATORS", "[1]"),
         (ServerSettings, "LOG_LEVEL", "verbose"),
         (ServerSettings, "TRUSTED_PROXIES", "-1"),
+        (ServerSettings, "LOAD_BALANCER_ADDRESSES", "192.0.2.1,192.0.2.2"),
+        (ServerSettings, "LOAD_BALANCER_ADDRESSES", "192.0.2.0/24"),
+        (ServerSettings, "LOAD_BALANCER_ADDRESSES", "movies.example.com"),
     ],
 )
 def test_a_missing_or_malformed_variable_is_named_in_one_line(

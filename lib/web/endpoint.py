@@ -46,7 +46,7 @@ from lib.web.parsing import (
     parse_json_object,
     parse_query,
 )
-from lib.web.settings import ServerSettings
+from lib.web.settings import ServerSettings, address_bytes
 from lib.web.threads import in_thread
 from lib.web.tracing import read_context
 
@@ -193,7 +193,7 @@ async def _read_request(
         at_its_address="%" not in path and is_normal(sent, query, rules.parameters),
         body=await _read_body(rules, framework_request, headers) if rules.body != "ignored" else {},
         headers=headers,
-        client_address=_find_client_address(framework_request, headers, settings.proxies),
+        client_address=_find_client_address(framework_request, headers, settings),
         request_id=context.request_id,
     )
 
@@ -234,11 +234,15 @@ async def _receive(request: FrameworkRequest, declared: str, largest: int) -> by
 
 
 def _find_client_address(
-    request: FrameworkRequest, headers: Mapping[str, str], proxies: int
+    request: FrameworkRequest, headers: Mapping[str, str], settings: ServerSettings
 ) -> str:
     # With fewer hops than proxies it came another way than it should, and its peer is what we know.
+    proxies = settings.proxies
     if proxies:
         hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",")]
+        # Who comes past the load balancer cannot come from its address, so cannot end so either.
+        if settings.load_balancers and address_bytes(hops[-1]) in settings.load_balancers:
+            del hops[-1]
         if len(hops) >= proxies and hops[-proxies]:
             return hops[-proxies][:64]
     return request.client.host if request.client else "unknown"

@@ -180,3 +180,68 @@ run "prod_cannot_be_left_unprotected" {
 
   expect_failures = [var.deletion_protection]
 }
+
+run "a_teardown_takes_off_both_protections_and_keeps_the_backups" {
+  command = plan
+
+  variables {
+    environment = "prod"
+    teardown    = "movies-tests"
+  }
+
+  assert {
+    condition     = !google_sql_database_instance.main.deletion_protection && !google_sql_database_instance.main.settings[0].deletion_protection_enabled
+    error_message = "One of the two deletion protections is on: a destroy would fail"
+  }
+
+  assert {
+    condition     = !google_secret_manager_secret.token_public_key.deletion_protection && alltrue([for secret in google_secret_manager_secret.main : !secret.deletion_protection])
+    error_message = "A secret is protected: a destroy would fail"
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].retain_backups_on_delete && google_sql_database_instance.main.settings[0].final_backup_config[0].enabled
+    error_message = "The data would go with the instance"
+  }
+
+  assert {
+    condition     = google_service_networking_connection.database[0].deletion_policy == "REMOVE_PEERING"
+    error_message = "The peering would keep the network"
+  }
+}
+
+run "without_a_teardown_a_peering_is_never_cut" {
+  command = plan
+
+  assert {
+    condition     = google_service_networking_connection.database[0].deletion_policy == "ABANDON"
+    error_message = "A database that lives could lose its way"
+  }
+}
+
+run "what_is_unprotected_leaves_no_backup" {
+  command = plan
+
+  variables {
+    deletion_protection = false
+  }
+
+  assert {
+    condition     = !google_sql_database_instance.main.settings[0].retain_backups_on_delete && !google_sql_database_instance.main.settings[0].final_backup_config[0].enabled
+    error_message = "Backups of a throw-away database would be paid for"
+  }
+}
+
+run "a_teardown_of_another_project_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    teardown = "movies-others"
+  }
+
+  expect_failures = [var.teardown]
+}

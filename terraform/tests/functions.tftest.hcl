@@ -120,11 +120,41 @@ run "each_function_is_open_to_just_whom_it_is_for_and_knows_just_what_it_uses" {
   }
 }
 
-run "behind_a_domain_public_functions_answer_to_the_load_balancer_alone" {
+run "with_a_domain_public_functions_answer_at_both_and_know_the_load_balancer" {
   command = plan
 
   variables {
     domain = "movies.example.com"
+  }
+
+  override_resource {
+    target          = google_compute_global_address.api
+    override_during = plan
+    values          = { address = "192.0.2.1" }
+  }
+
+  assert {
+    condition     = alltrue([for function in output.functions : function.ingress == "ALLOW_ALL"])
+    error_message = "A function is closed before the domain is known to answer"
+  }
+
+  assert {
+    condition     = output.functions.login.variables.TRUSTED_PROXIES == "1" && output.functions.login.variables.LOAD_BALANCER_ADDRESSES == "192.0.2.1 192.0.2.1"
+    error_message = "Who comes past the load balancer could make up an address, or who comes through it shares one"
+  }
+
+  assert {
+    condition     = toset([for name, function in output.functions : name if contains(keys(function.variables), "LOAD_BALANCER_ADDRESSES")]) == toset([for name, function in output.functions : name if function.invoker == "allUsers"])
+    error_message = "Others than the public functions know the load balancer"
+  }
+}
+
+run "domain_only_lets_public_functions_answer_to_the_load_balancer_alone" {
+  command = plan
+
+  variables {
+    domain      = "movies.example.com"
+    domain_only = true
   }
 
   assert {
@@ -133,8 +163,8 @@ run "behind_a_domain_public_functions_answer_to_the_load_balancer_alone" {
   }
 
   assert {
-    condition     = output.functions.login.variables.TRUSTED_PROXIES == "2"
-    error_message = "Logins would be throttled by the load balancer's address"
+    condition     = output.functions.login.variables.TRUSTED_PROXIES == "1"
+    error_message = "Throwing the switch would open a moment in which addresses are made up"
   }
 }
 

@@ -26,7 +26,8 @@ run "every_public_function_is_watched_from_outside" {
   command = plan
 
   variables {
-    domain = "movies.example.com"
+    domain      = "movies.example.com"
+    domain_only = true
   }
 
   assert {

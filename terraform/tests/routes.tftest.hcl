@@ -1,6 +1,6 @@
 # Guards the way in. A public function without a route is unreachable behind the domain; a private one
-# with a route would be open to whoever finds a hole in its IAM; and one whose own URL stays open
-# behind a load balancer lets callers make up the address that logins are throttled by.
+# with a route would be open to whoever finds a hole in its IAM; and a domain that closes the functions'
+# own URLs before its certificate and DNS are there takes the service off the net.
 
 mock_provider "archive" {}
 mock_provider "google" {}
@@ -27,7 +27,7 @@ run "without_a_domain_there_is_no_load_balancer" {
   command = plan
 
   assert {
-    condition     = length(google_compute_url_map.api) + length(google_compute_backend_service.function) + length(google_compute_security_policy.main) + length(google_compute_global_address.api) == 0
+    condition     = length(google_compute_url_map.api) + length(google_compute_backend_service.function) + length(google_compute_security_policy.main) + length(google_compute_global_address.api) + length(google_certificate_manager_certificate.api) == 0
     error_message = "Something of the load balancer is there, and costs"
   }
 }
@@ -79,6 +79,135 @@ run "a_domain_routes_every_public_function_and_no_other" {
   assert {
     condition     = google_compute_url_map.redirect[0].default_url_redirect[0].https_redirect && google_compute_url_map.redirect[0].default_url_redirect[0].redirect_response_code == "PERMANENT_REDIRECT"
     error_message = "HTTP is answered, or a POST becomes a GET"
+  }
+}
+
+run "a_domain_alone_closes_nothing_and_is_not_asked" {
+  command = plan
+
+  variables {
+    domain = "movies.example.com"
+  }
+
+  assert {
+    condition     = output.base_url == null
+    error_message = "The pipeline would ask a domain that may not answer yet"
+  }
+
+  assert {
+    condition     = alltrue([for check in google_monitoring_uptime_check_config.function : check.monitored_resource[0].labels.host == "a-function.example.com"])
+    error_message = "A check asks a domain that may not answer yet"
+  }
+}
+
+run "domain_only_moves_the_checks_and_the_pipeline_to_the_domain" {
+  command = plan
+
+  variables {
+    domain      = "movies.example.com"
+    domain_only = true
+  }
+
+  assert {
+    condition     = output.base_url == "https://movies.example.com"
+    error_message = "The pipeline asks URLs that are closed"
+  }
+
+  assert {
+    condition     = alltrue([for check in google_monitoring_uptime_check_config.function : check.monitored_resource[0].labels.host == "movies.example.com"])
+    error_message = "A check asks a URL that is closed"
+  }
+}
+
+run "domain_only_without_a_domain_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    domain_only = true
+  }
+
+  expect_failures = [var.domain_only]
+}
+
+run "the_certificate_needs_neither_the_load_balancer_nor_its_address" {
+  command = plan
+
+  variables {
+    domain = "movies.example.com"
+  }
+
+  assert {
+    condition     = google_certificate_manager_dns_authorization.api[0].domain == "movies.example.com" && google_certificate_manager_certificate.api[0].managed[0].domains == tolist(["movies.example.com"])
+    error_message = "The certificate is for another domain"
+  }
+
+  assert {
+    condition     = google_certificate_manager_certificate_map_entry.api[0].hostname == "movies.example.com" && length(coalesce(google_compute_target_https_proxy.api[0].ssl_certificates, [])) == 0
+    error_message = "The load balancer takes its certificate from elsewhere"
+  }
+
+  assert {
+    condition     = contains(keys(google_project_service.main), "certificatemanager.googleapis.com") && contains(keys(google_project_iam_member.deployer), "roles/certificatemanager.owner")
+    error_message = "The pipeline cannot manage certificates"
+  }
+}
+
+run "another_domain_gets_another_certificate_beside_the_first" {
+  command = plan
+
+  variables {
+    domain = "films.example.com"
+  }
+
+  assert {
+    condition = length(distinct([
+      google_certificate_manager_certificate.api[0].name,
+      "movies-${substr(sha256("movies.example.com"), 0, 8)}",
+    ])) == 2 && google_certificate_manager_certificate.api[0].name == google_certificate_manager_certificate_map_entry.api[0].name
+    error_message = "The second certificate would take the first one's name"
+  }
+}
+
+run "it_is_reached_by_both_versions_of_ip" {
+  command = plan
+
+  variables {
+    domain = "movies.example.com"
+  }
+
+  assert {
+    condition     = { for version, address in google_compute_global_address.api : version => "${address.name} ${address.ip_version}" } == { IPV4 = "movies-api IPV4", IPV6 = "movies-api-ipv6 IPV6" }
+    error_message = "An address is missing, or was given another name and so another number"
+  }
+
+  assert {
+    condition = toset(concat(
+      [for rule in google_compute_global_forwarding_rule.https : "${rule.name} ${rule.port_range}"],
+      [for rule in google_compute_global_forwarding_rule.http : "${rule.name} ${rule.port_range}"],
+    )) == toset(["movies-https 443", "movies-https-ipv6 443", "movies-http 80", "movies-http-ipv6 80"])
+    error_message = "A port is not forwarded for one of the versions"
+  }
+}
+
+run "every_answer_through_it_demands_https_and_the_reads_are_compressed" {
+  command = plan
+
+  variables {
+    domain = "movies.example.com"
+  }
+
+  assert {
+    condition     = alltrue([for backend in google_compute_backend_service.function : backend.custom_response_headers == toset(["Strict-Transport-Security: max-age=31536000"])])
+    error_message = "A function's answers lack the header"
+  }
+
+  assert {
+    condition     = toset([for name, backend in google_compute_backend_service.function : name if backend.compression_mode == "AUTOMATIC"]) == toset(["movies_get", "movies_list"])
+    error_message = "Compressed are other answers than those that everybody may read"
   }
 }
 

@@ -494,6 +494,41 @@ def address(server: Deployed, *forwarded: str) -> object:
     return told(exchange(server.port, HEAD + lines.encode() + b"\r\n"))["address"]
 
 
+@pytest.fixture(scope="module")
+def on_both_ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    with telling(
+        tmp_path_factory.mktemp("tell"),
+        TRUSTED_PROXIES="1",
+        LOAD_BALANCER_ADDRESSES="203.0.113.1 2001:db8:0:0::1",
+    ) as started:
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("claimed", "believed"),
+    [
+        # At its own URL: the front end's word stands at the right, whatever the caller says.
+        (["198.51.100.1"], "198.51.100.1"),
+        (["192.0.2.1, 198.51.100.1"], "198.51.100.1"),
+        (["192.0.2.1, 203.0.113.1, 198.51.100.1"], "198.51.100.1"),
+        # Through the load balancer, which appends the caller and itself.
+        (["198.51.100.1, 203.0.113.1"], "198.51.100.1"),
+        (["192.0.2.1", "198.51.100.1, 203.0.113.1"], "198.51.100.1"),
+        (["192.0.2.1, 203.0.113.1, 198.51.100.1,203.0.113.1"], "198.51.100.1"),
+        (["2001:db8::2, 2001:DB8::1"], "2001:db8::2"),
+        (["192.0.2.1, 203.0.113.1, 203.0.113.1"], "203.0.113.1"),
+        (["203.0.113.1"], "127.0.0.1"),
+        (["x, 203.0.113.01"], "203.0.113.01"),
+        ([""], "127.0.0.1"),
+        ([], "127.0.0.1"),
+    ],
+)
+def test_past_the_load_balancer_nobody_makes_an_address_up_and_through_it_each_has_their_own(
+    on_both_ways: Deployed, claimed: list[str], believed: str
+) -> None:
+    assert address(on_both_ways, *claimed) == believed
+
+
 def test_without_trusted_proxies_no_header_is_believed(tmp_path: Path) -> None:
     with telling(tmp_path, TRUSTED_PROXIES="0", K_SERVICE="tell", FORWARDED_ALLOW_IPS="*") as one:
         assert address(one) == "127.0.0.1"
