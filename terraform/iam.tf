@@ -68,12 +68,17 @@ locals {
   # build. Its own are not among them: a person widens what the pipeline does. As administrator of
   # accounts and secrets it could still reach what these reach, so guard who may push and build.
   granted_roles = sort(distinct([
-    for member in concat(values(google_project_iam_member.build), values(google_project_iam_member.database)) : member.role
+    for member in concat(
+      values(google_project_iam_member.build),
+      values(google_project_iam_member.database),
+      google_project_iam_member.hours,
+    ) : member.role
   ]))
 
   # Whom the deployer may let a resource run as.
   deployed_accounts = merge(
     { for name, account in google_service_account.function : name => account.id },
+    { for account in google_service_account.hours : "hours" => account.id },
     {
       build     = google_service_account.build.id
       scheduler = google_service_account.scheduler.id

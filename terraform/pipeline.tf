@@ -10,6 +10,14 @@ resource "google_storage_bucket" "plans" {
   public_access_prevention    = "enforced"
   uniform_bucket_level_access = true
 
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
   lifecycle_rule {
     action {
       type = "Delete"

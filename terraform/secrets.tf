@@ -1,5 +1,10 @@
 # No secret value is in the state or in a plan: values are ephemeral or come by hand, and are written
 # by write-only arguments. Functions read a numbered version, so that a new one is a new revision.
+#
+# They read them as variables, not as mounted files: a file follows the newest version without a
+# deployment, so a wrong key would reach every instance at once, with no revision to go back to. Nor
+# would a rotation gain by it: a signing key has to be known to all verifiers first, which is a
+# deployment, and OMDb's key changes by one number.
 
 locals {
   # By the variable that a function reads the secret from.
@@ -54,7 +59,31 @@ resource "google_secret_manager_secret" "main" {
   deletion_protection = var.deletion_protection
 
   replication {
-    auto {}
+    dynamic "auto" {
+      for_each = var.kms_key == null ? [true] : []
+
+      content {}
+    }
+
+    # With automatic replication the key would have to be in `global`, where the database takes none:
+    # https://cloud.google.com/python/docs/reference/secretmanager/latest/google.cloud.secretmanager_v1.types.CustomerManagedEncryption
+    dynamic "user_managed" {
+      for_each = var.kms_key[*]
+
+      content {
+        replicas {
+          location = var.region
+
+          customer_managed_encryption {
+            kms_key_name = user_managed.value
+          }
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [replication] # another one would be another secret, without its values
   }
 
   depends_on = [time_sleep.services]
@@ -65,7 +94,31 @@ resource "google_secret_manager_secret" "token_public_key" {
   deletion_protection = var.deletion_protection
 
   replication {
-    auto {}
+    dynamic "auto" {
+      for_each = var.kms_key == null ? [true] : []
+
+      content {}
+    }
+
+    # With automatic replication the key would have to be in `global`, where the database takes none:
+    # https://cloud.google.com/python/docs/reference/secretmanager/latest/google.cloud.secretmanager_v1.types.CustomerManagedEncryption
+    dynamic "user_managed" {
+      for_each = var.kms_key[*]
+
+      content {
+        replicas {
+          location = var.region
+
+          customer_managed_encryption {
+            kms_key_name = user_managed.value
+          }
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [replication] # another one would be another secret, without its values
   }
 
   depends_on = [time_sleep.services]
