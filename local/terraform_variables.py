@@ -18,9 +18,9 @@ EXAMPLE: Final = ROOT / "terraform" / "terraform.tfvars.example"
 _TABLE_HEAD: Final = """\
 # Terraform's variables
 
-Written by `./dev variables` from `terraform/variables.tf`, which also says what it refuses, and why.
-An environment sets its own in `terraform/environments/`; `terraform/terraform.tfvars.example` has them
-all to copy from. A member of an object is written with a dot; `<name>` is a name of your own.
+Written by `./dev variables` from `terraform/variables.tf`, which also says what it refuses.
+An environment sets its own in `terraform/environments/`; `terraform/terraform.tfvars.example` has
+them all to copy from. A member of an object is written with a dot; `<name>` is a name of your own.
 
 | name | type | default | meaning |
 | --- | --- | --- | --- |

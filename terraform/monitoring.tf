@@ -167,15 +167,16 @@ locals {
     },
     {
       for name, alert in {
-        # Half an hour without a run that ended, for as long as the rest of the silence lasts. A new
-        # alert, be it of a new service or of an import that was paused, waits for as long: what has
+        # Half an hour without a tick that was answered, for as long as the rest of the silence lasts. A
+        # new alert, be it of a new service or of an import that was paused, waits for as long: what has
         # not been true for `duration` is pending, not firing
         # (https://docs.cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies).
-        # Without a line, a counter has no series that could be zero.
+        # Answers, not lines of the log: a tick that finds nothing to do logs no run. Without a request,
+        # a counter may have no series that could be zero.
         import_stopped = {
           title    = "No import has ended for hours"
           lasts    = "${var.import_silence_hours * 3600 - 1800}s"
-          query    = "(sum(increase(${local._log_metric.import_ended}[30m])) or vector(0)) < 0.5"
+          query    = "(sum(increase(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"movies-import\",response_code_class=\"2xx\"}[30m])) or vector(0)) < 0.5"
           severity = "ERROR"
         }
       } : name => alert if local.imports_are_watched && local.import_pause_minutes + 60 <= 24 * 60

@@ -297,8 +297,8 @@ variable "log_level" {
   nullable    = false
 
   validation {
-    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log_level)
-    error_message = "log_level is DEBUG, INFO, WARNING, ERROR or CRITICAL."
+    condition     = contains(["DEBUG", "INFO", "WARNING"], var.log_level)
+    error_message = "log_level is DEBUG, INFO or WARNING: alerts count warnings, and hear nothing of what is not logged."
   }
 }
 

@@ -143,7 +143,7 @@ run "a_new_alert_on_imports_waits_for_as_long_as_they_may_be_silent" {
   }
 
   assert {
-    condition     = endswith(google_monitoring_alert_policy.main["import_stopped"].conditions[0].condition_prometheus_query_language[0].query, "[30m])) or vector(0)) < 0.5")
+    condition     = google_monitoring_alert_policy.main["import_stopped"].conditions[0].condition_prometheus_query_language[0].query == "(sum(increase(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"movies-import\",response_code_class=\"2xx\"}[30m])) or vector(0)) < 0.5"
     error_message = "What is asked for is ${google_monitoring_alert_policy.main["import_stopped"].conditions[0].condition_prometheus_query_language[0].query}"
   }
 }
@@ -277,7 +277,7 @@ run "a_database_that_always_runs_is_watched_day_and_night" {
   command = plan
 
   assert {
-    condition     = alltrue([for alert in google_monitoring_alert_policy.main : !strcontains(coalesce(alert.conditions[0].condition_prometheus_query_language[0].query, "known later"), "hour()")])
+    condition     = length(local.resting_alerts) == 0 && alltrue([for name, alert in google_monitoring_alert_policy.main : !strcontains(alert.conditions[0].condition_prometheus_query_language[0].query, "hour()") if name != "uptime"])
     error_message = "An alert rests by night"
   }
 }
@@ -388,6 +388,32 @@ run "a_budget_in_no_currency_is_refused" {
   }
 
   expect_failures = [var.budget]
+}
+
+run "functions_log_the_warnings_that_alerts_count" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    log_level = "WARNING"
+  }
+}
+
+run "a_log_without_warnings_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    log_level = "ERROR"
+  }
+
+  expect_failures = [var.log_level]
 }
 
 run "a_malformed_billing_account_is_refused" {
