@@ -34,7 +34,7 @@ resource "google_storage_bucket" "source" {
 }
 
 resource "google_artifact_registry_repository" "functions" {
-  #checkov:skip=CKV_GCP_84:The images are built from this repository and hold no data: Google's key serves
+  #checkov:skip=CKV_GCP_84:The images are built from this repository and hold no data: Google's key serves, unless kms_key names another
   location      = var.region
   repository_id = "movies-functions"
   description   = "Images that the functions' source is built into"
