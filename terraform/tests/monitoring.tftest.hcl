@@ -333,7 +333,7 @@ run "a_budget_reaches_people_by_e_mail_alone" {
   }
 
   assert {
-    condition     = local.budget_channels == ["mail"] && length(google_billing_budget.main[0].all_updates_rule) == 1
+    condition     = join(", ", local.budget_channels) == "mail" && length(google_billing_budget.main[0].all_updates_rule) == 1
     error_message = "It goes to ${join(", ", local.budget_channels)}"
   }
 }
