@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     drill.set_defaults(run=_restore_drill)
     functions = commands.add_parser("functions", help="print what is true of every function")
     functions.set_defaults(run=_functions)
+    variables = commands.add_parser("variables", help="list Terraform's variables anew")
+    variables.set_defaults(run=_variables)
     bench = commands.add_parser("bench", help="run the benchmarks")
     bench.add_argument("sections", nargs="*", metavar="SECTION", help="all, unless some are named")
     bench.add_argument("--json", action="store_true", help="for machines")
@@ -174,6 +176,12 @@ def _functions(_: argparse.Namespace) -> None:
     from local import functions  # noqa: PLC0415
 
     functions.run()
+
+
+def _variables(_: argparse.Namespace) -> None:
+    from local import terraform_variables  # noqa: PLC0415
+
+    terraform_variables.run()
 
 
 def _bench(options: argparse.Namespace) -> None:

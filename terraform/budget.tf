@@ -1,4 +1,14 @@
-# What the project may cost in a month, and who hears when it nears that.
+# What the project may cost in a month, and who hears when it nears that. Whoever applies it needs
+# roles/billing.admin on the billing account: it hands the deployer a role there, by the Cloud Billing
+# API, and the budget itself is the Cloud Billing Budget API's
+# (https://cloud.google.com/billing/docs/how-to/budget-api-access-control). With the provider's
+# user_project_override, both APIs have to be enabled in this project; services.tf does it.
+
+locals {
+  # A budget takes channels of e-mail alone, and five at most:
+  # https://cloud.google.com/python/docs/reference/billingbudgets/latest/google.cloud.billing.budgets_v1.types.NotificationsRule
+  budget_channels = sort([for name, channel in var.notification_channels : name if channel.type == "email"])
+}
 
 resource "google_billing_budget" "main" {
   count = var.budget == null ? 0 : 1
@@ -30,8 +40,20 @@ resource "google_billing_budget" "main" {
     threshold_percent = 1.0
   }
 
-  all_updates_rule {
-    monitoring_notification_channels = [for channel in google_monitoring_notification_channel.main : channel.id]
+  # Without one, the billing account's administrators and users hear of it, as they do anyway.
+  dynamic "all_updates_rule" {
+    for_each = length(local.budget_channels) == 0 ? [] : [local.budget_channels]
+
+    content {
+      monitoring_notification_channels = [for name in all_updates_rule.value : google_monitoring_notification_channel.main[name].id]
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(local.budget_channels) <= 5
+      error_message = "A budget reaches five e-mail channels at most, but notification_channels has ${length(local.budget_channels)} (${join(", ", local.budget_channels)}): let one address stand for several people."
+    }
   }
 
   depends_on = [time_sleep.services]

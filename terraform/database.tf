@@ -28,6 +28,16 @@ locals {
     [for function in local.database_functions : (function.max_instances + function.min_instances) * function.connections],
   ))
   connections_over = local.connections_needed - var.database.max_connections
+
+  # A multi-region has two places or more, and takes backups alone:
+  # https://cloud.google.com/sql/docs/postgres/locations#location-mr
+  # Elsewhere (Canada, South America, Australia, ...) the nearest one is another country's: there they
+  # stay in the region. So they do with a key of our own, without whose region nothing reads them.
+  _multi_regions = { asia = "asia", europe = "eu", us = "us" }
+  backup_location = coalesce(
+    var.database.backup_location,
+    var.kms_key == null ? lookup(local._multi_regions, split("-", var.region)[0], var.region) : var.region,
+  )
 }
 
 resource "google_sql_database_instance" "main" {
@@ -42,8 +52,12 @@ resource "google_sql_database_instance" "main" {
   region              = var.region
   database_version    = var.database.version
   deletion_protection = local.is_protected # Terraform's; settings hold the API's
+  encryption_key_name = var.kms_key
 
   settings {
+    # With working_hours, too: an apply by night starts it, as the migration that follows needs it, and
+    # the next evening stops it again. A plan by night works (hashicorp/terraform-provider-google#7810)
+    # and shows this; users and databases change only while it runs (#11382).
     activation_policy     = "ALWAYS"
     availability_type     = var.database.high_availability ? "REGIONAL" : "ZONAL"
     connector_enforcement = "REQUIRED"
@@ -63,9 +77,11 @@ resource "google_sql_database_instance" "main" {
 
     backup_configuration {
       enabled                        = var.database.backups
-      location                       = var.region
+      location                       = local.backup_location
       point_in_time_recovery_enabled = var.database.point_in_time_recovery
-      start_time                     = "02:00"
+      # None is taken of an instance that is stopped:
+      # https://cloud.google.com/sql/docs/postgres/backup-recovery/backups
+      start_time                     = try(format("%02d:00", var.database.working_hours.start + 1), "02:00")
       transaction_log_retention_days = var.database.transaction_log_days
 
       backup_retention_settings {
@@ -134,6 +150,16 @@ resource "google_sql_database_instance" "main" {
       value = tostring(var.database.max_connections)
     }
 
+    dynamic "deny_maintenance_period" {
+      for_each = var.database.no_maintenance[*]
+
+      content {
+        start_date = deny_maintenance_period.value.from
+        end_date   = deny_maintenance_period.value.to
+        time       = "00:00:00"
+      }
+    }
+
     insights_config {
       query_insights_enabled  = true
       query_string_length     = 1024
@@ -155,6 +181,9 @@ resource "google_sql_database_instance" "main" {
   }
 
   lifecycle {
+    # A database that is there keeps its key: another would mean another database, and its data gone.
+    ignore_changes = [encryption_key_name]
+
     precondition {
       condition = local.connections_over <= 0
       error_message = format(
@@ -170,6 +199,13 @@ resource "google_sql_database_instance" "main" {
 
   # The peering has to stand before an instance can have an address in it.
   depends_on = [google_service_networking_connection.database, time_sleep.services]
+}
+
+check "kms_key" {
+  assert {
+    condition     = var.kms_key == null ? true : google_sql_database_instance.main.encryption_key_name == var.kms_key
+    error_message = "The database was made without this kms_key, and stays so: a key is given when a database is made. See \"A key of your own\" in docs/deployment.md."
+  }
 }
 
 resource "google_sql_database" "main" {

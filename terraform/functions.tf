@@ -122,8 +122,10 @@ module "function" {
     [for group in each.value.settings : local.settings[group]]...
   )
   # Who comes past the load balancer meets none of its rate limits, so that way is closed in the end.
-  ingress      = var.domain_only && each.value.is_public ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL"
-  invoker      = local.invokers[each.value.invoker]
+  ingress = var.domain_only && each.value.is_public ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL"
+  invoker = local.invokers[each.value.invoker]
+  # The registry's, which a function's key has to be: https://cloud.google.com/functions/docs/securing/cmek
+  kms_key      = google_artifact_registry_repository.functions.kms_key_name
   name         = each.key
   network      = each.value.rights == null ? null : one(google_compute_subnetwork.functions[*].name)
   project_id   = var.project_id

@@ -85,12 +85,14 @@ locals {
       values(google_project_iam_member.build),
       values(google_project_iam_member.database),
       values(google_project_iam_member.operator),
+      google_project_iam_member.hours,
     ) : member.role
   ]))
 
   # Whom the deployer may let a resource run as.
   deployed_accounts = merge(
     { for name, account in google_service_account.function : name => account.id },
+    { for account in google_service_account.hours : "hours" => account.id },
     {
       build     = google_service_account.build.id
       scheduler = google_service_account.scheduler.id

@@ -1,5 +1,8 @@
 # Uptime checks, objectives, alerts. An alert's documentation links the runbook's section of its own
 # name: server_errors is docs/runbook.md#server-errors.
+#
+# What a query may be: https://cloud.google.com/stackdriver/docs/managed-prometheus/promql-differences
+# How a metric is called there: https://cloud.google.com/monitoring/promql/promql-mapping
 
 locals {
   probes = { for name, function in local.functions : name => function.probe if function.probe != null }
@@ -25,6 +28,13 @@ locals {
     writes = var.objectives.writes_available
   }
 
+  # What each objective demands, and of which requests.
+  goals = {
+    reads_available  = { goal = var.objectives.reads_available, requests = "reads" }
+    reads_fast       = { goal = var.objectives.reads_fast, requests = "reads" }
+    writes_available = { goal = var.objectives.writes_available, requests = "writes" }
+  }
+
   # A budget of errors that would be spent within two days (14.4 times too fast), or within five;
   # the short window ends the alert soon after the fault has ended.
   burn_rates = {
@@ -37,9 +47,18 @@ locals {
     { reads_fast = google_monitoring_slo.latency.name },
   )
 
+  # If all requests are bad, a budget burns 1 / (1 - goal) times too fast: an alert for more than that
+  # could never fire. Nor is one made where the database is stopped every night, which spends the
+  # budget on purpose. And as one bad request of few is a high rate, the long window has to hold so
+  # many requests that the rate means five bad ones; with fewer, server_errors watches.
   burn_alerts = {
-    for pair in setproduct(["reads_available", "reads_fast", "writes_available"], keys(local.burn_rates)) :
-    "${pair[0]}_${pair[1]}" => { slo = pair[0], burn = local.burn_rates[pair[1]] }
+    for pair in setproduct(keys(local.goals), keys(local.burn_rates)) :
+    "${pair[0]}_${pair[1]}" => {
+      burn     = local.burn_rates[pair[1]]
+      enough   = ceil(5 / (local.burn_rates[pair[1]].rate * (1 - local.goals[pair[0]].goal)))
+      requests = local.goals[pair[0]].requests
+      slo      = pair[0]
+    } if local.burn_rates[pair[1]].rate * (1 - local.goals[pair[0]].goal) < 1 && var.database.working_hours == null
   }
 
   _log_metric = { for name in keys(local.log_metrics) : name => "logging_googleapis_com:user_movies_${name}{monitored_resource=\"cloud_run_revision\"}" }
@@ -48,6 +67,20 @@ locals {
   }
   _database = "monitored_resource=\"cloudsql_database\",database_id=\"${var.project_id}:${google_sql_database_instance.main.name}\""
   _all      = "monitored_resource=\"cloud_run_revision\",service_name=~\"${join("|", values(local._services))}\""
+
+  # While the database is stopped, and for half an hour after it is started: its start takes minutes,
+  # and what is looked back at is a quarter of an hour.
+  _database_is_up = format(
+    "(hour() * 60 + minute() >= %d and hour() < %d)",
+    try(var.database.working_hours.start, 0) * 60 + 30,
+    try(var.database.working_hours.stop, 24),
+  )
+  resting_alerts = var.database.working_hours == null ? [] : ["database_unreachable", "import_stopped", "server_errors", "uptime"]
+
+  # Alerts on imports are for those that run by themselves.
+  imports_are_watched = (
+    contains(keys(local.functions), "movies_import") && !var.import_paused && anytrue([for schedule in var.import_schedules : !schedule.paused])
+  )
 
   # Conditions in PromQL: what is found, for as long as `lasts`, raises the alert.
   alerts = merge(
@@ -106,12 +139,16 @@ locals {
         query    = "sum(increase(${local._log_metric.unusable_password_hash}[10m])) > 0"
         severity = "CRITICAL"
       }
-      uptime = {
-        title    = "A function does not answer from outside"
-        lasts    = "300s"
-        query    = "avg by (check_id) (avg_over_time(monitoring_googleapis_com:uptime_check_check_passed{monitored_resource=\"uptime_url\",check_id=~\"movies-.*\"}[15m])) < 0.5"
-        severity = "CRITICAL"
-      }
+    },
+    {
+      for name, alert in {
+        uptime = {
+          title    = "A function does not answer from outside"
+          lasts    = "300s"
+          query    = "avg by (check_id) (avg_over_time(monitoring_googleapis_com:uptime_check_check_passed{monitored_resource=\"uptime_url\",check_id=~\"${join("|", [for check in google_monitoring_uptime_check_config.function : check.uptime_check_id])}\"}[15m])) < 0.5"
+          severity = "CRITICAL"
+        }
+      } : name => alert if length(local.probes) > 0
     },
     {
       for name, alert in {
@@ -137,20 +174,31 @@ locals {
           query    = "sum(increase(${local._log_metric.import_parked}[1h])) > 20"
           severity = "WARNING"
         }
+        # Three runs, however rare they are: a query may look back for months
+        # (https://docs.cloud.google.com/monitoring/alerts/using-promql).
         import_stalled = {
           title    = "The import waits for OMDb, run after run"
           lasts    = "0s"
-          query    = "sum(increase(${local._log_metric.import_stalled}[${var.import_silence_hours}h])) > 2"
+          query    = "sum(increase(${local._log_metric.import_stalled}[${max(var.import_silence_hours * 60, 3 * local.import_pause_minutes + 30)}m])) > 2"
           severity = "WARNING"
         }
-        # Without a line, a counter has no series that could be zero.
+      } : name => alert if local.imports_are_watched
+    },
+    {
+      for name, alert in {
+        # Half an hour without a tick that was answered, for as long as the rest of the silence lasts. A
+        # new alert, be it of a new service or of an import that was paused, waits for as long: what has
+        # not been true for `duration` is pending, not firing
+        # (https://docs.cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies).
+        # Answers, not lines of the log: a tick that finds nothing to do logs no run. Without a request,
+        # a counter may have no series that could be zero.
         import_stopped = {
           title    = "No import has ended for hours"
-          lasts    = "600s"
-          query    = "sum(increase(${local._log_metric.import_ended}[${var.import_silence_hours}h]) or vector(0)) < 1"
+          lasts    = "${var.import_silence_hours * 3600 - 1800}s"
+          query    = "(sum(increase(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"movies-import\",response_code_class=\"2xx\"}[30m])) or vector(0)) < 0.5"
           severity = "ERROR"
         }
-      } : name => alert if !var.import_paused && anytrue([for schedule in var.import_schedules : !schedule.paused])
+      } : name => alert if local.imports_are_watched && local.import_pause_minutes + 60 <= 24 * 60
     },
   )
 }
@@ -266,17 +314,38 @@ resource "google_monitoring_alert_policy" "burn_rate" {
     }
   }
 
+  conditions {
+    display_name = "More than ${each.value.enough} requests over ${each.value.burn.long}"
+
+    condition_threshold {
+      comparison      = "COMPARISON_GT"
+      duration        = "0s"
+      filter          = "metric.type=\"run.googleapis.com/request_count\" ${local._requests_of[each.value.requests]}"
+      threshold_value = each.value.enough
+
+      aggregations {
+        alignment_period     = each.value.burn.long
+        cross_series_reducer = "REDUCE_SUM"
+        per_series_aligner   = "ALIGN_SUM"
+      }
+    }
+  }
+
   alert_strategy {
     auto_close = "86400s"
   }
 
   documentation {
-    content   = "What to do: ${var.runbook_url}#error-budget"
+    content   = "What to do: ${coalesce(var.runbook_url, "docs/runbook.md")}, section error-budget"
     mime_type = "text/markdown"
 
-    links {
-      display_name = "Runbook"
-      url          = "${var.runbook_url}#error-budget"
+    dynamic "links" {
+      for_each = var.runbook_url[*]
+
+      content {
+        display_name = "Runbook"
+        url          = "${links.value}#error-budget"
+      }
     }
   }
 }
@@ -297,7 +366,7 @@ resource "google_monitoring_alert_policy" "main" {
       disable_metric_validation = true
       duration                  = each.value.lasts
       evaluation_interval       = "60s"
-      query                     = each.value.query
+      query                     = contains(local.resting_alerts, each.key) ? "(${each.value.query}) and on() ${local._database_is_up}" : each.value.query
     }
   }
 
@@ -306,12 +375,23 @@ resource "google_monitoring_alert_policy" "main" {
   }
 
   documentation {
-    content   = "What to do: ${var.runbook_url}#${replace(each.key, "_", "-")}"
+    content   = "What to do: ${coalesce(var.runbook_url, "docs/runbook.md")}, section ${replace(each.key, "_", "-")}"
     mime_type = "text/markdown"
 
-    links {
-      display_name = "Runbook"
-      url          = "${var.runbook_url}#${replace(each.key, "_", "-")}"
+    dynamic "links" {
+      for_each = var.runbook_url[*]
+
+      content {
+        display_name = "Runbook"
+        url          = "${links.value}#${replace(each.key, "_", "-")}"
+      }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = each.key != "import_stopped" || var.import_silence_hours * 60 >= local.import_pause_minutes + 60
+      error_message = "import_schedules pause for up to ${local.import_pause_minutes} minutes, so import_silence_hours has to be ${ceil((local.import_pause_minutes + 60) / 60)} or more: a pause is no silence, and a run takes time to end."
     }
   }
 

@@ -12,6 +12,14 @@ resource "google_storage_bucket" "plans" {
   public_access_prevention    = "enforced"
   uniform_bucket_level_access = true
 
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
   # Neither the lock nor what was applied last: these are as old as they are.
   lifecycle_rule {
     action {

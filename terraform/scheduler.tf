@@ -4,6 +4,38 @@
 locals {
   # Without the function nothing ticks.
   import_timeout_seconds = try(local.functions.movies_import.timeout_seconds, 0)
+
+  # Schedules that tick every day, with what their first two fields mean written out: minutes, hours.
+  _daily_schedules = {
+    for name, schedule in var.import_schedules : name => [
+      for index, last in [59, 23] : distinct(flatten([
+        for part in split(",", regexall("\\S+", schedule.schedule)[index]) : range(
+          try(tonumber(regex("^[0-9]+", part)), 0),
+          try(tonumber(regex("-([0-9]+)", part)[0]), can(regex("^\\*|/", part)) ? last : tonumber(part), last) + 1,
+          try(tonumber(regex("/([0-9]+)", part)[0]), 1),
+        )
+      ]))
+    ] if !schedule.paused && slice(regexall("\\S+", schedule.schedule), 2, 5) == tolist(["*", "*", "*"])
+  }
+
+  # The minutes of a day at which they tick, in order, by time zone.
+  _daily_ticks = {
+    for zone in toset([for name in keys(local._daily_schedules) : var.import_schedules[name].time_zone]) : zone => [
+      for tick in distinct(sort(flatten([
+        for name, fields in local._daily_schedules : [
+          for pair in setproduct(fields[1], fields[0]) : format("%04d", pair[0] * 60 + pair[1])
+        ] if var.import_schedules[name].time_zone == zone
+      ]))) : parseint(tick, 10)
+    ]
+  }
+
+  # The longest pause between two of them; a week, if none ticks every day. What ticks by another time
+  # zone or on some days only can but shorten it.
+  import_pause_minutes = min(7 * 24 * 60, [
+    for ticks in values(local._daily_ticks) : max([
+      for index, tick in ticks : index == 0 ? tick + 24 * 60 - ticks[length(ticks) - 1] : tick - ticks[index - 1]
+    ]...)
+  ]...)
 }
 
 resource "google_cloud_scheduler_job" "import" {

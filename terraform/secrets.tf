@@ -5,6 +5,11 @@
 # instance starts with a version that is gone. That is what create_before_destroy does, also where
 # nothing takes the old one's place:
 # https://github.com/hashicorp/terraform/blob/main/docs/destroying.md#create-before-destroy
+#
+# They read them as variables, not as mounted files: a file follows the newest version without a
+# deployment, so a wrong key would reach every instance at once, with no revision to go back to. Nor
+# would a rotation gain by it: a signing key has to be known to all verifiers first, which is a
+# deployment, and OMDb's key changes by one number.
 
 locals {
   # By the variable that a function reads the secret from.
@@ -59,7 +64,31 @@ resource "google_secret_manager_secret" "main" {
   deletion_protection = local.is_protected
 
   replication {
-    auto {}
+    dynamic "auto" {
+      for_each = var.kms_key == null ? [true] : []
+
+      content {}
+    }
+
+    # With automatic replication the key would have to be in `global`, where the database takes none:
+    # https://cloud.google.com/python/docs/reference/secretmanager/latest/google.cloud.secretmanager_v1.types.CustomerManagedEncryption
+    dynamic "user_managed" {
+      for_each = var.kms_key[*]
+
+      content {
+        replicas {
+          location = var.region
+
+          customer_managed_encryption {
+            kms_key_name = user_managed.value
+          }
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [replication] # another one would be another secret, without its values
   }
 
   depends_on = [time_sleep.services]
@@ -70,7 +99,31 @@ resource "google_secret_manager_secret" "token_public_key" {
   deletion_protection = local.is_protected
 
   replication {
-    auto {}
+    dynamic "auto" {
+      for_each = var.kms_key == null ? [true] : []
+
+      content {}
+    }
+
+    # With automatic replication the key would have to be in `global`, where the database takes none:
+    # https://cloud.google.com/python/docs/reference/secretmanager/latest/google.cloud.secretmanager_v1.types.CustomerManagedEncryption
+    dynamic "user_managed" {
+      for_each = var.kms_key[*]
+
+      content {
+        replicas {
+          location = var.region
+
+          customer_managed_encryption {
+            kms_key_name = user_managed.value
+          }
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [replication] # another one would be another secret, without its values
   }
 
   depends_on = [time_sleep.services]

@@ -15,7 +15,7 @@ locals {
       "sqladmin.googleapis.com",
       "storage.googleapis.com",
     ],
-    var.budget == null ? [] : ["billingbudgets.googleapis.com"],
+    var.budget == null ? [] : ["billingbudgets.googleapis.com", "cloudbilling.googleapis.com"],
     var.domain == null ? [] : ["certificatemanager.googleapis.com"],
     var.domain == null && !var.private_network ? [] : ["compute.googleapis.com"],
     local.has_door ? ["iap.googleapis.com"] : [],

@@ -8,6 +8,14 @@ resource "google_storage_bucket" "source" {
   public_access_prevention    = "enforced"
   uniform_bucket_level_access = true
 
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
   lifecycle_rule {
     action {
       type = "Delete"
@@ -26,11 +34,12 @@ resource "google_storage_bucket" "source" {
 }
 
 resource "google_artifact_registry_repository" "functions" {
-  #checkov:skip=CKV_GCP_84:The images are built from this repository and hold no data: Google's key serves
+  #checkov:skip=CKV_GCP_84:The images are built from this repository and hold no data: Google's key serves, unless kms_key names another
   location      = var.region
   repository_id = "movies-functions"
   description   = "Images that the functions' source is built into"
   format        = "DOCKER"
+  kms_key_name  = var.kms_key
 
   cleanup_policies {
     id     = "keep-recent"
@@ -45,6 +54,10 @@ resource "google_artifact_registry_repository" "functions" {
     condition {
       older_than = "2592000s"
     }
+  }
+
+  lifecycle {
+    ignore_changes = [kms_key_name] # it keeps the one that it was made with
   }
 
   depends_on = [time_sleep.services]

@@ -27,7 +27,7 @@ variable "budget" {
   type = object({
     amount          = number
     billing_account = string
-    currency        = optional(string) # the billing account's own
+    currency        = optional(string) # the billing account's; no other is taken
   })
   default = null
 
@@ -40,11 +40,17 @@ variable "budget" {
     condition     = var.budget == null ? true : var.budget.amount >= 1 && floor(var.budget.amount) == var.budget.amount
     error_message = "budget.amount is a whole number from 1."
   }
+
+  validation {
+    condition     = try(var.budget.currency, null) == null ? true : can(regex("^[A-Z]{3}$", var.budget.currency))
+    error_message = "budget.currency is three letters such as EUR, and the billing account's own; leave it out to have that."
+  }
 }
 
 variable "database" {
   description = "The Cloud SQL instance: size, availability, backups, and the connections it takes (of which some are left to people and to Cloud SQL)"
   type = object({
+    backup_location        = optional(string) # a region, or asia, eu or us; by default the multi-region around the region
     backups                = optional(bool, true)
     disk_limit_gb          = optional(number, 50)
     disk_size_gb           = optional(number, 10)
@@ -52,12 +58,14 @@ variable "database" {
     high_availability      = optional(bool, false)
     maintenance            = optional(object({ day = number, hour = number }), { day = 7, hour = 3 })
     max_connections        = optional(number, 100)
+    no_maintenance         = optional(object({ from = string, to = string })) # 90 days at most: 11-20 to 01-06 each year, or 2026-11-20 to 2027-01-06 once
     point_in_time_recovery = optional(bool, true)
     reserved_connections   = optional(number, 10)
     retained_backups       = optional(number, 7)
     tier                   = optional(string, "db-g1-small")
     transaction_log_days   = optional(number, 7)
     version                = optional(string, "POSTGRES_18")
+    working_hours          = optional(object({ start = number, stop = number })) # full hours, UTC, outside of which it is stopped
   })
   default  = {}
   nullable = false
@@ -117,6 +125,43 @@ variable "database" {
   validation {
     condition     = contains(range(1, 8), var.database.maintenance.day) && contains(range(0, 24), var.database.maintenance.hour)
     error_message = "database.maintenance is a day from 1 (Monday) to 7 and an hour from 0 to 23, UTC."
+  }
+
+  validation {
+    condition     = var.database.backup_location == null ? true : can(regex("^(asia|eu|us|[a-z]+-[a-z]+[0-9]{1,2})$", var.database.backup_location))
+    error_message = "database.backup_location is a region such as europe-west1, or one of the multi-regions asia, eu and us."
+  }
+
+  # A year that has no 29 February stands for every year.
+  validation {
+    condition = alltrue([
+      for period in [
+        for never in var.database.no_maintenance[*] : length(never.from) == 5 && length(never.to) == 5 ? {
+          from = "2025-${never.from}"
+          to   = "${replace(never.to, "-", "") < replace(never.from, "-", "") ? 2026 : 2025}-${never.to}"
+        } : never
+      ] :
+      try(
+        timecmp(timeadd("${period.from}T00:00:00Z", "24h"), "${period.to}T00:00:00Z") <= 0
+        && timecmp(timeadd("${period.from}T00:00:00Z", "2160h"), "${period.to}T00:00:00Z") >= 0,
+        false,
+      )
+    ])
+    error_message = "database.no_maintenance is a period of 1 to 90 days (https://cloud.google.com/sql/docs/postgres/maintenance): from and to are both mm-dd, for each year, or both yyyy-mm-dd."
+  }
+
+  validation {
+    condition = var.database.working_hours == null ? true : (
+      contains(range(0, 24), var.database.working_hours.start)
+      && contains(range(0, 24), var.database.working_hours.stop)
+      && var.database.working_hours.stop - var.database.working_hours.start >= 6
+    )
+    error_message = "database.working_hours start and stop at full hours from 0 to 23, UTC, at least six apart: the daily backup begins within the second to the fifth of them."
+  }
+
+  validation {
+    condition     = var.database.working_hours == null || var.environment != "prod"
+    error_message = "In prod the database runs day and night: leave database.working_hours out."
   }
 
   validation {
@@ -244,7 +289,7 @@ variable "import_schedules" {
   }
 
   validation {
-    condition     = alltrue([for schedule in var.import_schedules : can(regex("^\\s*([0-9*/,A-Za-z-]+\\s+){4}[0-9*/,A-Za-z-]+\\s*$", schedule.schedule))])
+    condition     = alltrue([for schedule in var.import_schedules : can(regex("^\\s*([0-9*/,-]+\\s+){2}([0-9*/,A-Za-z-]+\\s+){2}[0-9*/,A-Za-z-]+\\s*$", schedule.schedule))])
     error_message = "A schedule in import_schedules has five fields, as in crontab: minute, hour, day, month, weekday."
   }
 
@@ -255,14 +300,32 @@ variable "import_schedules" {
 }
 
 variable "import_silence_hours" {
-  description = "After how many hours without an import that ended the alert import_stopped is raised; more than the longest pause between two schedules"
+  description = "After how many hours without an import that ended the alert import_stopped is raised: an hour more than schedules pause, or more. With a pause of more than 23 hours there is no such alert"
   type        = number
   default     = 3
   nullable    = false
 
   validation {
     condition     = contains(range(1, 25), var.import_silence_hours)
-    error_message = "import_silence_hours is 1 to 24: no alert looks back further."
+    error_message = "import_silence_hours is a whole number from 1 to 24: no alert waits longer."
+  }
+}
+
+variable "kms_key" {
+  description = "Key in Cloud KMS, of this region, that encrypts database, backups, secrets, source and images from when they are made; null: Google's own keys"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "kms_key is projects/<project>/locations/<region>/keyRings/<ring>/cryptoKeys/<key>, without a version."
+  }
+
+  # Cloud SQL, secrets with a replica in the region, the registry and functions all take a key of their
+  # own location alone: https://cloud.google.com/functions/docs/securing/cmek
+  validation {
+    condition     = var.kms_key == null ? true : try(split("/", var.kms_key)[3], "") == var.region
+    error_message = "kms_key has to be in the region ${var.region}, as what it encrypts."
   }
 }
 
@@ -273,8 +336,8 @@ variable "log_level" {
   nullable    = false
 
   validation {
-    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log_level)
-    error_message = "log_level is DEBUG, INFO, WARNING, ERROR or CRITICAL."
+    condition     = contains(["DEBUG", "INFO", "WARNING"], var.log_level)
+    error_message = "log_level is DEBUG, INFO or WARNING: alerts count warnings, and hear nothing of what is not logged."
   }
 }
 
@@ -423,10 +486,14 @@ variable "region" {
 }
 
 variable "runbook_url" {
-  description = "Where docs/runbook.md is read: alerts link its sections"
+  description = "Address at which docs/runbook.md is read, https://…: alerts link its sections; null for no links"
   type        = string
-  default     = "docs/runbook.md"
-  nullable    = false
+  default     = null
+
+  validation {
+    condition     = var.runbook_url == null ? true : can(regex("^https://[^/\\s]+/\\S*$", var.runbook_url)) && !can(regex("#", var.runbook_url))
+    error_message = "runbook_url is the whole address of docs/runbook.md, from https:// on and without a #section."
+  }
 }
 
 variable "subnet_cidr" {

@@ -166,6 +166,188 @@ run "memory_that_no_custom_tier_has_is_refused" {
   expect_failures = [var.database]
 }
 
+run "backups_are_in_more_than_one_place" {
+  command = plan
+
+  variables {
+    region = "europe-west1"
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "eu"
+    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
+  }
+}
+
+run "those_of_american_regions_are_in_the_american_multi_region" {
+  command = plan
+
+  variables {
+    region = "us-central1"
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "us"
+    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
+  }
+}
+
+run "those_of_asian_regions_are_in_the_asian_multi_region" {
+  command = plan
+
+  variables {
+    region = "asia-northeast1"
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "asia"
+    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
+  }
+}
+
+run "where_the_nearest_multi_region_is_another_countrys_backups_stay" {
+  command = plan
+
+  variables {
+    region = "northamerica-northeast1"
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "northamerica-northeast1"
+    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
+  }
+}
+
+run "backups_can_be_kept_in_one_country" {
+  command = plan
+
+  variables {
+    region   = "europe-west2"
+    database = { backup_location = "europe-west2" }
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "europe-west2"
+    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
+  }
+}
+
+run "a_continent_that_is_no_location_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    database = { backup_location = "europe" }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "no_maintenance_falls_into_the_period_that_is_named" {
+  command = plan
+
+  variables {
+    database = { no_maintenance = { from = "11-20", to = "01-06" } }
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].deny_maintenance_period[0].start_date == "11-20" && google_sql_database_instance.main.settings[0].deny_maintenance_period[0].end_date == "01-06"
+    error_message = "The period is another"
+  }
+}
+
+run "no_period_is_closed_to_maintenance_by_itself" {
+  command = plan
+
+  assert {
+    condition     = length(google_sql_database_instance.main.settings[0].deny_maintenance_period) == 0
+    error_message = "Maintenance is put off for ever"
+  }
+}
+
+run "ninety_days_without_maintenance_are_taken" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    database = { no_maintenance = { from = "2026-11-01", to = "2027-01-30" } }
+  }
+}
+
+run "ninety_one_days_without_maintenance_are_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    database = { no_maintenance = { from = "2026-11-01", to = "2027-01-31" } }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "ninety_days_each_year_are_taken" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    database = { no_maintenance = { from = "11-01", to = "01-30" } }
+  }
+}
+
+run "ninety_one_days_each_year_are_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    database = { no_maintenance = { from = "11-01", to = "01-31" } }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "a_period_that_ends_before_it_begins_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    database = { no_maintenance = { from = "2026-12-01", to = "2026-11-01" } }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "a_period_that_begins_in_a_year_and_ends_in_every_one_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    database = { no_maintenance = { from = "2026-12-01", to = "01-01" } }
+  }
+
+  expect_failures = [var.database]
+}
+
 run "prod_cannot_be_left_unprotected" {
   command = plan
 

@@ -300,7 +300,48 @@ def test_without_the_import_nothing_ticks(terraform: Terraform) -> None:
     done = terraform.plan("dev")
 
     assert done.returncode == CHANGES, done.stdout + done.stderr
-    assert not planned_values(terraform.planned(), "google_cloud_scheduler_job")
+    planned = terraform.planned()
+    assert not planned_values(planned, "google_cloud_scheduler_job")
+    alerts = planned_values(planned, "google_monitoring_alert_policy")
+    assert "server_errors" in alerts
+    assert not {name for name in alerts if name.startswith("import_")}
+
+
+KEY: Final = "projects/keys/locations/europe-west1/keyRings/movies/cryptoKeys/movies"
+
+
+@pretended
+@pytest.mark.parametrize("applied", ["dev"], indirect=True)
+def test_a_key_of_ones_own_replaces_nothing_that_is_there(applied: Applied) -> None:
+    done = applied.terraform.plan("dev", "-var", f"kms_key={KEY}")
+
+    assert done.returncode == CHANGES, done.stdout + done.stderr
+    changes = {
+        change["address"]: change["change"]["actions"]
+        for change in applied.terraform.planned()["resource_changes"]
+        if change["change"]["actions"] not in (["no-op"], ["read"])
+    }
+    # A database's key is its backups', too, and they are to be where it is.
+    assert changes == {
+        "google_sql_database_instance.main": ["update"],
+        "google_storage_bucket.source": ["update"],
+    }
+    assert "The database was made without this kms_key" in done.stdout.replace("\n", " ")
+
+
+@pretended
+def test_a_new_environment_is_encrypted_with_ones_own_key_throughout(terraform: Terraform) -> None:
+    done = terraform.plan("dev", "-var", f"kms_key={KEY}")
+
+    assert done.returncode == CHANGES, done.stdout + done.stderr
+    assert "The database was made without this kms_key" not in done.stdout.replace("\n", " ")
+    keys = {
+        change["address"]: change["change"]["after"].get("kms_key_name")
+        for change in terraform.planned()["resource_changes"]
+        if change["type"] == "google_cloudfunctions2_function"
+    }
+    assert len(keys) == len(list((ROOT / "functions").glob("*/main.py")))
+    assert set(keys.values()) == {KEY}
 
 
 @pretended

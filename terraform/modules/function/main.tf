@@ -48,10 +48,11 @@ resource "google_storage_bucket_object" "main" {
 }
 
 resource "google_cloudfunctions2_function" "main" {
-  name        = local.service
-  project     = var.project_id
-  location    = var.region
-  description = "functions/${var.name}"
+  name         = local.service
+  project      = var.project_id
+  location     = var.region
+  description  = "functions/${var.name}"
+  kms_key_name = var.kms_key
 
   build_config {
     docker_repository = var.build.repository

@@ -41,6 +41,12 @@ variable "invoker" {
   }
 }
 
+variable "kms_key" {
+  description = "Key that encrypts source, image and instances; null: Google's own"
+  type        = string
+  default     = null
+}
+
 variable "name" {
   description = "The function: the name of its folder in functions/ and of its entry point"
   type        = string
