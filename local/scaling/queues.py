@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 SEED: Final = 1
-REQUESTS: Final = 30_000
+REQUESTS: Final = 20_000
 _WARM_UP: Final = 0.1  # of the requests, which find the queues emptier than they will be
 _FULL: Final = 0.98  # busier than that, a queue only grows
 
@@ -90,7 +90,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """What a read takes, in seconds: of an instance's CPU, of Postgres', of the way there and back."""
+    """The seconds that a read takes of an instance's CPU, of Postgres', on the way between them."""
 
     function_cpu: float
     database_cpu: float

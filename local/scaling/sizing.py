@@ -1,7 +1,7 @@
 """What a rate of reads takes on Google Cloud: instances, connections, CPUs of Postgres, money.
 
 Measured are `LIST` and `GET` and the size of an answer. Limits are Google's, each with its page.
-Prices are those of europe-west1, in US dollars, with what they were taken from. The rest is computed.
+Prices are those of europe-west1, in US dollars. The rest is computed.
 """
 
 import math
@@ -33,7 +33,7 @@ READS_AN_INSTANCE: Final = min(MOST_REQUESTS * REQUESTS_SHARE, CPU_SHARE / READ.
 
 CONNECTIONS: Final = 8  # an instance, as function.yaml has it
 FEW_CONNECTIONS: Final = 3  # which do as well: see `pools` in the tables
-OTHER_CONNECTIONS: Final = 50  # of functions that write, and in reserve, as in prod
+OTHER_CONNECTIONS: Final = 60  # of functions that write, and in reserve, as in prod
 CONNECTIONS_A_CPU: Final = 100  # as in prod: 400 on four CPUs
 MOST_CONNECTIONS: Final = 1_000  # beyond that Postgres has more to do with them than for them
 
@@ -47,6 +47,8 @@ KEPT: Final = 30
 PLACES: Final = 20
 ADDRESSES: Final = 1_000_000
 
+_WORTH_TELLING: Final = 1.05
+
 MONTH_HOURS: Final = 730
 MONTH_SECONDS: Final = MONTH_HOURS * 3600
 BILLED: Final = 0.1  # seconds: https://cloud.google.com/run/pricing
@@ -55,7 +57,7 @@ MILLION_REQUESTS: Final = 0.40
 CPU_HOUR: Final = 0.0413  # https://cloud.google.com/sql/pricing, Enterprise
 GB_HOUR: Final = 0.007
 DISK: Final = 1.7  # ten GB
-# Enterprise Plus, N2: memory comes with the CPUs, a node of a read pool costs what an instance does.
+# Enterprise Plus, N2; a node of a read pool costs what an instance does.
 PLUS_CPU_HOUR: Final = 0.0537
 PLUS_GB_HOUR: Final = 0.0091
 PLUS_MEMORY_A_CPU: Final = 8
@@ -112,16 +114,16 @@ def lacks(before: Deployment, wanted: Deployment) -> Mapping[str, float]:
         "CPU of Postgres": wanted.reaching * READ.database_cpu / (CPU_SHARE * cpus),
         "connections": needed / most_connections(cpus),
     }
-    missing = [item for item in factors.items() if item[1] > 1]
+    missing = [item for item in factors.items() if item[1] >= _WORTH_TELLING]
     return dict(sorted(missing, key=lambda item: -item[1]))
 
 
 def cached_share(reads: float) -> float:
     """Return the share that a cache answers, which keeps each address for a while at each place."""
-    weights = [1 / rank for rank in range(1, ADDRESSES + 1)]
-    asked = reads * KEPT / PLACES / sum(weights)  # the first address, within that while
-    hits = sum(weight * (asked * weight) / (1 + asked * weight) for weight in weights)
-    return hits / sum(weights)
+    total = sum(1 / rank for rank in range(1, ADDRESSES + 1))
+    first = reads * KEPT / PLACES / total  # how often the first address is asked, in that while
+    # Of a weight of 1 / rank, as many of first / rank questions as follow the one that fills it.
+    return sum(first / (rank + first) / rank for rank in range(1, ADDRESSES + 1)) / total
 
 
 def prices(deployment: Deployment) -> dict[str, float]:
