@@ -1,20 +1,23 @@
 """What one process answers to more and more callers, and what the simulated queues make of it.
 
-The simulation is told what a read took of the processors in the very round that it is compared
-with; how many are answered a second, and how long each takes, it has to find by itself.
+The simulation is told how long a read ran in function, database and caller in the very round that
+it is compared with, and waited for a processor that others had. How many are answered a second,
+and how long each takes, it has to find by itself.
 """
 
-import os
 import statistics
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from local.bench import catalogue
 from local.bench.calling import ask_repeatedly, make_get_requests, request
 from local.bench.laboratory import MANY, Laboratory
-from local.bench.processes import cpu_seconds
+from local.bench.processes import Schedule, own_schedule, schedule
 from local.bench.report import Report, Value
 from local.bench.serving import Served, ours, serve
+from local.failure import Failure
 from local.scaling.queues import Outcome, Read, System, simulate_callers
 from local.scaling.sizing import CONNECTIONS
 
@@ -29,16 +32,19 @@ class Round:
 
     Attributes:
         rate: Answers a second; `median` is how long one took.
+        used: Of the processors, by an answer.
     """
 
     rate: float
     median: float
-    read: Read
+    used: Read
     simulated: Outcome
 
 
 def measure(laboratory: Laboratory, report: Report) -> None:
     """Measure lists and single films, and put beside each what the simulation says."""
+    if sys.platform != "linux":
+        raise Failure("queues can only be measured on Linux: name the other sections")
     report.begin(f"Queues: one process and its callers, measured and simulated, {MANY:,} movies")
     variables = laboratory.variables(laboratory.many)
     some = catalogue.sample(laboratory.settings(laboratory.many), MANY)
@@ -62,22 +68,28 @@ def measure_round(
     laboratory: Laboratory, where: Served, requests: list[bytes], callers: int
 ) -> Round:
     """Let so many callers ask for a while, and simulate the same."""
-    postgres = laboratory.postgres.pid
-    before = cpu_seconds(where.pid), cpu_seconds(postgres)
+
+    def schedules() -> list[Schedule]:
+        return [schedule(where.pid), schedule(laboratory.postgres.pid), own_schedule()]
+
+    before = schedules()
     took = ask_repeatedly(where.port, requests, seconds=SECONDS, connections=callers)
-    after = cpu_seconds(where.pid), cpu_seconds(postgres)
-    function, database = (
-        (end - begin) / len(took) for begin, end in zip(before, after, strict=True)
-    )
-    read = Read(function_cpu=function, database_cpu=database, network=0.0)
-    cpus = os.cpu_count() or 1
-    system = System(instances=1, connections=CONNECTIONS, database_cpus=cpus, shared_cpus=cpus)
+    each = list(zip(before, schedules(), strict=True))
+    used = [(end.on - begin.on) / len(took) for begin, end in each]
+    waited = [(end.waiting - begin.waiting) / len(took) for begin, end in each]
+    ran = [on + waiting for on, waiting in zip(used, waited, strict=True)]
+    system = System(instances=1, connections=CONNECTIONS, database_cpus=CONNECTIONS)
     return Round(
         rate=len(took) / SECONDS,
         median=statistics.median(took),
-        read=read,
-        simulated=simulate_callers(read, system, callers=callers, requests=5_000),
+        used=_read(used),
+        simulated=simulate_callers(_read(ran), system, callers=callers, requests=5_000),
     )
+
+
+def _read(seconds: Sequence[float]) -> Read:
+    function, database, caller = seconds
+    return Read(function_cpu=function, database_cpu=database, network=caller)
 
 
 def _tell(name: str, rounds: list[Round], report: Report) -> None:
@@ -88,8 +100,8 @@ def _tell(name: str, rounds: list[Round], report: Report) -> None:
     report.add_parts(
         name,
         {
-            "CPU of function": value(median(one.read.function_cpu for one in rounds), "ms"),
-            "of database": value(median(one.read.database_cpu for one in rounds), "ms"),
+            "CPU of function": value(median(one.used.function_cpu for one in rounds), "ms"),
+            "of database": value(median(one.used.database_cpu for one in rounds), "ms"),
             "measured": value(median(one.rate for one in rounds), "/s"),
             "simulated": value(median(one.simulated.rate for one in rounds), "/s"),
             "median": value(median(one.median for one in rounds), "ms"),

@@ -104,14 +104,12 @@ class System:
     Attributes:
         connections: Places in the pool of an instance.
         seats: Requests that an instance is given at once.
-        shared_cpus: Of the one machine that all of it runs on, as on a developer's; None elsewhere.
     """
 
     instances: int
     connections: int
     database_cpus: int
     seats: int = 80
-    shared_cpus: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +146,6 @@ class _Service:
         self._seats, self._pools = places(system.seats), places(system.connections)
         self._cpus = places(1)  # Python runs one thread at a time
         [self._database] = places(system.database_cpus, 1)
-        self._machine = places(system.shared_cpus or 0, 1)[0] if system.shared_cpus else None
         self.seconds: list[float] = []
 
     def ask(self) -> Process:
@@ -173,21 +170,15 @@ class _Service:
             "CPU of instances": self._cpus,
             "connections": self._pools,
             "CPU of Postgres": [self._database],
-            "the machine": [self._machine] if self._machine else [],
         }
         return {
             kind: sum(place.utilisation() for place in places) / len(places)
             for kind, places in kinds.items()
-            if places
         }
 
     def _compute(self, cpu: Place, mean: float) -> Process:
         yield cpu
-        if self._machine:
-            yield self._machine
         yield self._simulation.draw(mean)
-        if self._machine:
-            self._machine.give_back()
         cpu.give_back()
 
 
