@@ -86,7 +86,7 @@ def measured_use(function: str) -> Read:
 
 @pytest.mark.parametrize("callers", [1, 16, 64, 256])
 def test_one_process_is_predicted_as_it_was_measured(callers: int) -> None:
-    """What `docs/performance.md` has recorded, on two CPUs that all shared, by a quarter at most."""
+    """What `docs/performance.md` has recorded is missed by a quarter at most."""
     system = System(instances=1, connections=8, database_cpus=2)
     read = measured_use("movies_list")
 
