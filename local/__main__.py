@@ -1,4 +1,4 @@
-"""What `./dev serve`, `migrate`, `import`, `user`, `smoke`, `call` and the others run."""
+"""What each command of `./dev` runs that needs Python."""
 
 import argparse
 import logging
@@ -74,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", action="store_true", help="for machines")
     bench.add_argument("--flame", type=Path, metavar="FILE", help="draw movies_list under load")
     bench.set_defaults(run=_bench)
+    scale = commands.add_parser("scale", help="what a growing number of reads takes")
+    reads = "reads a second; else those of docs/scaling.md"
+    scale.add_argument("--reads", nargs="+", type=int, default=[], metavar="N", help=reads)
+    scale.add_argument("--seed", type=int, default=1, metavar="N", help="another run of chance")
+    scale.set_defaults(run=_scale)
     return parser
 
 
@@ -188,6 +193,12 @@ def _bench(options: argparse.Namespace) -> None:
     from local.bench import command  # noqa: PLC0415
 
     command.run(options.sections, as_json=options.json, flame=options.flame)
+
+
+def _scale(options: argparse.Namespace) -> None:
+    from local.scaling import command  # noqa: PLC0415
+
+    command.run(options.reads, seed=options.seed)
 
 
 def _leave(number: int, _: FrameType | None) -> NoReturn:

@@ -1,5 +1,6 @@
 """What processes have used of the machine."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,14 @@ class Usage:
     peak_mib: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Seconds on a processor, and ready for one that others had; of what lives."""
+
+    on: float
+    waiting: float
+
+
 def usage(pid: int) -> Usage:
     """Tell what a process and its descendants have used up to now; only Linux knows it all."""
     family = _family(pid)
@@ -39,6 +48,17 @@ def cpu_seconds(pid: int) -> float:
     return sum(map(_cpu_seconds, _family(pid)))
 
 
+def own_schedule() -> Schedule:
+    """Tell what the threads of this process have had, without what it has started."""
+    return _schedule(psutil.Process())
+
+
+def schedule(pid: int) -> Schedule:
+    """Tell what a process and its descendants have had up to now; only Linux knows."""
+    each = [_schedule(member) for member in _family(pid)]
+    return Schedule(on=sum(one.on for one in each), waiting=sum(one.waiting for one in each))
+
+
 def _family(pid: int) -> list[psutil.Process]:
     first = psutil.Process(pid)
     return [first, *first.children(recursive=True)]
@@ -50,6 +70,15 @@ def _cpu_seconds(process: psutil.Process) -> float:
     except psutil.NoSuchProcess:  # as Postgres ends a worker now and then
         return 0.0
     return float(times.user + times.system)
+
+
+def _schedule(process: psutil.Process) -> Schedule:
+    on, waiting = 0, 0
+    for thread in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            nanoseconds = thread.read_text(encoding="ascii").split()
+            on, waiting = on + int(nanoseconds[0]), waiting + int(nanoseconds[1])
+    return Schedule(on=on * 1e-9, waiting=waiting * 1e-9)
 
 
 def _peak(process: psutil.Process) -> int:

@@ -11,10 +11,21 @@ import pytest
 from lib.catalogue import movies, statements
 from lib.catalogue.movie import title_key
 from lib.database.database import Database
-from local.bench import catalogue, command, films, footprint, laboratory, scale, throughput, writes
+from local.bench import (
+    catalogue,
+    command,
+    films,
+    footprint,
+    laboratory,
+    queues,
+    scale,
+    throughput,
+    writes,
+)
+from local.bench.calling import request
 from local.bench.laboratory import Laboratory
 from local.bench.report import Report, Value, in_turn
-from local.bench.serving import ours
+from local.bench.serving import ours, serve
 from local.bench.starts import _steps
 from local.bench.usual import FILMS, usual
 from local.failure import Failure
@@ -87,7 +98,7 @@ def test_a_flame_graph_comes_alone() -> None:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     """Set up as for a run, but with few movies."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (laboratory, throughput, scale, writes, footprint):
+        for module in (laboratory, throughput, scale, writes, footprint, queues):
             for name, rows in {"FEW": FEW, "MANY": MANY}.items():
                 if hasattr(module, name):
                     patch.setattr(module, name, rows)
@@ -217,3 +228,37 @@ def test_the_footprint_tells_processor_time_and_memory(small: Laboratory) -> Non
     told = {figure.part: figure.value for figure in report.figures}
     assert told["CPU of function"] > 0
     assert 20 < told["memory"] < 200
+
+
+@asks("/movies.list", "/movies.get")
+def test_queues_are_told_as_measured_and_as_simulated(
+    small: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "ROUNDS", 1)
+    monkeypatch.setattr(queues, "SECONDS", 0.2)
+    monkeypatch.setattr(queues, "CALLERS", (1, 8))
+    report = Report()
+
+    queues.measure(small, report)
+
+    named = {figure.name for figure in report.figures}
+    parts = {figure.part for figure in report.figures}
+    assert named == {
+        f"{name}, callers: {n}" for name in ("movies.list", "movies.get") for n in (1, 8)
+    }
+    assert {"measured", "simulated", "CPU of function", "of database"} <= parts
+    assert min(figure.value for figure in report.figures) > 0
+
+
+@asks("/movies.list")
+def test_a_process_answers_about_as_often_as_the_simulation_says(
+    small: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What else the machine does only slows what is measured: one of many rounds is to fit."""
+    monkeypatch.setattr(queues, "SECONDS", 0.5)
+    with serve(ours("movies_list"), small.variables(small.many)) as where:
+        rounds = (
+            queues.measure_round(small, where, [request("/movies.list")], 8) for _ in range(40)
+        )
+
+        assert any(2 / 3 < one.rate / one.simulated.rate < 3 / 2 for one in rounds)
