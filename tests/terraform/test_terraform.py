@@ -244,7 +244,6 @@ def test_a_function_that_is_added_waits_for_its_own_grants_and_no_other_is_touch
         terraform.plan("dev")
         changed = terraform.changed()
         told = terraform.run("apply", "-input=false", "movies.tfplan").stdout
-        again = terraform.plan("dev")
     finally:
         shutil.rmtree(folder)
         terraform.plan("dev")
@@ -262,7 +261,6 @@ def test_a_function_that_is_added_waits_for_its_own_grants_and_no_other_is_touch
     waited = next(n for n, line in enumerate(lines) if _is(line, "time_sleep.grants", "complete"))
     deployed = next(n for n, line in enumerate(lines) if _is(line, "functions2", "Creating"))
     assert waited < deployed
-    assert again.returncode == NO_CHANGE, again.stdout + again.stderr
 
 
 def _is(line: str, kind: str, event: str) -> bool:
