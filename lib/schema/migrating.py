@@ -130,11 +130,7 @@ def migrate(
         else:
             _run(connection, known, revision)
         after = _revisions(connection)
-        not_granted: tuple[str, ...] = ()
-        if grants is not None and after:
-            not_granted = grant_rights(connection, grants, schema_is_newer=newer)
-        if operators is not None and after:
-            admit_operators(connection, operators)
+        not_granted = _give_rights(connection, grants, operators, newer=newer) if after else ()
         admin_created = bool(after) and ensure_first_admin(connection, admin)
     return Migrated(
         before=", ".join(before) or None,
@@ -143,6 +139,22 @@ def migrate(
         admin_created=admin_created,
         not_granted=not_granted,
     )
+
+
+def _give_rights(
+    connection: "Connection",
+    grants: Mapping[str, Grant] | None,
+    operators: Collection[str] | None,
+    *,
+    newer: bool,
+) -> tuple[str, ...]:
+    """Give functions and people their rights; return those to what a newer schema has lost."""
+    not_granted: tuple[str, ...] = ()
+    if grants is not None:
+        not_granted = grant_rights(connection, grants, schema_is_newer=newer)
+    if operators is not None:
+        admit_operators(connection, operators)
+    return not_granted
 
 
 def _await_turn(connection: "Connection") -> None:
