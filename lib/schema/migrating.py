@@ -110,8 +110,7 @@ def migrate(
 
     Args:
         grants: By function; None to leave roles alone.
-        operators: The database users of people who may help by hand, and no others from now on;
-            None to leave that role alone.
+        operators: The database users of just those people who may help by hand; None likewise.
         revision: "head", a revision's id, or "base" for a database without any of our tables.
 
     Raises:
