@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
@@ -34,6 +35,7 @@ class Google:
         cancelled: The builds that somebody asked to be cancelled.
         started: The requests that ran a trigger.
         accepted: The token that the repository takes.
+        meanwhile: What others do just before the next conditional changes, one by one.
         lose: How many writes are done without the writer hearing of it.
     """
 
@@ -43,6 +45,7 @@ class Google:
     cancelled: list[str] = field(default_factory=list)
     started: list[dict[str, Any]] = field(default_factory=list)
     accepted: str = READ_TOKEN
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
     lose: int = 0
     _generation: int = 1_700_000_000_000_000
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -160,6 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         url = urlsplit(self.path)
+        self._let_others()
         wanted = int(parse_qs(url.query)["ifGenerationMatch"][0])
         self._answer({}, self.stand_in.delete(unquote(url.path.rpartition("/o/")[2]), wanted))
 
@@ -176,6 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer({"generation": str(generation)})
 
     def _upload(self, query: dict[str, str], body: bytes) -> None:
+        self._let_others()
         wanted = query.get("ifGenerationMatch")
         expected = None if wanted is None else int(wanted)
         generation = self.stand_in.write(query["name"], body, expected)
@@ -186,6 +191,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer({"error": "conditionNotMet"}, CONFLICT)
         else:
             self._answer({"generation": str(generation)})
+
+    def _let_others(self) -> None:
+        if self.stand_in.meanwhile:
+            self.stand_in.meanwhile.pop(0)()
 
     def _build(self, path: str) -> None:
         build = path.rpartition("/")[2]

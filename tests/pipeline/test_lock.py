@@ -1,7 +1,9 @@
 """Builds of one environment do not overlap, however they begin and end."""
 
+import json
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -88,6 +90,44 @@ def test_a_build_that_has_not_ended_is_waited_for_and_not_for_ever(
         lock_of(google, "second", wait_seconds=0.1).take()
 
     assert google.objects["lock.json"] == before
+
+
+def taken_by(google: Google, build: str) -> Callable[[], object]:
+    google.builds[build] = "WORKING"
+    return lambda: google.write("lock.json", json.dumps({"build": build}).encode(), None)
+
+
+def test_who_comes_a_moment_too_late_takes_nothing(google: Google) -> None:
+    google.meanwhile = [taken_by(google, "first")]
+
+    with pytest.raises(Failure, match="build first has held"):
+        lock_of(google, "late", wait_seconds=0.05).take()
+
+    assert google.holder() == "first"
+
+
+def test_who_comes_a_moment_too_late_takes_nothing_from_a_dead_holders_heir(
+    google: Google,
+) -> None:
+    lock_of(google, "dead").take()
+    google.builds["dead"] = "FAILURE"
+    google.meanwhile = [taken_by(google, "heir")]
+
+    with pytest.raises(Failure, match="build heir has held"):
+        lock_of(google, "late", wait_seconds=0.05).take()
+
+    assert google.holder() == "heir"
+
+
+def test_a_lock_that_changes_hands_as_it_is_given_back_stays(google: Google) -> None:
+    first = lock_of(google, "first")
+    first.take()
+    google.meanwhile = [taken_by(google, "second")]
+
+    with pytest.raises(Failure, match="no longer this build's"):
+        first.release()
+
+    assert google.holder() == "second"
 
 
 def test_killed_in_the_middle_a_step_leaves_no_lock_that_stays(google: Google) -> None:
