@@ -144,7 +144,7 @@ resource "google_cloud_scheduler_job" "drift" {
   name        = "movies-drift"
   region      = var.region
   description = "Starts the build that compares the environment with what was applied"
-  schedule    = "17 4 * * *"
+  schedule    = "17 ${try(var.database.working_hours.start + 1, 4)} * * *" # stopped, the database is a difference
   time_zone   = "Etc/UTC"
 
   http_target {

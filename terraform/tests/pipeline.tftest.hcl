@@ -141,6 +141,25 @@ run "each_night_the_environment_is_compared" {
     condition     = jsondecode(base64decode(google_cloud_scheduler_job.drift[0].http_target[0].body)) == { source = { branchName = "main" } }
     error_message = "A run of a trigger needs a branch"
   }
+
+  assert {
+    condition     = google_cloud_scheduler_job.drift[0].schedule == "17 4 * * *"
+    error_message = "It is compared while people work"
+  }
+}
+
+run "a_database_that_is_stopped_by_night_is_no_drift" {
+  command = plan
+
+  variables {
+    database = { working_hours = { start = 6, stop = 20 } }
+    pipeline = { branch = ".*", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.drift[0].schedule == "17 7 * * *"
+    error_message = "The comparison meets a database that is stopped, or starts"
+  }
 }
 
 run "a_failed_build_of_ours_is_told" {
