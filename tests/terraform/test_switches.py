@@ -171,6 +171,25 @@ def test_without_the_domain_again_only_the_load_balancer_goes(live: Terraform) -
     ), gone
     assert not {address for address in changed if "_sql_" in address}
 
+    apply(live)
+    again = plan(live)
+    assert {address for address, actions in again.items() if actions == ["create"]} == gone
+    assert {address for address, actions in again.items() if "delete" in actions} <= {
+        "time_sleep.services"
+    }
+    assert not {address for address in again if "_sql_" in address}
+
+
+def test_backups_move_there_and_back_and_the_database_stays(live: Terraform) -> None:
+    # Of the region alone, as prod.tfvars has it otherwise.
+    database = {"high_availability": True, "max_connections": 400, "tier": "db-custom-4-15360"}
+    database |= {"disk_limit_gb": 200, "retained_backups": 30}
+    moved = ("-var", f"database={json.dumps({**database, 'backup_location': 'europe-west1'})}")
+
+    assert plan(live, *moved) == {DATABASE: ["update"]}
+    apply(live)
+    assert plan(live) == {DATABASE: ["update"]}
+
 
 def test_the_url_map_lets_go_of_a_function_before_its_backend_goes(live: Terraform) -> None:
     functions = live.root / "functions"
