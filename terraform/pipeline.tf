@@ -1,5 +1,5 @@
 # What builds this environment, as an account of its own: a push plans, each plan starts a build that
-# applies it (in prod once a person has approved), and each night the environment is compared with
+# applies it (in prod once a person has approved), and once a day the environment is compared with
 # what was applied last.
 
 resource "google_storage_bucket" "plans" {
@@ -144,7 +144,7 @@ resource "google_cloud_scheduler_job" "drift" {
   name        = "movies-drift"
   region      = var.region
   description = "Starts the build that compares the environment with what was applied"
-  schedule    = "17 4 * * *"
+  schedule    = "17 ${try(var.database.working_hours.start + 1, 4)} * * *" # a stopped database would be a difference
   time_zone   = "Etc/UTC"
 
   http_target {

@@ -120,7 +120,7 @@ run "a_plan_of_prod_waits_for_a_person_and_nothing_else_does" {
   }
 }
 
-run "each_night_the_environment_is_compared" {
+run "once_a_day_the_environment_is_compared" {
   command = apply
 
   variables {
@@ -140,6 +140,26 @@ run "each_night_the_environment_is_compared" {
   assert {
     condition     = jsondecode(base64decode(google_cloud_scheduler_job.drift[0].http_target[0].body)) == { source = { branchName = "main" } }
     error_message = "A run of a trigger needs a branch"
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.drift[0].schedule == "17 4 * * *"
+    error_message = "It is compared while people work"
+  }
+}
+
+# A database that is stopped for the night is not as it was applied: each comparison would tell of it.
+run "a_database_that_rests_is_compared_while_it_runs" {
+  command = plan
+
+  variables {
+    database = { working_hours = { start = 6, stop = 20 } }
+    pipeline = { branch = ".*", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.drift[0].schedule == "17 7 * * *"
+    error_message = "It is compared while the database is stopped"
   }
 }
 
