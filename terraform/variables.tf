@@ -369,7 +369,7 @@ variable "objectives" {
 }
 
 variable "omdb_api_key_version" {
-  description = "Version of the secret <prefix>-omdb-api-key that functions read; 1 is a placeholder"
+  description = "Version of the secret with OMDb's key that functions read; 1 is a placeholder"
   type        = number
   default     = 1
   nullable    = false
