@@ -196,7 +196,7 @@ def made(kind: str, attribute: str = "name") -> str:
 
 def _pattern_of(template: str) -> str:
     parts = re.split(r"\$\{([^}]*)\}", template)
-    known = {"var.environment": "(dev|staging|prod)"}
+    known = {"var.environment": "(dev|staging|prod)", "var.prefix": "movies"}
     return "".join(
         known.get(part, "[a-z0-9-]*") if number % 2 else re.escape(part)
         for number, part in enumerate(parts)
@@ -214,9 +214,10 @@ def is_function(name: str) -> bool:
 
 
 def is_account(name: str) -> bool:
-    return bool(
-        re.fullmatch(made("google_service_account", "account_id"), name.partition("@")[0])
-    ) and (not name.startswith("fn-") or is_function(name.partition("@")[0].removeprefix("fn-")))
+    account = name.partition("@")[0]
+    if account.startswith("fn-"):
+        return is_function(account.removeprefix("fn-"))
+    return bool(re.fullmatch(made("google_service_account", "account_id"), account))
 
 
 def is_job(name: str) -> bool:
@@ -227,7 +228,13 @@ def is_job(name: str) -> bool:
 
 
 def is_secret(name: str) -> bool:
-    return bool(re.search(rf'= "(\$\{{[^}}]*\}})?{name}"$', read("secrets.tf"), re.MULTILINE))
+    return bool(
+        re.search(
+            rf'= "{re.escape(name)}"$',
+            read("secrets.tf").replace("${var.prefix}", "movies"),
+            re.MULTILINE,
+        )
+    )
 
 
 def is_instance(name: str) -> bool:
