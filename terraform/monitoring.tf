@@ -81,6 +81,13 @@ locals {
     contains(keys(local.functions), "movies_import") && !var.import_paused && anytrue([for schedule in var.import_schedules : !schedule.paused])
   )
 
+  # No alert waits for more than a day, and one that rests by night begins its wait anew each morning.
+  _silence_is_watched = alltrue([
+    local.imports_are_watched,
+    local.import_pause_minutes + 60 <= 24 * 60,
+    var.import_silence_hours < try(var.database.working_hours.stop - var.database.working_hours.start, 25),
+  ])
+
   # Conditions in PromQL: what is found, for as long as `lasts`, raises the alert.
   alerts = merge(
     {
@@ -197,7 +204,7 @@ locals {
           query    = "(sum(increase(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"${try(local._services.movies_import, "")}\",response_code_class=\"2xx\"}[30m])) or vector(0)) < 0.5"
           severity = "ERROR"
         }
-      } : name => alert if local.imports_are_watched && local.import_pause_minutes + 60 <= 24 * 60
+      } : name => alert if local._silence_is_watched
     },
   )
 }

@@ -274,6 +274,34 @@ run "a_database_that_is_stopped_over_night_wakes_nobody" {
   }
 }
 
+run "a_silence_as_long_as_the_working_hours_can_never_be_raised" {
+  command = plan
+
+  variables {
+    database             = { working_hours = { start = 6, stop = 12 } }
+    import_silence_hours = 6
+  }
+
+  assert {
+    condition     = !contains(keys(google_monitoring_alert_policy.main), "import_stopped")
+    error_message = "An alert is made that rests before it can fire"
+  }
+}
+
+run "a_silence_of_an_hour_less_than_the_working_hours_is_raised" {
+  command = plan
+
+  variables {
+    database             = { working_hours = { start = 6, stop = 12 } }
+    import_silence_hours = 5
+  }
+
+  assert {
+    condition     = contains(keys(google_monitoring_alert_policy.main), "import_stopped")
+    error_message = "Nobody hears of an import that has stopped"
+  }
+}
+
 run "a_database_that_always_runs_is_watched_day_and_night" {
   command = plan
 
