@@ -14,7 +14,7 @@ resource "google_billing_budget" "main" {
   count = var.budget == null ? 0 : 1
 
   billing_account = var.budget.billing_account
-  display_name    = "movies ${var.environment}"
+  display_name    = "${var.prefix} ${var.environment}"
 
   amount {
     specified_amount {

@@ -19,7 +19,7 @@ locals {
 
 resource "google_monitoring_dashboard" "main" {
   dashboard_json = jsonencode({
-    displayName = "Movies ${var.environment}"
+    displayName = "${title(var.prefix)} ${var.environment}"
     mosaicLayout = {
       columns = 48
       tiles = [

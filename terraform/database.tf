@@ -47,7 +47,7 @@ resource "google_sql_database_instance" "main" {
   #checkov:skip=CKV_GCP_110:The flag alone records nothing; who may write what is narrow by role, and what functions do is in their logs
   #checkov:skip=CKV_GCP_60:Without private_network there is a public address, but no network is authorised: only the connector gets in
   #checkov:skip=CKV2_GCP_20:This is Postgres, whose point-in-time recovery is a setting of its own
-  name                = "movies-${var.environment}"
+  name                = "${var.prefix}-${var.environment}"
   project             = var.project_id
   region              = var.region
   database_version    = var.database.version

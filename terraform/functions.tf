@@ -130,6 +130,7 @@ module "function" {
   network      = each.value.rights == null ? null : one(google_compute_subnetwork.functions[*].name)
   project_id   = var.project_id
   region       = var.region
+  service      = local._services[each.key]
   secrets      = { for variable in local.function_secrets[each.key] : variable => local.secrets[variable] }
   size         = each.value
   source_root  = "${path.root}/.."

@@ -14,7 +14,7 @@ locals {
 resource "google_service_account" "hours" {
   count = var.database.working_hours == null ? 0 : 1
 
-  account_id   = "movies-hours"
+  account_id   = "${var.prefix}-hours"
   display_name = "Starts and stops the database"
 
   depends_on = [time_sleep.services]
@@ -31,7 +31,7 @@ resource "google_project_iam_member" "hours" {
 resource "google_cloud_scheduler_job" "hours" {
   for_each = local.database_switches
 
-  name        = "movies-database-${each.key}"
+  name        = "${var.prefix}-database-${each.key}"
   region      = var.region
   description = "Sets the database's activation policy to ${each.value.policy}"
   schedule    = "0 ${each.value.hour} * * *"

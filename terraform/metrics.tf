@@ -78,13 +78,13 @@ locals {
     },
   )
 
-  _quoted_services = join(" OR ", [for name in keys(local.functions) : "\"${replace(name, "_", "-")}\""])
+  _quoted_services = join(" OR ", [for service in values(local._services) : "\"${service}\""])
 }
 
 resource "google_logging_metric" "main" {
   for_each = local.log_metrics
 
-  name        = "movies/${each.key}"
+  name        = "${local._metrics}/${each.key}"
   description = "Log lines of the functions that say: ${join(", ", each.value.messages)}"
 
   filter = join("\n", concat(
@@ -117,7 +117,7 @@ resource "google_logging_metric" "main" {
 resource "google_logging_metric" "platform" {
   for_each = local.platform_metrics
 
-  name        = "movies/${each.key}"
+  name        = "${local._metrics}/${each.key}"
   description = "Log lines of Google's own: ${each.key}"
   filter      = join("\n", concat(["resource.type=\"${each.value.resource}\""], each.value.where))
 

@@ -13,9 +13,8 @@ locals {
     name => var.domain_only ? var.domain : trimprefix(module.function[name].url, "https://")
   }
 
-  _services = { for name, function in local.functions : name => replace(name, "_", "-") }
-  _reads    = [for name, function in local.functions : local._services[name] if function.cdn]
-  _writes   = [for name, function in local.public_functions : local._services[name] if !function.cdn]
+  _reads  = [for name, function in local.functions : local._services[name] if function.cdn]
+  _writes = [for name, function in local.public_functions : local._services[name] if !function.cdn]
 
   _requests_of = {
     for kind, services in { reads = local._reads, writes = local._writes } :
@@ -61,9 +60,9 @@ locals {
     } if local.burn_rates[pair[1]].rate * (1 - local.goals[pair[0]].goal) < 1 && var.database.working_hours == null
   }
 
-  _log_metric = { for name in keys(local.log_metrics) : name => "logging_googleapis_com:user_movies_${name}{monitored_resource=\"cloud_run_revision\"}" }
+  _log_metric = { for name in keys(local.log_metrics) : name => "logging_googleapis_com:user_${local._metrics}_${name}{monitored_resource=\"cloud_run_revision\"}" }
   _platform_metric = {
-    for name, metric in local.platform_metrics : name => "logging_googleapis_com:user_movies_${name}{monitored_resource=\"${metric.resource}\"}"
+    for name, metric in local.platform_metrics : name => "logging_googleapis_com:user_${local._metrics}_${name}{monitored_resource=\"${metric.resource}\"}"
   }
   _database = "monitored_resource=\"cloudsql_database\",database_id=\"${var.project_id}:${google_sql_database_instance.main.name}\""
   _all      = "monitored_resource=\"cloud_run_revision\",service_name=~\"${join("|", values(local._services))}\""
@@ -202,7 +201,7 @@ locals {
         import_stopped = {
           title    = "No import has ended for hours"
           lasts    = "${var.import_silence_hours * 3600 - 1800}s"
-          query    = "(sum(increase(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"movies-import\",response_code_class=\"2xx\"}[30m])) or vector(0)) < 0.5"
+          query    = "(sum(increase(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"${try(local._services.movies_import, "")}\",response_code_class=\"2xx\"}[30m])) or vector(0)) < 0.5"
           severity = "ERROR"
         }
       } : name => alert if local._silence_is_watched
@@ -213,7 +212,7 @@ locals {
 resource "google_monitoring_notification_channel" "main" {
   for_each = var.notification_channels
 
-  display_name = "movies ${each.key}"
+  display_name = "${var.prefix} ${each.key}"
   type         = each.value.type
   labels       = each.value.labels
 
@@ -223,7 +222,7 @@ resource "google_monitoring_notification_channel" "main" {
 resource "google_monitoring_uptime_check_config" "function" {
   for_each = local.probes
 
-  display_name     = "movies-${local._services[each.key]}"
+  display_name     = "${var.prefix}-${local._hyphenated[each.key]}"
   period           = "300s"
   selected_regions = ["ASIA_PACIFIC", "EUROPE", "USA"]
   timeout          = "10s"
@@ -257,8 +256,8 @@ resource "google_monitoring_uptime_check_config" "function" {
 }
 
 resource "google_monitoring_custom_service" "main" {
-  service_id   = "movies"
-  display_name = "Movies"
+  service_id   = var.prefix
+  display_name = title(var.prefix)
 
   depends_on = [time_sleep.services]
 }
@@ -301,7 +300,7 @@ resource "google_monitoring_slo" "latency" {
 resource "google_monitoring_alert_policy" "burn_rate" {
   for_each = local.burn_alerts
 
-  display_name          = "movies: the error budget of ${each.value.slo} burns"
+  display_name          = "${var.prefix}: the error budget of ${each.value.slo} burns"
   combiner              = "AND"
   notification_channels = [for channel in google_monitoring_notification_channel.main : channel.id]
   severity              = each.value.burn.severity
@@ -360,7 +359,7 @@ resource "google_monitoring_alert_policy" "burn_rate" {
 resource "google_monitoring_alert_policy" "main" {
   for_each = local.alerts
 
-  display_name          = "movies: ${each.value.title}"
+  display_name          = "${var.prefix}: ${each.value.title}"
   combiner              = "OR"
   notification_channels = [for channel in google_monitoring_notification_channel.main : channel.id]
   severity              = each.value.severity

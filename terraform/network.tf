@@ -18,7 +18,7 @@ resource "google_compute_network" "main" {
   count = var.private_network ? 1 : 0
 
   #checkov:skip=CKV2_GCP_18:Functions only go out; the one rule in operators.tf lets IAP reach an operator's machine, and what no rule allows is denied
-  name                    = "movies"
+  name                    = var.prefix
   auto_create_subnetworks = false
 
   depends_on = [time_sleep.services]
@@ -27,7 +27,7 @@ resource "google_compute_network" "main" {
 resource "google_compute_subnetwork" "functions" {
   count = var.private_network ? 1 : 0
 
-  name                     = "movies-functions"
+  name                     = "${var.prefix}-functions"
   ip_cidr_range            = var.subnet_cidr
   network                  = google_compute_network.main[0].id
   private_ip_google_access = true
@@ -59,7 +59,7 @@ resource "google_compute_subnetwork" "functions" {
 resource "google_compute_global_address" "database" {
   count = var.private_network ? 1 : 0
 
-  name          = "movies-database"
+  name          = "${var.prefix}-database"
   address_type  = "INTERNAL"
   network       = google_compute_network.main[0].id
   prefix_length = 20

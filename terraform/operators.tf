@@ -53,12 +53,12 @@ resource "google_project_iam_member" "operator" {
 resource "google_compute_firewall" "door" {
   count = local.has_door ? 1 : 0
 
-  name          = "movies-door"
+  name          = "${var.prefix}-door"
   description   = "SSH to machines with this tag, for whom IAP lets in"
   direction     = "INGRESS"
   network       = google_compute_network.main[0].id
   source_ranges = ["35.235.240.0/20"]
-  target_tags   = ["movies-door"]
+  target_tags   = ["${var.prefix}-door"]
 
   allow {
     ports    = ["22"]

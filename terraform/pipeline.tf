@@ -1,12 +1,12 @@
 # What builds this environment, as an account of its own: a push plans, each plan starts a build that
-# applies it (in prod once a person has approved), and each night the environment is compared with
+# applies it (in prod once a person has approved), and once a day the environment is compared with
 # what was applied last.
 
 resource "google_storage_bucket" "plans" {
   count = var.pipeline == null ? 0 : 1
 
   #checkov:skip=CKV_GCP_62:Written by the deployer alone: its audit log tells who and when
-  name                        = "${var.project_id}-movies-plans"
+  name                        = "${var.project_id}-${var.prefix}-plans"
   location                    = var.region
   force_destroy               = true
   public_access_prevention    = "enforced"
@@ -68,7 +68,7 @@ locals {
 resource "google_cloudbuild_trigger" "main" {
   count = var.pipeline == null ? 0 : 1
 
-  name            = "movies-${var.environment}"
+  name            = "${var.prefix}-${var.environment}"
   description     = "Test, plan, offer the plan"
   location        = var.region
   filename        = "cloudbuild.yaml"
@@ -100,7 +100,7 @@ resource "google_cloudbuild_trigger" "main" {
 resource "google_cloudbuild_trigger" "started" {
   for_each = local.started_triggers
 
-  name            = "movies-${var.environment}-${each.key}"
+  name            = "${var.prefix}-${var.environment}-${each.key}"
   description     = each.value.description
   location        = var.region
   service_account = google_service_account.deployer.id
@@ -141,10 +141,10 @@ resource "google_cloudbuild_trigger" "started" {
 resource "google_cloud_scheduler_job" "drift" {
   count = var.pipeline == null ? 0 : 1
 
-  name        = "movies-drift"
+  name        = "${var.prefix}-drift"
   region      = var.region
   description = "Starts the build that compares the environment with what was applied"
-  schedule    = "17 ${try(var.database.working_hours.start + 1, 4)} * * *" # stopped, the database is a difference
+  schedule    = "17 ${try(var.database.working_hours.start + 1, 4)} * * *" # a stopped database would be a difference
   time_zone   = "Etc/UTC"
 
   http_target {

@@ -5,13 +5,13 @@
 locals {
   routed = { for name, function in local.public_functions : name => function if var.domain != null }
 
-  # By IP version. The load balancer appends the caller's address and its own to X-Forwarded-For:
+  # What their names end with, by IP version. The load balancer appends the caller's address and its own to X-Forwarded-For:
   # https://cloud.google.com/load-balancing/docs/https#x-forwarded-for_header
-  addresses               = var.domain == null ? {} : { IPV4 = "movies-api", IPV6 = "movies-api-ipv6" }
+  addresses               = var.domain == null ? {} : { IPV4 = "", IPV6 = "-ipv6" }
   load_balancer_addresses = join(" ", [for version in keys(local.addresses) : google_compute_global_address.api[version].address])
 
   # A certificate's domain cannot change: another one comes under another name, before the old goes.
-  _certificate = var.domain == null ? "" : "movies-${substr(sha256(var.domain), 0, 8)}"
+  _certificate = var.domain == null ? "" : "${var.prefix}-${substr(sha256(var.domain), 0, 8)}"
 
   # What a client may ask for in a minute, by the security policy of a function.
   security_policies = var.domain == null ? {} : {
@@ -23,7 +23,7 @@ locals {
 resource "google_compute_global_address" "api" {
   for_each = local.addresses
 
-  name       = each.value
+  name       = "${var.prefix}-api${each.value}"
   ip_version = each.key
 
   depends_on = [time_sleep.services]
@@ -63,7 +63,7 @@ resource "google_certificate_manager_certificate" "api" {
 resource "google_certificate_manager_certificate_map" "api" {
   count = var.domain == null ? 0 : 1
 
-  name = "movies-api"
+  name = "${var.prefix}-api"
 
   depends_on = [time_sleep.services]
 }
@@ -89,7 +89,7 @@ resource "google_certificate_manager_certificate_map_entry" "api" {
 resource "google_compute_region_network_endpoint_group" "function" {
   for_each = local.routed
 
-  name                  = "movies-${local._services[each.key]}"
+  name                  = "${var.prefix}-${local._hyphenated[each.key]}"
   network_endpoint_type = "SERVERLESS"
   region                = var.region
 
@@ -109,7 +109,7 @@ resource "google_compute_region_network_endpoint_group" "function" {
 resource "google_compute_backend_service" "function" {
   for_each = local.routed
 
-  name                  = "movies-${local._services[each.key]}"
+  name                  = "${var.prefix}-${local._hyphenated[each.key]}"
   compression_mode      = each.value.cdn ? "AUTOMATIC" : "DISABLED"
   enable_cdn            = each.value.cdn
   load_balancing_scheme = "EXTERNAL_MANAGED"
@@ -151,7 +151,7 @@ resource "google_compute_security_policy" "main" {
   for_each = local.security_policies
 
   #checkov:skip=CKV_GCP_73:Log4j is Java's, and nothing here is Java
-  name        = "movies-${each.key}"
+  name        = "${var.prefix}-${each.key}"
   description = "At most ${each.value} requests a minute from one client"
 
   rule {
@@ -199,7 +199,7 @@ resource "google_compute_security_policy" "main" {
 resource "google_compute_url_map" "api" {
   count = var.domain == null ? 0 : 1
 
-  name = "movies-api"
+  name = "${var.prefix}-api"
 
   # A URL map has to name some service; the fault answers before it is asked.
   default_service = google_compute_backend_service.function[keys(local.routed)[0]].id
@@ -247,7 +247,7 @@ resource "google_compute_url_map" "api" {
 resource "google_compute_ssl_policy" "api" {
   count = var.domain == null ? 0 : 1
 
-  name            = "movies-api"
+  name            = "${var.prefix}-api"
   min_tls_version = "TLS_1_2"
   profile         = "MODERN"
 
@@ -257,7 +257,7 @@ resource "google_compute_ssl_policy" "api" {
 resource "google_compute_target_https_proxy" "api" {
   count = var.domain == null ? 0 : 1
 
-  name            = "movies-api"
+  name            = "${var.prefix}-api"
   certificate_map = "//certificatemanager.googleapis.com/${google_certificate_manager_certificate_map.api[0].id}"
   ssl_policy      = google_compute_ssl_policy.api[0].id
   url_map         = google_compute_url_map.api[0].id
@@ -268,7 +268,7 @@ resource "google_compute_target_https_proxy" "api" {
 resource "google_compute_global_forwarding_rule" "https" {
   for_each = local.addresses
 
-  name                  = replace(each.value, "api", "https")
+  name                  = "${var.prefix}-https${each.value}"
   ip_address            = google_compute_global_address.api[each.key].id
   load_balancing_scheme = "EXTERNAL_MANAGED"
   port_range            = "443"
@@ -278,7 +278,7 @@ resource "google_compute_global_forwarding_rule" "https" {
 resource "google_compute_url_map" "redirect" {
   count = var.domain == null ? 0 : 1
 
-  name = "movies-redirect"
+  name = "${var.prefix}-redirect"
 
   default_url_redirect {
     https_redirect         = true
@@ -293,14 +293,14 @@ resource "google_compute_target_http_proxy" "redirect" {
   count = var.domain == null ? 0 : 1
 
   #checkov:skip=CKV_GCP_6:It only tells callers to come back by HTTPS
-  name    = "movies-redirect"
+  name    = "${var.prefix}-redirect"
   url_map = google_compute_url_map.redirect[0].id
 }
 
 resource "google_compute_global_forwarding_rule" "http" {
   for_each = local.addresses
 
-  name                  = replace(each.value, "api", "http")
+  name                  = "${var.prefix}-http${each.value}"
   ip_address            = google_compute_global_address.api[each.key].id
   load_balancing_scheme = "EXTERNAL_MANAGED"
   port_range            = "80"

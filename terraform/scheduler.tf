@@ -41,7 +41,7 @@ locals {
 resource "google_cloud_scheduler_job" "import" {
   for_each = { for name, schedule in var.import_schedules : name => schedule if contains(keys(local.functions), "movies_import") }
 
-  name             = "movies-import-${each.key}"
+  name             = "${var.prefix}-import-${each.key}"
   region           = var.region
   description      = "Invokes movies_import"
   paused           = var.import_paused || each.value.paused

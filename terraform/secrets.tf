@@ -14,9 +14,9 @@
 locals {
   # By the variable that a function reads the secret from.
   secret_ids = {
-    ADMIN_PASSWORD    = "movies-admin-password"
-    OMDB_API_KEY      = "movies-omdb-api-key"
-    TOKEN_PRIVATE_KEY = "movies-token-private-key"
+    ADMIN_PASSWORD    = "${var.prefix}-admin-password"
+    OMDB_API_KEY      = "${var.prefix}-omdb-api-key"
+    TOKEN_PRIVATE_KEY = "${var.prefix}-token-private-key"
   }
 
   _secret_versions = {
@@ -95,7 +95,7 @@ resource "google_secret_manager_secret" "main" {
 }
 
 resource "google_secret_manager_secret" "token_public_key" {
-  secret_id           = "movies-token-public-key"
+  secret_id           = "${var.prefix}-token-public-key"
   deletion_protection = local.is_protected
 
   replication {
@@ -149,7 +149,7 @@ resource "google_secret_manager_secret_version" "admin_password" {
 # OMDb's key ----------------------------------------------------------------------------------------
 
 # Version 1 only lets the functions start; the key itself is added by hand and never seen here:
-#   gcloud secrets versions add movies-omdb-api-key --data-file=-
+#   gcloud secrets versions add <prefix>-omdb-api-key --data-file=-
 resource "google_secret_manager_secret_version" "omdb_api_key_placeholder" {
   secret                 = google_secret_manager_secret.main["OMDB_API_KEY"].id
   secret_data_wo         = "unset"
@@ -161,7 +161,7 @@ resource "google_secret_manager_secret_version" "omdb_api_key_placeholder" {
 check "omdb_api_key" {
   assert {
     condition     = var.omdb_api_key_version > 1
-    error_message = "OMDb's key is still the placeholder: movies_create answers 502. Add it with `gcloud secrets versions add movies-omdb-api-key --data-file=-`, and set omdb_api_key_version to the number it prints."
+    error_message = "OMDb's key is still the placeholder: movies_create answers 502. Add it with `gcloud secrets versions add ${local.secret_ids.OMDB_API_KEY} --data-file=-`, and set omdb_api_key_version to the number it prints."
   }
 }
 

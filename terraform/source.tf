@@ -2,7 +2,7 @@
 
 resource "google_storage_bucket" "source" {
   #checkov:skip=CKV_GCP_62:The objects are our own source, written by the deployer alone: its audit log tells who and when
-  name                        = "${var.project_id}-movies-source"
+  name                        = "${var.project_id}-${var.prefix}-source"
   location                    = var.region
   force_destroy               = true # holds nothing that the repository does not
   public_access_prevention    = "enforced"
@@ -36,7 +36,7 @@ resource "google_storage_bucket" "source" {
 resource "google_artifact_registry_repository" "functions" {
   #checkov:skip=CKV_GCP_84:The images are built from this repository and hold no data: Google's key serves, unless kms_key names another
   location      = var.region
-  repository_id = "movies-functions"
+  repository_id = "${var.prefix}-functions"
   description   = "Images that the functions' source is built into"
   format        = "DOCKER"
   kms_key_name  = var.kms_key
@@ -64,7 +64,7 @@ resource "google_artifact_registry_repository" "functions" {
 }
 
 resource "google_service_account" "build" {
-  account_id   = "movies-build"
+  account_id   = "${var.prefix}-build"
   display_name = "Builds the functions' images"
 
   depends_on = [time_sleep.services]

@@ -369,14 +369,14 @@ variable "objectives" {
 }
 
 variable "omdb_api_key_version" {
-  description = "Version of the secret movies-omdb-api-key that functions read; 1 is a placeholder"
+  description = "Version of the secret with OMDb's key that functions read; 1 is a placeholder"
   type        = number
   default     = 1
   nullable    = false
 
   validation {
     condition     = var.omdb_api_key_version >= 1 && floor(var.omdb_api_key_version) == var.omdb_api_key_version
-    error_message = "omdb_api_key_version is a whole number from 1: gcloud secrets versions list movies-omdb-api-key"
+    error_message = "omdb_api_key_version is a whole number from 1: gcloud secrets versions list ${var.prefix}-omdb-api-key"
   }
 }
 
@@ -438,6 +438,28 @@ variable "pipeline" {
   validation {
     condition     = var.pipeline == null || var.environment != "prod" ? true : var.pipeline.approval_required
     error_message = "In prod a person approves: set pipeline.approval_required to true."
+  }
+}
+
+variable "prefix" {
+  description = "What names begin with, of everything that is unique in a project or at Google; another one for the second of two in one project, before its first apply"
+  type        = string
+  default     = "movies"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]*[a-z0-9]$", var.prefix))
+    error_message = "prefix has lower-case letters, digits and hyphens: a letter first, no hyphen last, two characters at least."
+  }
+
+  validation {
+    condition     = length(var.prefix) <= 20
+    error_message = "prefix has 20 characters at most, as the account <prefix>-scheduler has 30; functions with long names leave fewer."
+  }
+
+  validation {
+    condition     = var.prefix != "fn"
+    error_message = "prefix is not fn: with the default, functions' accounts begin so."
   }
 }
 

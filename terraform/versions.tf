@@ -38,6 +38,6 @@ provider "google" {
 
   default_labels = {
     environment = var.environment
-    service     = "movies"
+    service     = var.prefix
   }
 }

@@ -203,6 +203,7 @@ run "half_a_cpu_serves_one_request_at_once" {
     build       = { account = "a", bucket = "b", repository = "r" }
     invoker     = "allUsers"
     name        = "brew_coffee"
+    service     = "brew-coffee"
     size        = { concurrency = 1, cpu = "0.5", max_instances = 1, memory = "256Mi", min_instances = 0, timeout_seconds = 30 }
     source_root = ".."
   }
@@ -225,6 +226,7 @@ run "half_a_cpu_for_two_requests_at_once_is_refused" {
     build       = { account = "a", bucket = "b", repository = "r" }
     invoker     = "allUsers"
     name        = "brew_coffee"
+    service     = "brew-coffee"
     size        = { concurrency = 2, cpu = "0.5", max_instances = 1, memory = "256Mi", min_instances = 0, timeout_seconds = 30 }
     source_root = ".."
   }
@@ -244,6 +246,7 @@ run "a_function_without_a_folder_is_refused" {
     build       = { account = "a", bucket = "b", repository = "r" }
     invoker     = "allUsers"
     name        = "movies_burn"
+    service     = "movies-burn"
     size        = { concurrency = 1, cpu = "1", max_instances = 1, memory = "512Mi", min_instances = 0, timeout_seconds = 30 }
     source_root = ".."
   }

@@ -120,7 +120,7 @@ run "a_plan_of_prod_waits_for_a_person_and_nothing_else_does" {
   }
 }
 
-run "each_night_the_environment_is_compared" {
+run "once_a_day_the_environment_is_compared" {
   command = apply
 
   variables {
@@ -148,7 +148,8 @@ run "each_night_the_environment_is_compared" {
   }
 }
 
-run "a_database_that_is_stopped_by_night_is_no_drift" {
+# A database that is stopped for the night is not as it was applied: each comparison would tell of it.
+run "a_database_that_rests_is_compared_while_it_runs" {
   command = plan
 
   variables {
@@ -158,7 +159,7 @@ run "a_database_that_is_stopped_by_night_is_no_drift" {
 
   assert {
     condition     = google_cloud_scheduler_job.drift[0].schedule == "17 7 * * *"
-    error_message = "The comparison meets a database that is stopped, or starts"
+    error_message = "It is compared while the database is stopped"
   }
 }
 

@@ -184,7 +184,7 @@ def test_a_migration_that_fails_ends_the_build(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "ends_with", "says_drift"), [(0, 0, False), (1, 1, False), (2, 1, True)]
 )
-def test_drift_fails_the_nightly_build_with_its_text(
+def test_drift_fails_the_daily_build_with_its_text(
     tmp_path: Path, code: int, ends_with: int, *, says_drift: bool
 ) -> None:
     applied = tmp_path / "applied" / "terraform"

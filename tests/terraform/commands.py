@@ -166,7 +166,7 @@ def _without_shell(words: list[str]) -> tuple[str, ...]:
     while "-var" in kept[:-1]:
         at = kept.index("-var")
         kept[at : at + 2] = [f"-var={kept[at + 1]}"]
-    return () if kept and kept[0] in {"done", "fi", "[", "$"} else tuple(kept)
+    return () if kept and kept[0] in {"done", "fi", "for", "[", "$"} else tuple(kept)
 
 
 def entry_of(command: Command) -> tuple[str, Mapping[str, Any]] | None:

@@ -67,6 +67,7 @@ def is_placeholder(word: str) -> bool:
         ("x=$(a 'b (c)' $(d)) && y=1 e", [("d",), ("a", "b (c)", "$"), ("e",)]),
         ("a 'b;\nc' >file", [("a", "b;\nc")]),
         ("if [ -n x ]; then\n  a\nfi", [("a",)]),
+        ("for x in b c; do\n  a $x\ndone", [("a", "$x")]),
         ("terraform plan -var a=b -var c=d", [("terraform", "plan", "-var=a=b", "-var=c=d")]),
     ],
 )
@@ -195,7 +196,7 @@ def made(kind: str, attribute: str = "name") -> str:
 
 def _pattern_of(template: str) -> str:
     parts = re.split(r"\$\{([^}]*)\}", template)
-    known = {"var.environment": "(dev|staging|prod)"}
+    known = {"var.environment": "(dev|staging|prod)", "var.prefix": "movies"}
     return "".join(
         known.get(part, "[a-z0-9-]*") if number % 2 else re.escape(part)
         for number, part in enumerate(parts)
@@ -213,9 +214,10 @@ def is_function(name: str) -> bool:
 
 
 def is_account(name: str) -> bool:
-    return bool(
-        re.fullmatch(made("google_service_account", "account_id"), name.partition("@")[0])
-    ) and (not name.startswith("fn-") or is_function(name.partition("@")[0].removeprefix("fn-")))
+    account = name.partition("@")[0]
+    if account.startswith("fn-"):
+        return is_function(account.removeprefix("fn-"))
+    return bool(re.fullmatch(made("google_service_account", "account_id"), account))
 
 
 def is_job(name: str) -> bool:
@@ -226,7 +228,13 @@ def is_job(name: str) -> bool:
 
 
 def is_secret(name: str) -> bool:
-    return bool(re.search(rf'= "(\$\{{[^}}]*\}})?{name}"$', read("secrets.tf"), re.MULTILINE))
+    return bool(
+        re.search(
+            rf'= "{re.escape(name)}"$',
+            read("secrets.tf").replace("${var.prefix}", "movies"),
+            re.MULTILINE,
+        )
+    )
 
 
 def is_instance(name: str) -> bool:
@@ -234,9 +242,7 @@ def is_instance(name: str) -> bool:
 
 
 def is_role(name: str) -> bool:
-    return bool(re.fullmatch(r"roles/[A-Za-z]+(\.[A-Za-z0-9]+)*", name)) and bool(
-        permissions_of([name])
-    )
+    return name in json.loads(FILE.read_text(encoding="utf-8"))["roles"]
 
 
 KINDS: Final[dict[str, Callable[[str], bool]]] = {
@@ -280,6 +286,7 @@ def test_every_name_is_one_that_terraform_makes() -> None:
         ("function", "movies_list"),
         ("instance", "movies-production"),
         ("job", "movies-import-daily"),
+        ("role", "roles/cloudkms.encrypter"),
         ("secret", "movies-omdb-key"),
     ],
 )

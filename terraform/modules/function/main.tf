@@ -1,9 +1,5 @@
 # One function: its zip, the build of it, and who may invoke it.
 
-locals {
-  service = replace(var.name, "_", "-") # Cloud Run allows no underscore
-}
-
 module "source" {
   source = "../source"
 
@@ -48,7 +44,7 @@ resource "google_storage_bucket_object" "main" {
 }
 
 resource "google_cloudfunctions2_function" "main" {
-  name         = local.service
+  name         = var.service
   project      = var.project_id
   location     = var.region
   description  = "functions/${var.name}"

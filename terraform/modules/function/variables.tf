@@ -84,6 +84,11 @@ variable "secrets" {
   nullable = false
 }
 
+variable "service" {
+  description = "Name of the function in the cloud, and so of the Cloud Run service underneath, which allows no underscore"
+  type        = string
+}
+
 variable "ships_schema" {
   description = "Whether the zip holds lib/schema"
   type        = bool
