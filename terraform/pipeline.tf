@@ -144,11 +144,7 @@ resource "google_cloud_scheduler_job" "drift" {
   name        = "${var.prefix}-drift"
   region      = var.region
   description = "Starts the build that compares the environment with what was applied"
-<<<<<<< HEAD
   schedule    = "17 ${try(var.database.working_hours.start + 1, 4)} * * *" # a stopped database would be a difference
-=======
-  schedule    = "17 ${try(var.database.working_hours.start + 1, 4)} * * *" # stopped, the database is a difference
->>>>>>> review12
   time_zone   = "Etc/UTC"
 
   http_target {

@@ -148,12 +148,8 @@ run "once_a_day_the_environment_is_compared" {
   }
 }
 
-<<<<<<< HEAD
 # A database that is stopped for the night is not as it was applied: each comparison would tell of it.
 run "a_database_that_rests_is_compared_while_it_runs" {
-=======
-run "a_database_that_is_stopped_by_night_is_no_drift" {
->>>>>>> review12
   command = plan
 
   variables {
@@ -163,11 +159,7 @@ run "a_database_that_is_stopped_by_night_is_no_drift" {
 
   assert {
     condition     = google_cloud_scheduler_job.drift[0].schedule == "17 7 * * *"
-<<<<<<< HEAD
     error_message = "It is compared while the database is stopped"
-=======
-    error_message = "The comparison meets a database that is stopped, or starts"
->>>>>>> review12
   }
 }
 
