@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import unquote
 
 import pytest
+from sqlalchemy import text
 
 from lib.catalogue import movies
 from lib.catalogue.movie import Movie
@@ -12,6 +13,7 @@ from lib.catalogue.movies import Stored
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Query, Statement
+from lib.database.transactions import TransactionalDatabase
 from lib.omdb.memory import STORE
 from local.demo_omdb.server import DemoOmdb
 from local.environment import ROOT
@@ -59,3 +61,15 @@ def await_calls(omdb: DemoOmdb) -> None:
     while not omdb.calls:
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def deadlocks(database: TransactionalDatabase) -> int:
+    """Return how many times Postgres has ended a circle of sessions that waited for each other."""
+    # A session tells its own at its end, or when it has been idle for a second or so.
+    database.close()
+    time.sleep(0.2)
+    with database.begin() as connection:
+        counted: int = connection.execute(
+            text("select deadlocks from pg_stat_database where datname = current_database()")
+        ).scalar_one()
+    return counted

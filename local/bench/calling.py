@@ -77,7 +77,7 @@ class _Client(asyncio.Protocol):
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
 
     def start(self, ends: float | None) -> None:
-        """Begin to ask, until this time; what is answered later does not count."""
+        """Begin to ask, until this time; of what is answered later only a first answer counts."""
         self._ends = ends
         self._ask_next()
 
@@ -94,7 +94,7 @@ class _Client(asyncio.Protocol):
             self._end(Failure(f"a function answered {answered}"))
             return
         now = time.perf_counter()
-        if self._ends is None or now < self._ends:
+        if self._ends is None or now < self._ends or not self.took:
             self.took.append(now - self._asked)
         self._received.clear()
         self._ask_next()
@@ -103,7 +103,7 @@ class _Client(asyncio.Protocol):
         self._end(exc or Failure("a function closed its connection"))
 
     def _ask_next(self) -> None:
-        if self._ends is not None and time.perf_counter() >= self._ends:
+        if self._ends is not None and time.perf_counter() >= self._ends and self.took:
             self._end(None)
             return
         following = next(self._requests, None)

@@ -45,6 +45,7 @@ from lib.errors import (
 )
 from lib.settings import Secret, SettingsError
 from lib.web.networks import network_of
+from tests.support import deadlocks
 
 PASSWORD = "correct horse battery staple"
 WRONG = "correct horse battery stable"
@@ -496,10 +497,13 @@ def test_logins_clearing_and_deleting_at_once_never_wait_for_each_other_in_a_cir
                     told.add(world.outcome(name, PASSWORD if turn > 9 else WRONG, address=address))
         return told
 
+    before = deadlocks(world.database)
     with ThreadPoolExecutor(8) as pool:
         told = set().union(*pool.map(act, range(8)))
 
-    assert told <= {"OK", "INVALID_CREDENTIALS", "TOO_MANY_ATTEMPTS"}
+    assert deadlocks(world.database) == before
+    # A machine that is busy otherwise may let one wait for too long.
+    assert told - {"DATABASE_UNAVAILABLE"} <= {"OK", "INVALID_CREDENTIALS", "TOO_MANY_ATTEMPTS"}
 
 
 def test_a_user_who_is_being_deleted_gets_no_token(

@@ -34,7 +34,7 @@ from lib.omdb.settings import OmdbSettings
 from lib.schema.migrating import migrate
 from lib.settings import Secret
 from local.postgres import EmbeddedPostgres
-from tests.support import database_settings
+from tests.support import database_settings, deadlocks
 
 CHANCE: Final = Random()  # noqa: S311  no secret
 FULL: Final = bool(os.environ.get("MOVIES_FULL_SIZE"))
@@ -187,17 +187,6 @@ def delete_many(database: TransactionalDatabase) -> None:
             """),
             {"ids": some(20)},
         )
-
-
-def deadlocks(database: TransactionalDatabase) -> int:
-    # A session tells its own at its end, or when it has been idle for a second or so.
-    database.close()
-    time.sleep(0.2)
-    with database.begin() as connection:
-        counted: int = connection.execute(
-            text("select deadlocks from pg_stat_database where datname = current_database()")
-        ).scalar_one()
-    return counted
 
 
 def test_the_same_movies_are_imported_created_and_deleted_at_once_without_a_deadlock(
