@@ -15,7 +15,7 @@ depends_on = None
 # What `lib.catalogue.document` shows, with the names and types of its columns. To make a row of a
 # type is an expression like any other; `select ... from (select ...)` would be a query for each
 # movie, which takes twice as long.
-# A third of real movies take more than the 2 KB from which Postgres puts the widest column elsewhere.
+# A third of real movies take more than 2 KB, where Postgres begins to put columns elsewhere.
 # Up to 4 KB all of a movie stays in its row, and of a wider one the plot goes before the document.
 _DOCUMENTS = """
 alter table movies add column document text, add column document_version smallint;
