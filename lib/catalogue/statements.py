@@ -49,7 +49,7 @@ def _page_statement(rows: str, *, before: str) -> Statement:
                 {_A_MOVIE_AFTER}
             from (
                 select
-                    '[' || string_agg(shown, ',') || ']' as movies,
+                    string_agg(shown, ',') as movies,
                     (array_agg(sort_key))[1] as first_key, (array_agg(imdb_id))[1] as first_id,
                     (array_agg(sort_key))[count(*)] as last_key,
                     (array_agg(imdb_id))[count(*)] as last_id

@@ -281,7 +281,14 @@ def test_over_http_what_is_left_is_in_the_answer(
 # --- Documents of the next version ----------------------------------------------------------------
 
 NEXT_VERSION: Final = """
-    alter type movie_shown add attribute stars integer;
+    create type movie_shown_2 as (
+        imdb_id text, title text, type text, year smallint, year_end smallint, rated text,
+        released date, runtime_minutes integer, genres text[], directors text[], writers text[],
+        actors text[], plot text, languages text[], countries text[], awards text,
+        poster_url text, ratings json, metascore smallint, imdb_rating numeric(3, 1),
+        imdb_votes integer, box_office_usd bigint, total_seasons smallint, website text,
+        aliases text[], fetched_at text, stars integer
+    );
     create or replace function document_movie() returns trigger language plpgsql as $$
     begin
         new.document := to_json(row(
@@ -292,7 +299,7 @@ NEXT_VERSION: Final = """
             new.box_office_usd, new.total_seasons, new.website, new.aliases,
             to_char(new.fetched_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
             5
-        )::movie_shown)::text;
+        )::movie_shown_2)::text;
         new.document_version := 2;
         return new;
     end $$;

@@ -12,9 +12,8 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-# What `lib.catalogue.document` shows, with the names and types of its columns. To make a row of a
-# type is an expression like any other; `select ... from (select ...)` would be a query for each
-# movie, which takes twice as long.
+# What `lib.catalogue.document` shows. To make a row of a type is an expression like any other;
+# `select ... from (select ...)` would be a query for each movie, which takes twice as long.
 # A third of real movies take more than 2 KB, where Postgres begins to put columns elsewhere.
 # Up to 4 KB all of a movie stays in its row, and of a wider one the plot goes before the document.
 _DOCUMENTS = """
@@ -22,7 +21,7 @@ alter table movies add column document text, add column document_version smallin
 alter table movies alter column document set storage main;
 alter table movies set (toast_tuple_target = 4080);
 
-create type movie_shown as (
+create type movie_shown_1 as (
     imdb_id text, title text, type text, year smallint, year_end smallint, rated text,
     released date, runtime_minutes integer, genres text[], directors text[], writers text[],
     actors text[], plot text, languages text[], countries text[], awards text, poster_url text,
@@ -38,7 +37,7 @@ begin
         new.ratings, new.metascore, new.imdb_rating, new.imdb_votes,
         new.box_office_usd, new.total_seasons, new.website, new.aliases,
         to_char(new.fetched_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-    )::movie_shown)::text;
+    )::movie_shown_1)::text;
     new.document_version := 1;
     return new;
 end $$;
@@ -82,7 +81,7 @@ def downgrade() -> None:
         drop table schema_work;
         drop trigger movies_document on movies;
         drop function document_movie();
-        drop type movie_shown;
+        drop type movie_shown_1;
         alter table movies reset (toast_tuple_target);
         alter table movies drop column document, drop column document_version;
     """)
