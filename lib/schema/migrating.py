@@ -130,29 +130,33 @@ def migrate(
         InvalidRequest: A revision is named that there is none of, or for a database that is newer.
         SettingsError: The administrator's password breaks the rule for new passwords.
     """
-    known = _known_revisions()
     with database.begin() as connection, unhurried(connection.connection.dbapi_connection):
         _await_turn(connection)
-        before = _revisions(connection)
-        if newer := not set(before) <= set(known):
-            _leave(before, revision)
-        else:
-            _run(connection, known, revision)
+        before, newer = _bring_to(connection, revision)
         after = _revisions(connection)
         not_granted = _give_rights(connection, grants, operators, newer=newer) if after else ()
         admin_created = bool(after) and ensure_first_admin(connection, admin)
-    left: tuple[str, ...] = ()
-    if not newer:
-        share = limits.WORK_TIMEOUT if seconds is None else seconds
-        left = work.carry_out(database, _work_of(after), seconds=share)
+    share = limits.WORK_TIMEOUT if seconds is None else seconds
     return Migrated(
         before=", ".join(before) or None,
         after=", ".join(after) or None,
         newer=newer,
         admin_created=admin_created,
         not_granted=not_granted,
-        left=left,
+        left=() if newer else work.carry_out(database, _work_of(after), seconds=share),
     )
+
+
+def _bring_to(connection: "Connection", revision: str) -> tuple[tuple[str, ...], bool]:
+    """Migrate, unless the schema is newer than this code; return what it was, and whether it is."""
+    known = _known_revisions()
+    before = _revisions(connection)
+    newer = not set(before) <= set(known)
+    if newer:
+        _leave(before, revision)
+    else:
+        _run(connection, known, revision)
+    return before, newer
 
 
 def _give_rights(

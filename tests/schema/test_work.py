@@ -8,10 +8,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import httpx
 import pytest
 from sqlalchemy import text
 
@@ -24,7 +24,6 @@ from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
 from lib.schema.migrating import Migrated, migrate
 from local.environment import ROOT
-from tests.deployed import deployed, exchange, post
 from tests.schema.conftest import OtherCode
 from tests.schema.test_newer_schema import OURS, address
 
@@ -176,7 +175,9 @@ def test_runs_at_the_same_time_share_the_work(undone: TransactionalDatabase) -> 
     assert (missing(undone), noted(undone)) == (0, (1_200, 1_200, True))
 
 
-def started(database: TransactionalDatabase) -> subprocess.Popen[bytes]:
+def started(
+    database: TransactionalDatabase, *, stdout: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     """Migrate in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "local", "migrate"],
@@ -186,7 +187,7 @@ def started(database: TransactionalDatabase) -> subprocess.Popen[bytes]:
             "DATABASE_URL": address(database),
             "OMDB_API_KEY": "theirs",
         },
-        stdout=subprocess.DEVNULL,
+        stdout=stdout,
     )
 
 
@@ -243,6 +244,16 @@ def test_writers_and_fillers_do_not_wait_in_a_circle(
     assert missing(undone) == 0
 
 
+def test_at_a_terminal_all_is_done_and_told(undone: TransactionalDatabase) -> None:
+    run = started(undone, stdout=subprocess.PIPE)
+    told = run.communicate(timeout=60)[0].decode()
+
+    assert (run.returncode, told.count("\n")) == (0, 1)
+    assert told.startswith(f"The schema was {BEFORE} and is now ")
+    assert "Left to do" not in told
+    assert (missing(undone), noted(undone)) == (0, (1_200, 1_200, True))
+
+
 def test_what_is_taken_back_is_done_anew(undone: TransactionalDatabase) -> None:
     newest = migrate(undone, NOBODY).after
     migrate(undone, NOBODY, revision=BEFORE)
@@ -267,15 +278,17 @@ def test_what_later_code_has_left_is_left_to_that_code(
 
 
 def test_over_http_what_is_left_is_in_the_answer(
-    undone: TransactionalDatabase, tmp_path: Path
+    client: httpx.Client, database: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    migrate(undone, NOBODY, seconds=0)
-    with deployed("migrate", {"DATABASE_URL": address(undone)}, tmp_path) as server:
-        reply = exchange(server.port, post("/migrate", "Content-Length: 0"))
+    monkeypatch.setattr(limits, "WORK_TIMEOUT", 0.0)
+    insert(database, 1_200)
+    with database.begin() as connection:
+        connection.exec_driver_sql("delete from schema_work")
+    answers = [client.post("/migrate").raise_for_status().json()["data"] for _ in range(3)]
 
-    data = json.loads(reply.body)["data"]
-    assert (reply.status, data["left"]) == (200, [])
-    assert data["message"].startswith("Nothing to do: ")
+    lefts = [["documents: 500 of 1,200"], ["documents: 1,000 of 1,200"], []]
+    assert [answer["left"] for answer in answers] == lefts
+    assert answers[0]["message"].endswith("Left to do: documents: 500 of 1,200.")
 
 
 # --- Documents of the next version ----------------------------------------------------------------
