@@ -130,9 +130,10 @@ def migrate(
         InvalidRequest: A revision is named that there is none of, or for a database that is newer.
         SettingsError: The administrator's password breaks the rule for new passwords.
     """
+    known = _known_revisions()
     with database.begin() as connection, unhurried(connection.connection.dbapi_connection):
         _await_turn(connection)
-        before, newer = _bring_to(connection, revision)
+        before, newer = _bring_to(connection, known, revision)
         after = _revisions(connection)
         not_granted = _give_rights(connection, grants, operators, newer=newer) if after else ()
         admin_created = bool(after) and ensure_first_admin(connection, admin)
@@ -147,9 +148,10 @@ def migrate(
     )
 
 
-def _bring_to(connection: "Connection", revision: str) -> tuple[tuple[str, ...], bool]:
+def _bring_to(
+    connection: "Connection", known: tuple[str, ...], revision: str
+) -> tuple[tuple[str, ...], bool]:
     """Migrate, unless the schema is newer than this code; return what it was, and whether it is."""
-    known = _known_revisions()
     before = _revisions(connection)
     newer = not set(before) <= set(known)
     if newer:
