@@ -32,6 +32,7 @@ IAM_CREDENTIALS: Final = "https://iamcredentials.googleapis.com"
 TO_BE_GRANTED: Final = "roles/iam.serviceAccountOpenIdTokenCreator"
 _SECONDS: Final = 30  # what Terraform gives a function that says nothing else, and to be connected
 _ATTEMPTS: Final = 4
+_STANDING: Final = 3  # times that the same may be left to do
 _LONGEST_PAUSE: Final = 60
 _FORBIDDEN: Final = 403
 _UNAVAILABLE: Final = 503
@@ -64,7 +65,7 @@ class _Bearer(AuthBase):
 def run(
     name: str, body: str | None, *, outputs: Path | None = None, url: str | None = None
 ) -> None:
-    """Call a function, and print what it answers.
+    """Call a function, and print what it answers; again while it says that something is left to do.
 
     Args:
         name: The function's, as its folder is called.
@@ -78,11 +79,7 @@ def run(
     function = _find(name)
     content = _read_body(function, body)
     target = Target(url=checked_url(url)) if url else _target(function, _read_outputs(outputs))
-    auth = None if target.account is None else _Bearer(_identity(target))
-    response = _ask(function, target, content, auth)
-    if not response.ok:
-        raise Failure(_explain(function, target, response))
-    print(response.text)
+    print(_call_to_the_end(function, target, content))
 
 
 def _find(name: str) -> Function:
@@ -215,6 +212,25 @@ def _metadata_token() -> str:
 
 
 # --- The call -------------------------------------------------------------------------------------
+
+
+def _call_to_the_end(function: Function, target: Target, content: bytes | None) -> str:
+    """Call until nothing is left to do, such as what a migration leaves for afterwards."""
+    lefts: list[object] = []
+    while True:
+        # A token lives for an hour, and this may take longer.
+        auth = None if target.account is None else _Bearer(_identity(target))
+        response = _ask(function, target, content, auth)
+        if not response.ok:
+            raise Failure(_explain(function, target, response))
+        data = _member(json_object(response), "data")
+        if not data.get("left"):
+            return response.text
+        said = str(data.get("message") or data["left"])
+        lefts.append(data["left"])
+        if lefts[-_STANDING:] == [data["left"]] * _STANDING:
+            raise Failure(f"{function.name} does not get on: {said}")
+        print(said, file=sys.stderr, flush=True)
 
 
 def _ask(

@@ -1,6 +1,8 @@
 """`./dev migrate`: bring the database that the environment names to the newest schema."""
 
 import sys
+from dataclasses import replace
+from typing import Final
 
 from lib.accounts.users import AdminSettings
 from lib.database.faults import POOLER, is_of_pooler
@@ -12,6 +14,8 @@ from lib.schema.settings import GrantSettings
 from lib.settings import SettingsError, require
 from local.environment import Environment, keep_password, prepare
 from local.failure import Failure
+
+_SHARE: Final = 5.0  # seconds; how far it came is told so often
 
 
 def run() -> None:
@@ -25,7 +29,9 @@ def run() -> None:
 
 
 def bring_up_to_date(environment: Environment) -> Migrated:
-    """Migrate the environment's database; say so where its schema is newer than this code.
+    """Migrate the environment's database, and do what is left to do then.
+
+    Say how far that came, and so where the schema is newer than this code.
 
     Raises:
         Failure: The database cannot be migrated.
@@ -34,7 +40,12 @@ def bring_up_to_date(environment: Environment) -> Migrated:
     rights = require(GrantSettings, environment.variables)
     database = TransactionalDatabase(require(DatabaseSettings, environment.variables))
     try:
-        migrated = migrate(database, admin, grants=rights.grants, operators=rights.operators)
+        migrated = again = migrate(
+            database, admin, grants=rights.grants, operators=rights.operators, seconds=_SHARE
+        )
+        while again.left:
+            print(f"Left to do: {'; '.join(again.left)} ...", file=sys.stderr, flush=True)
+            again = migrate(database, admin, seconds=_SHARE)
     except (ServiceError, SettingsError) as error:
         raise Failure(f"the database cannot be migrated: {error}{cause(error)}") from error
     finally:
@@ -43,7 +54,7 @@ def bring_up_to_date(environment: Environment) -> Migrated:
         print(migrated.message, file=sys.stderr)
     if migrated.admin_created:
         keep_password(environment)
-    return migrated
+    return replace(migrated, left=())
 
 
 def cause(error: Exception) -> str:

@@ -37,6 +37,7 @@ HEAVY: Final = {
         "accounts/login",
         "accounts/throttle",
         "accounts/users",
+        "database/columns",
         "database/tables",
         "database/transactions",
         "imports/opening",

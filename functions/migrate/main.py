@@ -21,7 +21,7 @@ database.warm_after_fork()
 @functions_framework.aio.http
 @endpoint("POST", body="optional")
 async def migrate(_: Request) -> Answer:
-    """Answer which revision the database had and which it has, also in words."""
+    """Answer which revision the database had and has, and what is left to do, also in words."""
     migrated = await in_thread(
         bring_up_to_date, database, admin, grants=rights.grants, operators=rights.operators
     )

@@ -164,7 +164,7 @@ def _find_page_beside(statement: Statement, position: Position, records: int) ->
 def _read_page(rows: Rows) -> Page:
     [[movies_json, total, first_key, first_id, last_key, last_id, before, after]] = rows
     return Page(
-        movies_json=movies_json or "[]",
+        movies_json=f"[{movies_json or ''}]",  # in Postgres it is a second copy, and dearer
         total=total,
         first=_read_position(first_key, first_id),
         last=_read_position(last_key, last_id),

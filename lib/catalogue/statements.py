@@ -13,24 +13,11 @@ new comes with the total; nobody else can want it. Of `omdb_answers` a statement
 
 from typing import Final
 
+from lib.catalogue.document import DOCUMENT
 from lib.catalogue.merging import COLUMNS, assignments, differs
 from lib.database.statement import Statement
 
 ALTERNATIVES_LIMIT: Final = 50
-
-
-def utc_text(column: str) -> str:
-    """Return the SQL that writes a moment as answers carry it: in UTC, after RFC 3339."""
-    return f"""to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
-
-
-# What callers see of a movie, in this order (the rest is kept, but not shown).
-SHOWN: Final = f"""
-    imdb_id, title, type, year, year_end, rated, released, runtime_minutes, genres, directors,
-    writers, actors, plot, languages, countries, awards, poster_url, ratings, metascore,
-    imdb_rating, imdb_votes, box_office_usd, total_seasons, website, aliases,
-    {utc_text("fetched_at")} as fetched_at
-"""
 # Not exists (...): that drops the order, and with it the index; at the list's end Postgres would
 # then read every movie to find that none follows.
 _A_MOVIE_BEFORE: Final = """
@@ -62,14 +49,12 @@ def _page_statement(rows: str, *, before: str) -> Statement:
                 {_A_MOVIE_AFTER}
             from (
                 select
-                    '[' || string_agg(shown, ',') || ']' as movies,
+                    string_agg(shown, ',') as movies,
                     (array_agg(sort_key))[1] as first_key, (array_agg(imdb_id))[1] as first_id,
                     (array_agg(sort_key))[count(*)] as last_key,
                     (array_agg(imdb_id))[count(*)] as last_id
                 from (
-                    select sort_key, imdb_id,
-                        (select to_json(shown)::text from (select {SHOWN}) shown) as shown
-                    from ({rows}) wanted
+                    select sort_key, imdb_id, {DOCUMENT} as shown from ({rows}) wanted
                 ) shown
             ) page
         """,  # noqa: S608  built from this module's constants
@@ -137,12 +122,9 @@ def merged_into(imdb_id: str) -> str:
 BY_ID: Final = Statement(
     repeatable=True,
     sql=f"""
-        select to_json(shown)::text
-        from (
-            select {SHOWN} from movies where imdb_id = coalesce(
-                (select imdb_id from movies where imdb_id = :imdb_id::text),
-                {merged_into(":imdb_id")})
-        ) shown
+        select {DOCUMENT} from movies where imdb_id = coalesce(
+            (select imdb_id from movies where imdb_id = :imdb_id::text),
+            {merged_into(":imdb_id")})
     """,  # noqa: S608
 )
 # The year belongs to what identifies a film, so it narrows; what is left is ordered by votes.
@@ -157,8 +139,8 @@ BY_TITLE: Final = Statement(
             order by place limit {ALTERNATIVES_LIMIT + 1}
         )
         select
-            (select to_json(shown)::text from (select {SHOWN} from movies
-             where imdb_id = (select imdb_id from named where place = 1)) shown),
+            (select {DOCUMENT} from movies
+             where imdb_id = (select imdb_id from named where place = 1)),
             (select json_agg(json_build_object('imdb_id', imdb_id, 'title', title, 'year', year)
                              order by place)::text from named where place > 1),
             (select title from named where place = 1)
@@ -199,5 +181,5 @@ def upserting(also: str = "") -> str:
             set checked_at = now(), due_at = movie_due_at(due.year, now())
             from due where movie_checks.imdb_id = due.imdb_id
         ){also}
-        select created, (select to_json(shown)::text from (select {SHOWN}) shown) from written
+        select created, {DOCUMENT} from written
     """  # noqa: S608

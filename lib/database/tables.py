@@ -13,39 +13,20 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    MetaData,
     Numeric,
     SmallInteger,
     Table,
     Text,
-    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
-metadata: Final = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-        "fk": "%(table_name)s_%(column_0_name)s_fkey",
-        "uq": "%(table_name)s_%(column_0_name)s_key",
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-    }
-)
+from lib.database.columns import count as _count
+from lib.database.columns import metadata
+from lib.database.columns import moment as _moment
+from lib.database.columns import names as _names
 
-
-def _names(column: str) -> Column[list[str]]:
-    return Column(column, ARRAY(Text), nullable=False, server_default=text("'{}'"))
-
-
-def _moment(column: str) -> Column[object]:
-    return Column(column, DateTime(timezone=True), nullable=False, server_default=func.now())
-
-
-def _count(column: str, width: Integer | None = None) -> Column[int]:
-    return Column(column, width or Integer(), nullable=False, server_default=text("0"))
-
-
+__all__ = ["metadata"]
 movies: Final = Table(
     "movies",
     metadata,
@@ -84,6 +65,8 @@ movies: Final = Table(
     _moment("created_at"),
     _moment("fetched_at"),
     _moment("changed_at"),
+    Column("document", Text),  # its JSON, which a trigger keeps; lib/catalogue/document.py
+    Column("document_version", SmallInteger),
     CheckConstraint("imdb_id ~ '^tt[0-9]{7,10}$'", name="imdb_id"),
     CheckConstraint("length(title) between 1 and 500", name="title"),
     CheckConstraint("length(sort_key) between 1 and 500", name="sort_key"),
@@ -297,4 +280,17 @@ omdb_callers: Final = Table(
     Column("calls", Integer, nullable=False),
     _moment("since"),
     Index(None, "since"),
+)
+
+# How far that has come which a migration leaves for afterwards, one row a piece: what is done of
+# the total, and up to which key.
+schema_work: Final = Table(
+    "schema_work",
+    metadata,
+    Column("revision", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("position", Text, nullable=False, server_default=text("''")),
+    _count("done", BigInteger()),
+    Column("total", BigInteger, nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
 )

@@ -32,9 +32,23 @@ class TransactionalDatabase(Database):
             DatabaseUnavailable: The database cannot serve just now.
             InvalidRequest: A value is none that the schema takes.
         """
+        with self._connected() as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def without_transaction(self) -> Iterator[Connection]:
+        """Open a connection each of whose statements is committed by itself.
+
+        For what cannot be in a transaction, as making an index concurrently. Raises as `begin`.
+        """
+        with self._connected() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Connection]:
         try:
             self._await_warming()
-            with self._engine.begin() as connection:
+            with self._engine.connect() as connection:
                 yield connection
         except (exc.SQLAlchemyError, pg8000.dbapi.Error, OSError, UnicodeError) as error:
             raise translate_fault(error) from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lib.catalogue import movies, statements
+from lib.catalogue.document import DOCUMENT
 from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Stored
 from lib.database.database import Database
@@ -33,8 +34,7 @@ _RECALL: Final = Statement(
     repeatable=True,
     sql=f"""
         select
-            (select to_json(shown)::text
-             from (select {statements.SHOWN} from movies where imdb_id = known.film) shown),
+            (select {DOCUMENT} from movies where imdb_id = known.film),
             known.none
         from (
             select

@@ -1,8 +1,9 @@
 """Bring a database to a revision of the schema, safely when two try at once.
 
-Everything happens in one transaction: a second runner waits for its end, then finds nothing left to
-do; a failure leaves the schema as it was. The lock is one on Alembic's own table, which nobody can
-take who may not migrate; an advisory lock is anybody's who can connect.
+A migration happens in one transaction: a second runner waits for its end, then finds nothing left
+to do; a failure leaves the schema as it was. The lock is one on Alembic's own table, which nobody
+can take who may not migrate; an advisory lock is anybody's who can connect. What would take long is
+left for afterwards, see `work`.
 
 A database may know a revision that this code does not: a commit was taken back, or another branch
 has migrated. It is newer then, and its schema is left as it is; the rights are this code's all the
@@ -10,7 +11,7 @@ same, as it is this code that runs on it.
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,7 @@ from lib.database.driver import unhurried
 from lib.database.faults import sqlstate
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest
+from lib.schema import work
 from lib.schema.operators import admit_operators
 from lib.schema.rights import grant_rights
 from lib.schema.settings import Grant
@@ -74,6 +76,7 @@ class Migrated:
         after: The same, when all was done.
         newer: Whether the database has a revision that this code does not know.
         not_granted: Rights to what a newer schema no longer has.
+        left: What is still to be done, for which this is to be run again.
     """
 
     before: str | None
@@ -81,6 +84,7 @@ class Migrated:
     newer: bool
     admin_created: bool
     not_granted: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
@@ -93,9 +97,13 @@ class Migrated:
             if self.not_granted:
                 said += f" It has no more of what these rights name: {'; '.join(self.not_granted)}."
             return said
-        if self.before == self.after:
+        if self.before != self.after:
+            said = f"The schema was {self.before or 'empty'} and is now {self.after or 'empty'}."
+        elif self.left:
+            said = f"The schema is the newest already, {self.after}."
+        else:
             return f"Nothing to do: the schema is the newest already, {self.after}."
-        return f"The schema was {self.before or 'empty'} and is now {self.after or 'empty'}."
+        return f"{said} Left to do: {'; '.join(self.left)}." if self.left else said
 
 
 def migrate(
@@ -105,6 +113,7 @@ def migrate(
     grants: Mapping[str, Grant] | None = None,
     operators: Collection[str] | None = None,
     revision: str = NEWEST,
+    seconds: float | None = None,
 ) -> Migrated:
     """Bring the schema to a revision and, where there is no user yet, make the first administrator.
 
@@ -112,6 +121,7 @@ def migrate(
         grants: By function; None to leave roles alone.
         operators: The database users of just those people who may help by hand; None likewise.
         revision: "head", a revision's id, or "base" for a database without any of our tables.
+        seconds: How long to go on with what is left to do then; None for a call's usual share.
 
     Raises:
         DatabaseUnavailable: The database cannot be reached, or its locks not be had in time; of the
@@ -123,21 +133,32 @@ def migrate(
     known = _known_revisions()
     with database.begin() as connection, unhurried(connection.connection.dbapi_connection):
         _await_turn(connection)
-        before = _revisions(connection)
-        if newer := not set(before) <= set(known):
-            _leave(before, revision)
-        else:
-            _run(connection, known, revision)
+        before, newer = _bring_to(connection, known, revision)
         after = _revisions(connection)
         not_granted = _give_rights(connection, grants, operators, newer=newer) if after else ()
         admin_created = bool(after) and ensure_first_admin(connection, admin)
+    share = limits.WORK_TIMEOUT if seconds is None else seconds
     return Migrated(
         before=", ".join(before) or None,
         after=", ".join(after) or None,
         newer=newer,
         admin_created=admin_created,
         not_granted=not_granted,
+        left=() if newer else work.carry_out(database, _work_of(after), seconds=share),
     )
+
+
+def _bring_to(
+    connection: "Connection", known: tuple[str, ...], revision: str
+) -> tuple[tuple[str, ...], bool]:
+    """Migrate, unless the schema is newer than this code; return what it was, and whether it is."""
+    before = _revisions(connection)
+    newer = not set(before) <= set(known)
+    if newer:
+        _leave(before, revision)
+    else:
+        _run(connection, known, revision)
+    return before, newer
 
 
 def _give_rights(
@@ -227,6 +248,7 @@ def _run(connection: "Connection", known: tuple[str, ...], revision: str) -> Non
         command.upgrade(config, revision)
     else:
         command.downgrade(config, revision)
+        work.forget(connection, _work_of(_revisions(connection)))
 
 
 def _is_ahead(config: Config, connection: "Connection", revision: str) -> bool:
@@ -235,6 +257,14 @@ def _is_ahead(config: Config, connection: "Connection", revision: str) -> bool:
     script = ScriptDirectory.from_config(config)
     applied = {step.revision for step in script.iterate_revisions(_revisions(connection), NOTHING)}
     return revision not in applied
+
+
+def _work_of(revisions: Sequence[str]) -> dict[str, Sequence[work.Entry]]:
+    """Return the work of these revisions and of those before them, from the first to the last."""
+    if not revisions:
+        return {}
+    steps = ScriptDirectory.from_config(_config()).iterate_revisions(tuple(revisions), NOTHING)
+    return {step.revision: getattr(step.module, "work", ()) for step in reversed([*steps])}
 
 
 def _config() -> Config:

@@ -30,6 +30,7 @@ RIGHTS: Final[Mapping[str, str]] = {
     "omdb_budget": "select",
     "omdb_callers": "select",
     "omdb_source": "select",
+    "schema_work": "select",
     "sessions": "select, delete",
     "users": "select (id, username, role, created_at), delete",
 }

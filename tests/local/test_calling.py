@@ -336,6 +336,36 @@ def test_what_will_not_be_is_told(google: Google, headers: dict[str, str], calls
     assert len(google.asked_for("/migrate")) == calls
 
 
+def left(*words: str) -> tuple[int, object]:
+    return (200, {"data": {"left": words, "message": f"Left to do: {'; '.join(words)}."}})
+
+
+def test_what_is_left_to_do_is_called_for_until_nothing_is(
+    google: Google, capsys: pytest.CaptureFixture[str]
+) -> None:
+    google.answers_to("/migrate", left("documents: 1 of 3"), left("documents: 2 of 3"), left())
+
+    calling.run("migrate", None, outputs=google.outputs())
+
+    told = capsys.readouterr()
+    assert len(google.asked_for("/migrate")) == 3
+    assert len(google.asked_for(minting(DEPLOYER))) == 3  # a token ends sooner than the work may
+    assert told.err.splitlines() == [
+        "Left to do: documents: 1 of 3.",
+        "Left to do: documents: 2 of 3.",
+    ]
+    assert json.loads(told.out)["data"]["left"] == []
+
+
+def test_what_does_not_get_on_is_told(google: Google) -> None:
+    google.answers_to("/migrate", left("documents: 1 of 3"), left("documents: 2 of 3"))
+
+    with pytest.raises(Failure, match=r"migrate does not get on: Left to do: documents: 2 of 3\."):
+        calling.run("migrate", None, outputs=google.outputs())
+
+    assert len(google.asked_for("/migrate")) == 4
+
+
 # --- Where it is ----------------------------------------------------------------------------------
 
 

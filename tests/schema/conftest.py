@@ -1,6 +1,6 @@
 """A database of a test's own, and migrations that other code has."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
@@ -20,6 +20,7 @@ from alembic import op
 
 revision = {revision!r}
 down_revision = {after!r}
+work = {work!r}
 
 
 def upgrade():
@@ -44,17 +45,25 @@ class OtherCode:
 
     migrations: Path
 
-    def add(self, revision: str, statements: str, *, after: str) -> None:
-        """Give it a migration."""
+    def add(
+        self,
+        revision: str,
+        statements: str,
+        *,
+        after: str,
+        work: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        """Give it a migration, and what that leaves for afterwards."""
         file = self.migrations / "versions" / f"{revision}.py"
-        content = MIGRATION.format(revision=revision, after=after, statements=statements)
+        content = MIGRATION.format(revision=revision, after=after, statements=statements, work=work)
         file.write_text(content, encoding="utf-8")
 
-    def migrate(self, database: TransactionalDatabase) -> Migrated:
+    def migrate(self, database: TransactionalDatabase, *, seconds: float | None = None) -> Migrated:
         """Migrate as that code does."""
+        nobody = AdminSettings(username="admin", password=None)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(migrating, "MIGRATIONS", self.migrations)
-            return migrate(database, AdminSettings(username="admin", password=None))
+            return migrate(database, nobody, seconds=seconds)
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ def test_every_endpoint_works_with_no_more_than_its_own_role(
 EVERY_TABLE = (
     "movies", "movie_totals", "movie_checks", "users", "sessions", "login_failures",
     "login_networks", "imports", "import_items", "import_keys", "omdb_budget", "omdb_answers",
-    "omdb_source", "omdb_callers", "alembic_version",
+    "omdb_source", "omdb_callers", "schema_work", "alembic_version",
 )  # fmt: skip
 ACTIONS = ("select", "insert", "update", "delete", "truncate")
 

@@ -1,0 +1,31 @@
+"""Columns of kinds that several tables have, and how constraints are called."""
+
+from typing import Final
+
+from sqlalchemy import Column, DateTime, Integer, MetaData, Text, func, text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+metadata: Final = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+
+def names(column: str) -> Column[list[str]]:
+    """Return a column with any number of texts."""
+    return Column(column, ARRAY(Text), nullable=False, server_default=text("'{}'"))
+
+
+def moment(column: str) -> Column[object]:
+    """Return a column with a time, which is now unless it is said."""
+    return Column(column, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def count(column: str, width: Integer | None = None) -> Column[int]:
+    """Return a column with a number that begins at 0."""
+    return Column(column, width or Integer(), nullable=False, server_default=text("0"))
