@@ -101,9 +101,30 @@ movies: Final = Table(
     Index(None, "aliases", postgresql_using="gin", postgresql_where=text("aliases <> '{}'")),
 )
 
-# One row that triggers keep: how many movies there are, so that no request counts them.
-movie_totals: Final = Table(
-    "movie_totals",
+# Keys in the order of the list, about a thousand movies apart, and how many movies stood before each
+# when the moves were last folded.
+movie_places: Final = Table(
+    "movie_places",
+    metadata,
+    Column("sort_key", Text(collation="C"), nullable=False),
+    Column("imdb_id", Text, nullable=False),
+    Column("before", BigInteger, nullable=False),
+    Index(None, "before"),
+)
+
+# The movies that came (1) and went (-1) since then: triggers write them.
+movie_moves: Final = Table(
+    "movie_moves",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), nullable=False),
+    Column("sort_key", Text(collation="C"), nullable=False),
+    Column("imdb_id", Text, nullable=False),
+    Column("delta", SmallInteger, nullable=False),
+)
+
+# One row: how many movies there were then. The view `movie_totals` adds the moves to it.
+movie_folds: Final = Table(
+    "movie_folds",
     metadata,
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("movies", BigInteger, nullable=False),
