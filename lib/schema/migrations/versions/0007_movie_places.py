@@ -3,7 +3,7 @@
 Writers queue for no row any more: each appends what came and what went to `movie_moves`, and every
 500th row of that lets its writer fold all of them into `movie_places` and `movie_folds`. At any
 moment a place stands after `before` movies and what the moves before it come to; the total is the
-folded one and what all moves come to. One statement sees one state of all of them, so both are exact.
+folded one and what all moves come to. One statement sees one state of all, so both are exact.
 
 The revision that runs meanwhile reads `movie_totals`, which becomes a view of the same columns. Its
 triggers stay, with other functions: to drop them would keep readers out until the end.
@@ -75,7 +75,8 @@ begin
         from movie_places window places as (order by sort_key, imdb_id)
     )
     delete from movie_places using sized
-    where movie_places.ctid = sized.at and sized.movies < per_place / 2 and mod(sized.number, 2) = 0;
+    where movie_places.ctid = sized.at and sized.movies < per_place / 2
+        and mod(sized.number, 2) = 0;
 end $$;
 
 -- The first filling, what a truncate leaves, and the repair, should it ever be needed.
