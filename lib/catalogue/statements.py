@@ -78,8 +78,8 @@ def _page_statement(rows: str, *, before: str) -> Statement:
 
 
 PAGE_AT: Final = _page_statement(
-    # From the last place that surely is not beyond the start, whatever came since, it is at most
-    # some thousand steps in the index alone. Of places where none stands between, the first.
+    # From the last place that surely is not beyond the start, whatever came since, it is some
+    # hundreds of steps in the index alone. Of places where no movie stands between, the first.
     """
         select wanted.* from (
             select count(*) filter (where delta > 0) as came from movie_moves

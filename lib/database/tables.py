@@ -101,8 +101,8 @@ movies: Final = Table(
     Index(None, "aliases", postgresql_using="gin", postgresql_where=text("aliases <> '{}'")),
 )
 
-# Keys in the order of the list, about a thousand movies apart, and how many movies stood before
-# each when the moves were last folded.
+# Keys in the order of the list, some five hundred movies apart or more, and how many movies stood
+# before each when the moves were last folded.
 movie_places: Final = Table(
     "movie_places",
     metadata,

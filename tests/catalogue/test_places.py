@@ -28,7 +28,7 @@ from tests.support import database_settings
 
 UPSERT: Final = Statement(repeatable=True, sql=statements.upserting())
 FOLDED_AFTER: Final = 500  # moves
-PER_PLACE: Final = 1_000  # movies, in a catalogue of less than four millions
+PER_PLACE: Final = 500  # movies, in a catalogue of less than two millions
 SECONDS: Final = 120 if os.environ.get("MOVIES_FULL_SIZE") else 4
 AT_ONCE: Final = 8
 ID: Final = "'tt' || (1000000 + n)"
@@ -143,9 +143,9 @@ def test_places_are_made_where_many_movies_come_and_given_up_where_they_go(
     for _ in range(12):  # of two neighbours one is given up at a time
         write(own, delete("generate_series(1, 19000)"), insert("generate_series(1, 600)"))
 
-    assert 10 <= grown <= 21
+    assert 20 <= grown <= 41
     assert widest <= 2 * PER_PLACE
-    assert count(own, "movie_places") <= 8
+    assert count(own, "movie_places") <= 16
     assert_exact(own)
 
 
@@ -344,8 +344,8 @@ def deadlocks(database: TransactionalDatabase) -> int:
 
 
 MANY: Final = 100_000
-# From any page to any other: three places' worth of steps, and the page itself.
-MOST_READ: Final = 3 * PER_PLACE + 4 * 100
+# The steps from a place, as many as may have come since, and the page itself.
+MOST_READ: Final = 2 * PER_PLACE + FOLDED_AFTER + 4 * 100
 
 
 @pytest.fixture

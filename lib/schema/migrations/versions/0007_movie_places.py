@@ -1,4 +1,4 @@
-"""Where every thousandth movie or so stands in the list, so that any page is near a known place.
+"""Places in the list, some five hundred movies apart, so that any page is near a known one.
 
 Writers queue for no row any more: each appends what came and what went to `movie_moves`, and every
 500th row of that lets its writer fold all of them into `movie_places` and `movie_folds`. At any
@@ -39,9 +39,10 @@ create table movie_folds (
 ) with (fillfactor = 50);
 """
 
-# Another place is made after every thousandth movie of a place that has twice as many; it gives up
-# its rows where two together have half as many. A new place's number is counted in `movies` and
-# corrected by the moves in one statement: both have to be of one moment.
+# Of a place with more than twice as many movies as it should have, every so many get a place of
+# their own; one of two neighbours goes that together have less than half as many. A new place's
+# number is counted in `movies` and corrected by the moves in one statement: both have to be of one
+# moment.
 _PLACING = """
 create function split_movie_places() returns void
 language plpgsql security definer set search_path = public, pg_temp as $$
@@ -50,7 +51,7 @@ declare
     per_place bigint;
 begin
     select movies into total from movie_folds;
-    per_place := greatest(1000, total / 4000);
+    per_place := greatest(500, total / 4000);
     with sized as (
         select *, coalesce(lead(before) over (order by sort_key, imdb_id), total) - before as movies
         from movie_places
