@@ -37,6 +37,8 @@ HEAVY: Final = {
         "accounts/login",
         "accounts/throttle",
         "accounts/users",
+        "database/columns",
+        "database/import_tables",
         "database/tables",
         "database/transactions",
         "imports/opening",
