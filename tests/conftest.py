@@ -127,7 +127,7 @@ def empty(connection: Connection) -> None:
     tables = connection.execute(
         text(
             "select string_agg(quote_ident(tablename), ', ') from pg_tables where schemaname = "
-            "'public' and tablename not in ('alembic_version', 'movie_totals')"
+            "'public' and tablename <> 'alembic_version'"
         )
     ).scalar_one()
     connection.execute(text(f"truncate {tables} restart identity"))

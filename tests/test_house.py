@@ -38,6 +38,7 @@ HEAVY: Final = {
         "accounts/throttle",
         "accounts/users",
         "database/columns",
+        "database/import_tables",
         "database/tables",
         "database/transactions",
         "imports/opening",

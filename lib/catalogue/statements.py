@@ -3,12 +3,13 @@
 Whoever writes takes locks in one order, here, in `lib.imports.statements`, in `lib.omdb.memory` and
 in the triggers, so that nobody waits in a circle:
 
-    movies (by imdb_id), import_items, imports, movie_checks (by imdb_id), omdb_answers,
-    movie_totals
+    movies (by imdb_id), import_items, imports, movie_checks (by imdb_id), omdb_answers
 
 A check may be locked without its movie, where OMDb had nothing new; the order holds all the same,
 as whoever has the movie asks for its check later than for any movie. The check of a movie that is
-new comes with the total; nobody else can want it. Of `omdb_answers` a statement waits for one row.
+new comes after these; nobody else can want it. Of `omdb_answers` a statement waits for one row. For
+the total and the places of the list nobody waits: each adds rows of their own to `movie_moves`, and
+who folds them at commit takes rows that only who folds takes, and passes while another does.
 """
 
 from typing import Final
@@ -28,7 +29,7 @@ _A_MOVIE_AFTER: Final = """
     (select true from movies where (sort_key, imdb_id) > (page.last_key, page.last_id)
      order by sort_key, imdb_id limit 1) is not null
 """
-# Kept by triggers, so that nobody counts.
+# Kept by triggers, so that nobody counts: what was folded, and what came and went since.
 TOTAL: Final = "(select movies from movie_totals)"
 
 
@@ -62,18 +63,22 @@ def _page_statement(rows: str, *, before: str) -> Statement:
 
 
 PAGE_AT: Final = _page_statement(
-    # The start is found in the index alone, from the nearer end; only the page's own rows are read
-    # from the table. It is the limit that chooses: a condition would be tried at every step.
+    # From the last place that surely is not beyond the start, whatever came since, it is some
+    # hundreds of steps in the index alone. Of places where no movie stands between, the first.
     """
-        select wanted.* from movie_totals total, lateral (
-            (select sort_key, imdb_id from movies order by sort_key, imdb_id
-             offset :skipped::bigint
-             limit case when :skipped::bigint <= total.movies / 2 then 1 else 0 end)
-            union all
-            (select sort_key, imdb_id from movies order by sort_key desc, imdb_id desc
-             offset greatest(total.movies - 1 - :skipped::bigint, 0)
-             limit case when :skipped::bigint > total.movies / 2
-                         and :skipped::bigint < total.movies then 1 else 0 end)
+        select wanted.* from (
+            select count(*) filter (where delta > 0) as came from movie_moves
+        ) moves, lateral (
+            select sort_key, imdb_id, before from movie_places
+            where before <= greatest(:skipped::bigint - moves.came, 0)
+            order by before desc, sort_key, imdb_id limit 1
+        ) place, lateral (
+            select place.before + coalesce(sum(delta), 0) as number from movie_moves
+            where (sort_key, imdb_id) < (place.sort_key, place.imdb_id)
+        ) reached, lateral (
+            select sort_key, imdb_id from movies
+            where (sort_key, imdb_id) >= (place.sort_key, place.imdb_id)
+            order by sort_key, imdb_id offset :skipped::bigint - reached.number limit 1
         ) start, lateral (
             select * from movies
             where (sort_key, imdb_id) >= (start.sort_key, start.imdb_id)

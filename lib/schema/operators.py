@@ -24,6 +24,9 @@ RIGHTS: Final[Mapping[str, str]] = {
     "login_failures": "select, delete",
     "login_networks": "select, insert (user_id, network), update (last_login_at)",
     "movie_checks": "select",
+    "movie_folds": "select",
+    "movie_moves": "select",
+    "movie_places": "select",
     "movie_totals": "select",
     "movies": "select",
     "omdb_answers": "select",
@@ -113,5 +116,10 @@ def _members(connection: "Connection") -> set[str]:
 
 
 def _tables(connection: "Connection") -> set[str]:
-    found = connection.execute(text("select tablename from pg_tables where schemaname = 'public'"))
+    found = connection.execute(
+        text(
+            "select tablename from pg_tables where schemaname = 'public' "
+            "union all select viewname from pg_views where schemaname = 'public'"
+        )
+    )
     return {str(name) for name in found.scalars()}

@@ -18,6 +18,11 @@ _SUMMED: Final = """
     select count(*), coalesce(sum(('x' || left(md5(one::text), 15))::bit(60)::bigint), 0)::text
     from {} one
 """
+# The views as well: what was a table may be one in a newer schema.
+_HELD: Final = """
+    select tablename from pg_tables where schemaname = 'public'
+    union all select viewname from pg_views where schemaname = 'public'
+"""
 _COPY: Final = re.compile(rb'COPY (?:public\.)?"?([a-z0-9_]+)"? \(.*\) FROM stdin;\s*')
 _END: Final = b"\\."
 _COMPLETE: Final = b"-- PostgreSQL database dump complete"
@@ -46,7 +51,7 @@ def measure(connection: "Connection") -> dict[str, Content]:
         connection.exec_driver_sql(f"set local {setting}")
     quote = connection.dialect.identifier_preparer.quote_identifier
     found = {}
-    for name in _names(connection, "select tablename from pg_tables where schemaname = 'public'"):
+    for name in _names(connection, _HELD):
         rows, checksum = connection.exec_driver_sql(_SUMMED.format(quote(name))).one()
         found[name] = Content(rows=rows, checksum=checksum)
     return found

@@ -64,14 +64,13 @@ LOCKS: Final = {
     "imports": "select id from imports",
     "movie_checks": "select imdb_id from movie_checks where imdb_id = 'tt7000005'",
     "omdb_answers": "select question from omdb_answers where question like '%a film'",
-    "movie_totals": "select id from movie_totals",
 }
 MOVIES_ONLY: Final = [table for table in LOCKS if table.startswith("movie")]
 TAKEN: Final = {
     "import": [table for table in LOCKS if table != "omdb_answers"],
     "create many": MOVIES_ONLY,
     "refresh": ["movie_checks", "omdb_answers"],
-    "create": ["omdb_answers", "movie_totals"],
+    "create": ["omdb_answers"],
     "remember none": ["omdb_answers"],
     "delete": MOVIES_ONLY,
 }
@@ -309,3 +308,21 @@ def test_who_waits_for_a_lock_has_none_that_comes_later(
     assert set(later.values()) <= {0}, later
     assert not higher
     assert not swept
+
+
+@pytest.mark.parametrize("deed", ["import", "create many", "create", "delete"])
+def test_nobody_waits_for_the_total_nor_for_who_folds_it(
+    own_database: TransactionalDatabase, deed: str
+) -> None:
+    stored = [film(imdb_id, 1) for imdb_id in (LOW, MIDDLE, HIGH)]
+    own_database.run(UPSERT, movies=movies.as_records(stored))
+    import_id = open_import(own_database, [LAST, HIGH, NEW, MIDDLE, LOW])
+    ledger = Ledger(database=own_database, lease_seconds=120)
+    assert len(ledger.lease(import_id, most=9)) == 5
+
+    with own_database.begin() as connection:  # so that it is the deed's turn to fold
+        connection.execute(text("alter sequence movie_moves_number_seq restart with 500"))
+    with ThreadPoolExecutor(1) as thread, own_database.begin() as connection:
+        for table in ("movie_folds", "movie_places", "movie_moves"):
+            connection.execute(text(f"select 1 from {table} for update"))  # noqa: S608
+        thread.submit(do, deed, own_database, import_id, ledger).result(3)
