@@ -30,11 +30,12 @@ async def exchange(
     prepared = connection.prepared[statement]
     message = driver.compose(connection.driver, prepared, values)
     wire = driver.wire_of(connection.driver)
-    deadline = asyncio.get_running_loop().time() + limits.SOCKET_TIMEOUT
+    ear = _ear_of(connection, wire)
+    deadline = ear.loop.time() + limits.SOCKET_TIMEOUT
     wire.setblocking(False)  # noqa: FBT003
     try:
         await _send(wire, message, deadline)
-        answer = await _receive(connection, wire, deadline)
+        answer = await _receive(connection, wire, ear, deadline)
     finally:
         wire.settimeout(limits.SOCKET_TIMEOUT)
     return driver.rows_of(connection.driver, prepared, answer.received, answer.messages)
@@ -50,9 +51,11 @@ async def _send(wire: socket.socket, message: bytes, deadline: float) -> None:
         await _writable(wire, deadline)
 
 
-async def _receive(connection: Connection, wire: socket.socket, deadline: float) -> "_Answer":
+async def _receive(
+    connection: Connection, wire: socket.socket, ear: Ear, deadline: float
+) -> "_Answer":
     """Receive until Postgres says that it is ready for the next statement."""
-    answer, ear = _Answer(), _ear_of(connection, wire)
+    answer = _Answer()
     while not answer.complete:
         await ear.hear(deadline)
         if connection.is_read_ahead:

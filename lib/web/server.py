@@ -224,9 +224,8 @@ class BoundedProtocol(RefusingProtocol):
             return
         if self.parser.get_http_version() == "1.0":
             self.expect_100_continue = False  # nobody would understand it (RFC 9110, 10.1.1)
-        if self.url == b"*":
-            self.url = b"/"
-        self.url = _ADDRESS_WITHOUT_PATH.sub(rb"\1/", self.url)
+        if not self.url.startswith(b"/"):
+            self.url = b"/" if self.url == b"*" else _ADDRESS_WITHOUT_PATH.sub(rb"\1/", self.url)
         super().on_headers_complete()
         self._in_body = True
 
