@@ -14,7 +14,6 @@ from typing import Any, Final, TypeVar
 
 import pg8000.dbapi
 
-from lib import limits
 from lib.database.connections import Connections
 from lib.database.exchange import exchange
 from lib.database.faults import PassingFault, is_connection_lost, is_rolled_back, translate_fault

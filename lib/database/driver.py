@@ -128,7 +128,7 @@ def compose(
     the statement, and all in one piece, which takes one call of the system and wakes it once.
     """
     parameters = make_params(connection.py_types, prepared.make_vals(values))
-    return b"".join(_bind_message(prepared.bind_head, parameters)) + _EXECUTE_AND_SYNC
+    return b"".join([*_bind_message(prepared.bind_head, parameters), _EXECUTE_AND_SYNC])
 
 
 def rows_of(
@@ -145,7 +145,8 @@ def rows_of(
     Args:
         messages: All that the answer consists of.
     """
-    if not (answer.endswith(_READY) and all(kind in _PLAIN for kind, _, _ in messages)):
+    is_plain = answer.endswith(_READY) and all(kind in _PLAIN for kind, _, _ in messages)
+    if not is_plain or prepared.cols is None:
         return _rows_by_pg8000(connection, prepared, answer)
     encoding, functions = connection._client_encoding, prepared.input_funcs  # noqa: SLF001
     return [

@@ -19,9 +19,7 @@ _CHUNK: Final = 64 * 1024
 _NOT_NOW: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-async def exchange(
-    connection: Connection, statement: Statement, values: Values
-) -> list[list[Any]]:
+async def exchange(connection: Connection, statement: Statement, values: Values) -> list[list[Any]]:
     """Send a prepared statement, wait without blocking, read the answer.
 
     It is read when it is complete: what makes a socket readable may be half an answer, or none at
@@ -42,13 +40,17 @@ async def exchange(
 
 
 async def _send(wire: socket.socket, message: bytes, deadline: float) -> None:
-    sent = 0
-    while True:
-        with contextlib.suppress(*_NOT_NOW):
-            sent += wire.send(message[sent:])
-        if sent == len(message):
-            return
+    try:
+        sent = wire.send(message)
+    except _NOT_NOW:
+        sent = 0
+    if sent == len(message):
+        return
+    rest = memoryview(message)[sent:]
+    while rest:
         await _writable(wire, deadline)
+        with contextlib.suppress(*_NOT_NOW):
+            rest = rest[wire.send(rest) :]
 
 
 async def _receive(

@@ -9,13 +9,15 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pg8000.dbapi
 
 from lib.database.driver import Prepared, abandon, answers, let_go, word_of
-from lib.database.ear import Ear
 from lib.database.statement import Statement
+
+if TYPE_CHECKING:
+    from lib.database.ear import Ear
 
 _IDLE_SECONDS: Final = 1.0  # a connection that rested longer is tried before it is used
 
@@ -37,7 +39,9 @@ class Connection:
         is_read_ahead: Whether pg8000 itself may have read more from it than it needed.
     """
 
-    def __init__(self, pool: "Pool", driver: pg8000.dbapi.Connection, prepared: AllPrepared) -> None:
+    def __init__(
+        self, pool: "Pool", driver: pg8000.dbapi.Connection, prepared: AllPrepared
+    ) -> None:
         self.driver: Final = driver
         self.prepared: Final = prepared
         self.usable = self.is_read_ahead = True
