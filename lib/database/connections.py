@@ -11,9 +11,9 @@ from typing import Any, Final
 import pg8000.dbapi
 
 from lib import limits
-from lib.database.driver import keep_alive, let_go, prepare, wire_of
+from lib.database.driver import Prepared, keep_alive, let_go, wire_of
 from lib.database.faults import PasswordMissing, sqlstate
-from lib.database.pool import Connection, Pool, Prepared
+from lib.database.pool import AllPrepared, Connection, Pool
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Statement
 from lib.errors import ServiceError
@@ -113,12 +113,12 @@ class Connections:
                 )
         return pool
 
-    def _open(self) -> tuple[pg8000.dbapi.Connection, Prepared]:
+    def _open(self) -> tuple[pg8000.dbapi.Connection, AllPrepared]:
         connection = self._connect()
         try:
             connection.autocommit = True
             prepared = {
-                statement: prepare(connection, statement.sql) for statement in self._statements
+                statement: Prepared(connection, statement.sql) for statement in self._statements
             }
         except BaseException:
             let_go(connection)

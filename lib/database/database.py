@@ -14,7 +14,6 @@ from typing import Any, Final, TypeVar
 
 import pg8000.dbapi
 
-from lib import limits
 from lib.database.connections import Connections
 from lib.database.exchange import exchange
 from lib.database.faults import PassingFault, is_connection_lost, is_rolled_back, translate_fault
@@ -90,8 +89,7 @@ class Database(Connections):
     async def _attempt_on_loop(self, query: Query[Any]) -> Rows:
         pool, asked = self._open_pool(), time.monotonic()
         try:
-            async with asyncio.timeout(limits.POOL_TIMEOUT):
-                await pool.seats.acquire()
+            await pool.sit_down()
         except TimeoutError as error:
             raise translate_fault(error) from error
         try:
@@ -100,8 +98,7 @@ class Database(Connections):
             connection = await self._take_on_loop(pool)
             try:
                 with _watched(connection):
-                    prepared = connection.prepared[query.statement]
-                    rows = await exchange(connection.driver, prepared, query.values)
+                    rows = await exchange(connection, query.statement, query.values)
             finally:
                 connection.close()
         finally:

@@ -9,8 +9,8 @@ import io
 import select
 import socket
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import pg8000.dbapi
 from pg8000.converters import make_params
@@ -18,6 +18,18 @@ from pg8000.core import BIND, EXECUTE_MSG, SYNC_MSG, Context
 from pg8000.native import PreparedStatement
 
 from lib import limits
+
+# https://www.postgresql.org/docs/current/protocol-message-formats.html
+_COUNT: Final = struct.Struct("!H")
+_LENGTH: Final = struct.Struct("!i")
+_NULL: Final = _LENGTH.pack(-1)
+_RESULTS_AS_TEXT: Final = _COUNT.pack(0)
+_EXECUTE_AND_SYNC: Final = EXECUTE_MSG + SYNC_MSG
+_READY: Final = b"Z\0\0\0\5I"  # and in no transaction
+_DATA_ROW: Final = b"D"
+_PLAIN: Final = frozenset({b"2", _DATA_ROW, b"C", b"Z"})  # with BindComplete and CommandComplete
+
+Message = tuple[bytes, int, int]  # its kind, and where in an answer its content begins and ends
 
 
 def keep_alive(wire: socket.socket) -> None:
@@ -94,34 +106,60 @@ def answers(connection: pg8000.dbapi.Connection) -> bool:
     return True
 
 
-def prepare(connection: pg8000.dbapi.Connection, sql: str) -> PreparedStatement:
-    """Prepare SQL, as pg8000 does it for connections of its other interface."""
-    return PreparedStatement(connection, sql)
+class Prepared(PreparedStatement):  # type: ignore[misc]  # it has no types
+    """A prepared statement, as pg8000 makes it for connections of its other interface.
+
+    Attributes:
+        bind_head: How the Bind message of each of its runs begins: the unnamed portal, the
+            statement's name (it ends with its NUL), parameters as text.
+    """
+
+    def __init__(self, connection: pg8000.dbapi.Connection, sql: str) -> None:
+        super().__init__(connection, sql)
+        self.bind_head: Final[bytes] = b"\0" + self.name_bin + b"\0\0"
 
 
-def send(
-    connection: pg8000.dbapi.Connection, prepared: PreparedStatement, values: Mapping[str, object]
-) -> Context:
-    """Send a prepared statement with its values; `receive` takes what is returned.
+def compose(
+    connection: pg8000.dbapi.Connection, prepared: Prepared, values: Mapping[str, object]
+) -> bytes:
+    """Write the messages that run a prepared statement with these values.
 
-    The two are pg8000's `CoreConnection.execute_named`, cut where it would block, and without its
-    Flush messages: the server would answer to those before it has run the statement.
+    Unlike pg8000's own they come without Flush, to which the server would answer before it has run
+    the statement, and all in one piece, which takes one call of the system and wakes it once.
     """
     parameters = make_params(connection.py_types, prepared.make_vals(values))
+    return b"".join([*_bind_message(prepared.bind_head, parameters), _EXECUTE_AND_SYNC])
+
+
+def rows_of(
+    connection: pg8000.dbapi.Connection,
+    prepared: Prepared,
+    answer: bytes | bytearray,
+    messages: Sequence[Message],
+) -> list[list[Any]]:
+    """Read a whole answer, up to its ReadyForQuery, that has arrived; return its rows.
+
+    Rows and what stands around them are read here, as pg8000 does that in ten calls for each
+    message. All else, such as a fault or a notice, is left to it.
+
+    Args:
+        messages: All that the answer consists of.
+    """
+    is_plain = answer.endswith(_READY) and all(kind in _PLAIN for kind, _, _ in messages)
+    if not is_plain or prepared.cols is None:
+        return _rows_by_pg8000(connection, prepared, answer)
+    encoding, functions = connection._client_encoding, prepared.input_funcs  # noqa: SLF001
+    return [
+        _row(answer, begin, functions, encoding) for kind, begin, _ in messages if kind == _DATA_ROW
+    ]
+
+
+def _rows_by_pg8000(
+    connection: pg8000.dbapi.Connection, prepared: Prepared, answer: bytes | bytearray
+) -> list[list[Any]]:
     context = Context(
         columns=prepared.cols, input_funcs=prepared.input_funcs, statement=prepared.statement
     )
-    connection._send_message(BIND, _bind_message(prepared.name_bin, parameters))  # noqa: SLF001
-    writer = reader_of(connection)
-    writer.write(EXECUTE_MSG + SYNC_MSG)
-    writer.flush()
-    return context
-
-
-def receive(
-    connection: pg8000.dbapi.Connection, context: Context, answer: bytearray
-) -> list[list[Any]]:
-    """Read a whole answer, up to its ReadyForQuery, that has arrived; return its rows."""
     wire, connection._sock = connection._sock, io.BytesIO(answer)  # noqa: SLF001
     try:
         connection.handle_messages(context)
@@ -131,15 +169,34 @@ def receive(
     return rows
 
 
-def _bind_message(name: bytes, parameters: Sequence[str | None]) -> bytes:
-    # https://www.postgresql.org/docs/current/protocol-message-formats.html, Bind: the unnamed
-    # portal, the statement's name (it ends with its NUL), parameters and results as text.
-    message = bytearray(b"\0" + name + struct.pack("!HH", 0, len(parameters)))
+def _row(
+    answer: bytes | bytearray,
+    begin: int,
+    functions: Sequence[Callable[[str], Any]],
+    encoding: str,
+) -> list[Any]:
+    row: list[Any] = []
+    at = begin + 2  # behind the number of columns
+    for function in functions:
+        (length,) = _LENGTH.unpack_from(answer, at)
+        at += 4
+        if length < 0:
+            row.append(None)
+        else:
+            row.append(function(str(answer[at : at + length], encoding)))
+            at += length
+    return row
+
+
+def _bind_message(head: bytes, parameters: Sequence[str | None]) -> list[bytes]:
+    # https://www.postgresql.org/docs/current/protocol-message-formats.html, Bind
+    parts = [BIND, b"", head, _COUNT.pack(len(parameters))]
     for parameter in parameters:
         if parameter is None:
-            message += struct.pack("!i", -1)
+            parts.append(_NULL)
         else:
             text = parameter.encode()
-            message += struct.pack("!i", len(text)) + text
-    message += struct.pack("!H", 0)
-    return bytes(message)
+            parts += (_LENGTH.pack(len(text)), text)
+    parts.append(_RESULTS_AS_TEXT)
+    parts[1] = _LENGTH.pack(4 + sum(map(len, parts)) - len(BIND))
+    return parts

@@ -1,106 +1,141 @@
 """One round trip of a prepared statement, from the event loop."""
 
 import asyncio
-import io
+import contextlib
+import socket
 import ssl
 import struct
-from collections.abc import Mapping
 from typing import Any, Final
-
-import pg8000.dbapi
-from pg8000.native import PreparedStatement
 
 from lib import limits
 from lib.database import driver
+from lib.database.ear import Ear, reject, resolve
+from lib.database.pool import Connection
+from lib.database.statement import Statement, Values
 
 _HEADER: Final = struct.Struct("!ci")  # the message's kind, its length without that letter
-_CHUNK: Final = 16 * 1024
+_CHUNK: Final = 64 * 1024
+# What a socket says that has no more, or takes no more, just now; the others are of TLS.
+_NOT_NOW: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-async def exchange(
-    connection: pg8000.dbapi.Connection, prepared: PreparedStatement, values: Mapping[str, object]
-) -> list[list[Any]]:
+async def exchange(connection: Connection, statement: Statement, values: Values) -> list[list[Any]]:
     """Send a prepared statement, wait without blocking, read the answer.
 
-    pg8000 gets the answer when it is complete: what makes a socket readable may be half an answer,
-    or none at all, as TLS has messages of its own, and who reads on blocks the loop.
+    It is read when it is complete: what makes a socket readable may be half an answer, or none at
+    all, as TLS has messages of its own, and who reads on blocks the loop.
     """
-    context = driver.send(connection, prepared, values)
-    answer = await _receive(connection)
-    return driver.receive(connection, context, answer)
-
-
-async def _receive(connection: pg8000.dbapi.Connection) -> bytearray:
-    """Receive until Postgres says that it is ready for the next statement."""
-    wire, reader = driver.wire_of(connection), driver.reader_of(connection)
-    answer = _Answer()
-    deadline = asyncio.get_running_loop().time() + limits.SOCKET_TIMEOUT
+    prepared = connection.prepared[statement]
+    message = driver.compose(connection.driver, prepared, values)
+    wire = driver.wire_of(connection.driver)
+    ear = _ear_of(connection, wire)
+    deadline = ear.loop.time() + limits.SOCKET_TIMEOUT
     wire.setblocking(False)  # noqa: FBT003
     try:
-        while not answer.complete:
-            await _readable(wire.fileno(), deadline)
-            _take(reader, answer)
+        await _send(wire, message, deadline)
+        answer = await _receive(connection, wire, ear, deadline)
     finally:
         wire.settimeout(limits.SOCKET_TIMEOUT)
-    return answer.received
+    return driver.rows_of(connection.driver, prepared, answer.received, answer.messages)
 
 
-def _take(reader: io.BufferedRWPair, answer: "_Answer") -> None:
+async def _send(wire: socket.socket, message: bytes, deadline: float) -> None:
+    try:
+        sent = wire.send(message)
+    except _NOT_NOW:
+        sent = 0
+    if sent == len(message):
+        return
+    rest = memoryview(message)[sent:]
+    while rest:
+        await _writable(wire, deadline)
+        with contextlib.suppress(*_NOT_NOW):
+            rest = rest[wire.send(rest) :]
+
+
+async def _receive(
+    connection: Connection, wire: socket.socket, ear: Ear, deadline: float
+) -> "_Answer":
+    """Receive until Postgres says that it is ready for the next statement."""
+    answer = _Answer()
+    while not answer.complete:
+        await ear.hear(deadline)
+        if connection.is_read_ahead:
+            # pg8000 may have read more than it needed: its reader gives that first, and at once.
+            answer.add(_read_ahead(connection))
+        _take(wire, answer)
+    return answer
+
+
+def _read_ahead(connection: Connection) -> bytes:
+    """Take what pg8000 has read and did not need, or what has arrived."""
+    connection.is_read_ahead = False
+    try:
+        return driver.reader_of(connection.driver).read1(_CHUNK)
+    except _NOT_NOW:
+        return b""
+
+
+def _take(wire: socket.socket, answer: "_Answer") -> None:
     """Read all that is there, as what TLS has already decrypted makes no socket readable again."""
-    arrived = False
     while not answer.complete:
         try:
-            chunk = reader.read1(_CHUNK)
-        except ssl.SSLWantReadError:
+            chunk = wire.recv(_CHUNK)
+        except _NOT_NOW:
             return
         if not chunk:
-            # Nothing, where the socket was said to be readable, is its end.
-            if not arrived:
-                raise ConnectionResetError("the database closed the connection")
-            return
-        arrived = True
+            raise ConnectionResetError("the database closed the connection")
         answer.add(chunk)
+
+
+def _ear_of(connection: Connection, wire: socket.socket) -> Ear:
+    ear, loop = connection.ear, asyncio.get_running_loop()
+    if ear is None or ear.loop is not loop:
+        if ear is not None:
+            ear.end()
+        ear = connection.ear = Ear(wire, loop)
+    return ear
 
 
 class _Answer:
     """The messages that arrived, complete with the one that ends an answer."""
 
     def __init__(self) -> None:
-        self.received = bytearray()
+        self.received: bytes | bytearray = b""
+        self.messages: list[driver.Message] = []
         self.complete = False
         self._next = 0  # where the first message begins that is not there as a whole
         self._ended = False
 
     def add(self, chunk: bytes) -> None:
-        self.received += chunk
-        while len(self.received) >= self._next + _HEADER.size:
-            kind, length = _HEADER.unpack_from(self.received, self._next)
-            end = self._next + 1 + max(length, 4)
-            if end > len(self.received):
+        """Take what arrived, which mostly is all of it."""
+        if not self.received:
+            self.received = chunk
+        else:
+            if not isinstance(self.received, bytearray):
+                self.received = bytearray(self.received)
+            self.received += chunk
+        received, at, size = self.received, self._next, len(self.received)
+        while size >= at + _HEADER.size:
+            kind, length = _HEADER.unpack_from(received, at)
+            end = at + 1 + max(length, 4)
+            if end > size:
                 break
-            self._next = end
+            self.messages.append((kind, at + _HEADER.size, end))
             self._ended = self._ended or kind == b"Z"
+            at = end
+        self._next = at
         # A notice may come behind the answer; half of one must not stay for the next to meet.
-        self.complete = self._ended and self._next == len(self.received)
+        self.complete = self._ended and at == size
 
 
-async def _readable(wire: int, deadline: float) -> None:
+async def _writable(wire: socket.socket, deadline: float) -> None:
     loop = asyncio.get_running_loop()
-    arrived = loop.create_future()
-    loop.add_reader(wire, _resolve, arrived)
-    alarm = loop.call_at(deadline, _reject, arrived)
+    writable = loop.create_future()
+    loop.add_writer(wire, resolve, writable)
+    alarm = loop.call_at(deadline, reject, writable)
     try:
-        await arrived
+        await writable
     finally:
-        loop.remove_reader(wire)
+        loop.remove_writer(wire)
         alarm.cancel()
-
-
-def _resolve(arrived: "asyncio.Future[None]") -> None:
-    if not arrived.done():
-        arrived.set_result(None)
-
-
-def _reject(arrived: "asyncio.Future[None]") -> None:
-    if not arrived.done():
-        arrived.set_exception(TimeoutError("the database fell silent"))

@@ -9,17 +9,19 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pg8000.dbapi
-from pg8000.native import PreparedStatement
 
-from lib.database.driver import abandon, answers, let_go, word_of
+from lib.database.driver import Prepared, abandon, answers, let_go, word_of
 from lib.database.statement import Statement
+
+if TYPE_CHECKING:
+    from lib.database.ear import Ear
 
 _IDLE_SECONDS: Final = 1.0  # a connection that rested longer is tried before it is used
 
-Prepared = Mapping[Statement, PreparedStatement]
+AllPrepared = Mapping[Statement, Prepared]
 
 
 class PoolExhausted(TimeoutError):
@@ -33,12 +35,17 @@ class Connection:
         driver: pg8000's own.
         prepared: The statements that are prepared on it.
         usable: Whether it may be used again.
+        ear: What an event loop listens with, once one has used it.
+        is_read_ahead: Whether pg8000 itself may have read more from it than it needed.
     """
 
-    def __init__(self, pool: "Pool", driver: pg8000.dbapi.Connection, prepared: Prepared) -> None:
+    def __init__(
+        self, pool: "Pool", driver: pg8000.dbapi.Connection, prepared: AllPrepared
+    ) -> None:
         self.driver: Final = driver
         self.prepared: Final = prepared
-        self.usable = True
+        self.usable = self.is_read_ahead = True
+        self.ear: Ear | None = None
         self._pool = pool
         self._word = word_of(driver)
         self._used_at = time.monotonic()
@@ -46,6 +53,12 @@ class Connection:
     def close(self) -> None:
         """Give it back to the pool it is of."""
         self._pool.give_back(self)
+
+    def end(self) -> None:
+        """Close it for good."""
+        let_go(self.driver)
+        if self.ear is not None:
+            self.ear.end()
 
     def invalidate(self) -> None:
         """Have it closed for good when it is given back, as it may be out of step."""
@@ -89,7 +102,7 @@ class Pool:
 
     def __init__(
         self,
-        open_connection: Callable[[], tuple[pg8000.dbapi.Connection, Prepared]],
+        open_connection: Callable[[], tuple[pg8000.dbapi.Connection, AllPrepared]],
         *,
         size: int,
         timeout: float,
@@ -104,6 +117,18 @@ class Pool:
         self._resting: list[Connection] = []
         self._disposed = False
 
+    async def sit_down(self) -> None:
+        """Wait for a turn on the event loop, which is one of `seats`.
+
+        Raises:
+            TimeoutError: It did not come in time.
+        """
+        if self.seats.locked():
+            async with asyncio.timeout(self._timeout):
+                await self.seats.acquire()
+        else:
+            await self.seats.acquire()  # at once, and without what a time-out costs
+
     def take(self) -> Connection:
         """Take a connection out of the pool, open one, or wait until one comes back.
 
@@ -117,10 +142,12 @@ class Pool:
                 f"all connections were in use for {self._timeout} seconds"
             ) from None
         try:
-            return self._rested() or Connection(self, *self._open())
+            connection = self._rested() or Connection(self, *self._open())
         except BaseException:
             self._places.put(None)
             raise
+        connection.is_read_ahead = True
+        return connection
 
     def take_recent(self) -> Connection | None:
         """Take a connection that was in use a moment ago and is there, without any wait."""
@@ -143,7 +170,7 @@ class Pool:
         if connection.usable:
             self._resting.append(connection)
         else:
-            let_go(connection.driver)
+            connection.end()
         self._places.put(None)
         if self._disposed:
             self._close_resting()
@@ -166,11 +193,11 @@ class Pool:
             return None
         if connection.still_answers():
             return connection
-        let_go(connection.driver)
+        connection.end()
         self._close_resting()  # what took this one has taken the others that rested as long
         return None
 
     def _close_resting(self) -> None:
         with contextlib.suppress(IndexError):
             while True:
-                let_go(self._resting.pop().driver)
+                self._resting.pop().end()

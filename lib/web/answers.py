@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 
 from starlette.responses import Response
@@ -124,7 +125,27 @@ def make_response(
         return Response(status_code=status, headers=headers)
     headers["Content-Length"] = str(len(body))
     headers["Content-Type"] = "application/json"
-    return Response(b"" if method == "HEAD" else body, status_code=status, headers=headers)
+    return _Dressed(b"" if method == "HEAD" else body, status, headers)
+
+
+class _Dressed(Response):
+    """A response that is complete, so that nothing is looked for that might be missing.
+
+    Args:
+        headers: All of them.
+    """
+
+    def __init__(self, body: bytes, status: int, headers: Mapping[str, str]) -> None:
+        self.status_code, self.body, self.background = status, body, None
+        self.raw_headers = [
+            (_wire_name(name), value.encode("latin-1")) for name, value in headers.items()
+        ]
+
+
+@lru_cache(maxsize=64)
+def _wire_name(name: str) -> bytes:
+    """Return a header's name as it goes over the wire; there are few."""
+    return name.lower().encode("latin-1")
 
 
 def preflight_headers(rules: Rules) -> dict[str, str]:

@@ -249,8 +249,12 @@ def _find_client_address(
 
 
 def _join_headers(request: FrameworkRequest) -> dict[str, str]:
+    sent = request.scope["headers"]
+    once = {name.decode("latin-1"): value.decode("latin-1").strip(" \t") for name, value in sent}
+    if len(once) == len(sent):
+        return once
     values: dict[str, list[str]] = {}
-    for name, value in request.scope["headers"]:
+    for name, value in sent:
         # The blanks around a value are none of it (RFC 9110, 5.5), but servers may leave them.
         values.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1").strip(" \t"))
     return {name: ", ".join(lines) for name, lines in values.items()}

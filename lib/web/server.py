@@ -8,6 +8,7 @@ meant by "auto", so that it holds whatever starts uvicorn once a function is loa
 
 import asyncio
 import logging
+import os
 import re
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ HEADER_FIELDS: Final = 100
 
 # A name, an IPv4 or an IPv6 address, and perhaps a port; or nothing.
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~%-]*|\[[A-Za-z0-9.:%_~-]+\])(?::[0-9]{0,5})?")
+_EXECUTION_ID: Final = b"function-execution-id"
 _ADDRESS_WITHOUT_PATH: Final = re.compile(rb"(?i)(https?://[^/?#]+)(?=[?#]|\Z)")
 
 
@@ -222,9 +224,8 @@ class BoundedProtocol(RefusingProtocol):
             return
         if self.parser.get_http_version() == "1.0":
             self.expect_100_continue = False  # nobody would understand it (RFC 9110, 10.1.1)
-        if self.url == b"*":
-            self.url = b"/"
-        self.url = _ADDRESS_WITHOUT_PATH.sub(rb"\1/", self.url)
+        if not self.url.startswith(b"/"):
+            self.url = b"/" if self.url == b"*" else _ADDRESS_WITHOUT_PATH.sub(rb"\1/", self.url)
         super().on_headers_complete()
         self._in_body = True
 
@@ -278,6 +279,10 @@ async def _believe_nothing(
     self: ProxyHeadersMiddleware, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Leave the peer's address what it is; whom to believe beyond it, `TRUSTED_PROXIES` says."""
+    headers = scope["headers"]
+    if all(name != _EXECUTION_ID for name, _ in headers):
+        # functions-framework would make one, and take longer for that than we for a 404.
+        headers.append((_EXECUTION_ID, os.urandom(6).hex().encode()))
     await self.app(scope, receive, send)  # type: ignore[arg-type]
 
 

@@ -30,7 +30,7 @@ def test_what_we_use_of_pg8000_s_own_is_there_in_the_shape_we_use(
     assert not isinstance(connection._usock, ssl.SSLSocket)
     assert {"read1", "write", "flush", "close"} <= set(dir(connection._sock))
     assert isinstance(connection.py_types, dict)
-    assert names(connection._send_message) == ["code", "data"]
+    assert connection._client_encoding.lower().replace("-", "") == "utf8"
     assert names(connection.handle_messages) == ["context"]
     assert names(connection.execute_simple) == ["statement"]
     assert names(converters.make_params) == ["py_types", "values"]
@@ -47,20 +47,6 @@ def test_what_we_use_of_pg8000_s_own_is_there_in_the_shape_we_use(
     assert connection.execute_simple("select 1").rows == [[1]]
     driver.let_go(connection)
     assert connection._usock is None
-
-
-def test_an_answer_in_two_halves_is_what_pg8000_makes_of_it_in_one(
-    settings: DatabaseSettings,
-) -> None:
-    connection = connect_directly(settings)
-    prepared = PreparedStatement(connection, "select cast(:a as text), cast(:b as integer)")
-    for values in ({"a": "é" * 300, "b": 7}, {"a": None, "b": None}):
-        context = driver.send(connection, prepared, values)
-        answer = bytearray()
-        while not answer.endswith(b"Z\0\0\0\x05I"):
-            answer += driver.reader_of(connection).read1()
-        assert driver.receive(connection, context, answer) == prepared.run(**values)
-    driver.let_go(connection)
 
 
 def test_no_other_module_of_lib_uses_pg8000_s_own() -> None:
