@@ -28,7 +28,7 @@ HEAVY: Final = {
     "argon2": {"accounts/passwords"},
     "cryptography": {"accounts/keys", "accounts/tokens", "database/cloud_sql", "database/tls"},
     "functions_framework": set(),
-    "google": {"database/cloud_sql", "database/connector"},
+    "google": {"database/cloud_sql"},
     "jwt": {"accounts/tokens"},
     "pg8000": {"database/*"},
     "requests": {"omdb/client", "omdb/transport"},

@@ -14,11 +14,13 @@ from typing import Any, Final
 import google.auth
 import google.auth.transport.requests
 import pg8000.dbapi
+from aiohttp import ClientResponseError
 from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError
+from google.cloud.sql.connector import Connector
+from google.cloud.sql.connector.exceptions import CloudSQLIPTypeError
 
 from lib import limits
-from lib.database.connector import ApiRefusal, CloudSQLIPTypeError, Connector
 from lib.database.driver import keep_alive, wire_of
 from lib.database.settings import DatabaseSettings
 from lib.errors import DatabaseUnavailable
@@ -244,7 +246,7 @@ def own_database_user(credentials: Credentials) -> str:
 
 
 def _meaning(error: Exception) -> str:
-    if isinstance(error, ApiRefusal):
+    if isinstance(error, ClientResponseError):
         return _MEANINGS.get(error.status, f"Google's API answers {error.status}")
     if isinstance(error, ValueError) and "region" in str(error):
         return "the instance is in another region"
