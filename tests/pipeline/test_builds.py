@@ -73,6 +73,12 @@ def test_that_very_plan_is_applied() -> None:
     assert not any("-auto-approve" in text for text in TEXTS.values())
 
 
+def test_it_is_applied_only_once_it_has_said_itself_what_it_does() -> None:
+    assert {"take", "show", "verify"} <= needed_by("apply", "apply")
+    for build, step in (("plan", "plan"), ("apply", "show")):
+        assert "pipeline/show.sh\n" in STEPS[build][step]["script"]
+
+
 def test_every_script_stops_at_its_first_failure() -> None:
     for build, step in EVERY_STEP:
         script = STEPS[build][step]["script"]
