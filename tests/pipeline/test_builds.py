@@ -180,6 +180,28 @@ def test_dev_is_migrated_from_main_only_and_says_so(
     assert (f"NOT MIGRATED: this is {branch}" in done.stdout) is not migrated
 
 
+@pytest.mark.parametrize(
+    ("tests", "before", "ends_with", "said"),
+    [
+        (1, 0, 1, ""),
+        (0, 0, 0, ""),
+        (0, 1, 1, ""),
+        (0, 3, 0, "WITHOUT the tests of the release before"),
+        (0, 4, 0, "WITHOUT the tests of the release before"),
+    ],
+)
+def test_the_release_before_is_tested_where_its_history_is_to_be_had(
+    tmp_path: Path, tests: int, before: int, ends_with: int, said: str
+) -> None:
+    write_program(tmp_path, "dev", f"exit {tests}")
+    write_program(tmp_path, ".ci/previous-release", f"exit {before}")
+
+    done = run_script("plan", "test", environment(tmp_path), tmp_path)
+
+    assert done.returncode == ends_with
+    assert done.stdout.partition(":")[0].strip() == said
+
+
 def test_a_migration_that_fails_ends_the_build(tmp_path: Path) -> None:
     write_program(tmp_path, "dev", "exit 1")
     env = environment(tmp_path, _ENVIRONMENT="prod", _BRANCH="main")
