@@ -117,7 +117,6 @@ def test_a_teardown_first_takes_all_protection_away_and_then_destroys_all(live: 
     assert {re.sub(r"\[.*", "", line) for line in done if line.startswith("start")} == {
         f"start update {DATABASE}",
         "start update google_secret_manager_secret.main",
-        "start update google_secret_manager_secret.token_public_key",
         "start update google_service_networking_connection.database",
     }
     # A destroy asks the state, which the switch is in only now.
