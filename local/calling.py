@@ -275,8 +275,8 @@ def _explain(function: Function, target: Target, response: requests.Response) ->
     if response.status_code in {requests.codes.unauthorized, _FORBIDDEN}:
         who = target.account or "allUsers"
         return (
-            f"Cloud Run refuses {who} ({response.status_code}): it takes roles/run.invoker on"
-            f" {function.name.replace('_', '-')}, which an apply grants, and a minute to be known"
+            f"Cloud Run refuses {who} ({response.status_code}): it takes roles/run.invoker on the"
+            f" service behind {target.url}, which an apply grants, and a minute to be known"
         )
     return said
 

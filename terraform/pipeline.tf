@@ -20,14 +20,15 @@ resource "google_storage_bucket" "plans" {
     }
   }
 
-  # Neither the lock nor what was applied last: these are as old as they are.
+  # Neither the lock nor what was applied last: these are as old as they are. By the ends of their
+  # names, as plans have not always been in plans/.
   lifecycle_rule {
     action {
       type = "Delete"
     }
     condition {
       age            = 90
-      matches_prefix = ["plans/"]
+      matches_suffix = ["/movies.tfplan", "/plan.tar.gz", "/plan.txt"]
     }
   }
 

@@ -58,7 +58,8 @@ data "google_project" "main" {
 }
 
 resource "google_secret_manager_secret" "main" {
-  for_each = local.secret_ids
+  # Public keys are no function's secret: the plan itself reads them.
+  for_each = merge(local.secret_ids, { TOKEN_PUBLIC_KEYS = "${var.prefix}-token-public-key" })
 
   secret_id           = each.value
   deletion_protection = local.is_protected
@@ -94,39 +95,9 @@ resource "google_secret_manager_secret" "main" {
   depends_on = [time_sleep.services]
 }
 
-resource "google_secret_manager_secret" "token_public_key" {
-  secret_id           = "${var.prefix}-token-public-key"
-  deletion_protection = local.is_protected
-
-  replication {
-    dynamic "auto" {
-      for_each = var.kms_key == null ? [true] : []
-
-      content {}
-    }
-
-    # With automatic replication the key would have to be in `global`, where the database takes none:
-    # https://cloud.google.com/python/docs/reference/secretmanager/latest/google.cloud.secretmanager_v1.types.CustomerManagedEncryption
-    dynamic "user_managed" {
-      for_each = var.kms_key[*]
-
-      content {
-        replicas {
-          location = var.region
-
-          customer_managed_encryption {
-            kms_key_name = user_managed.value
-          }
-        }
-      }
-    }
-  }
-
-  lifecycle {
-    ignore_changes = [replication] # another one would be another secret, without its values
-  }
-
-  depends_on = [time_sleep.services]
+moved {
+  from = google_secret_manager_secret.token_public_key
+  to   = google_secret_manager_secret.main["TOKEN_PUBLIC_KEYS"]
 }
 
 # The first administrator ---------------------------------------------------------------------------
@@ -188,7 +159,7 @@ resource "google_secret_manager_secret_version" "token_private_key" {
 resource "google_secret_manager_secret_version" "token_public_key" {
   for_each = local.token_key_generations
 
-  secret                 = google_secret_manager_secret.token_public_key.id
+  secret                 = google_secret_manager_secret.main["TOKEN_PUBLIC_KEYS"].id
   secret_data_wo         = ephemeral.tls_private_key.token[each.key].public_key_pem
   secret_data_wo_version = each.key
 
@@ -200,6 +171,6 @@ resource "google_secret_manager_secret_version" "token_public_key" {
 data "google_secret_manager_secret_version" "token_public_key" {
   for_each = local.token_key_generations
 
-  secret  = google_secret_manager_secret.token_public_key.secret_id
+  secret  = google_secret_manager_secret.main["TOKEN_PUBLIC_KEYS"].secret_id
   version = google_secret_manager_secret_version.token_public_key[each.key].version
 }

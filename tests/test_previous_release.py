@@ -200,7 +200,7 @@ def test_the_rest_of_a_shallow_clone_is_fetched_or_its_lack_told(
     away = project.folder.rename(tmp_path / "away")
 
     code, said = clone.run()
-    assert code == 1
+    assert code == 4
     assert "previous-release: only a part of the history is here" in said
 
     away.rename(project.folder)

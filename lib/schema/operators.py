@@ -98,7 +98,10 @@ def admit_operators(connection: "Connection", people: Collection[str]) -> None:
     for table in _tables(connection) & RIGHTS.keys():
         run(f"grant {RIGHTS[table]} on {quote(table)} to {ROLE}")
     for signature, body in _FUNCTIONS.items():
-        run(f"create or replace function public.{signature} {body}")
+        # Made anew, and nothing depends on them: `or replace` refuses another result than there is,
+        # be it a later release's. https://www.postgresql.org/docs/current/sql-createfunction.html
+        run(f"drop function if exists public.{signature}")
+        run(f"create function public.{signature} {body}")
         run(f"revoke execute on function public.{signature} from public")
         run(f"grant execute on function public.{signature} to {ROLE}")
 

@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, Callable[[Cloud, Build, Mapping[str, str]], None]]]
     "lock": lock,
     "offer": plans.offer,
     "take": take,
+    "verify": plans.verify,
     "record": lambda cloud, build, _: plans.record(cloud, build),
     "compare": compare,
     "unlock": lambda cloud, build, _: Lock(cloud, build).release(),

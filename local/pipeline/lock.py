@@ -79,7 +79,11 @@ class Lock:
         Raises:
             Failure: It is not ours.
         """
-        if self._write(build, self._ours()) is None:
+        if self._write(build, self._ours()) is not None:
+            return
+        # Or it is done, and only the answer was lost: what was repeated then finds another lock.
+        held = self._read()
+        if held is None or held.build != build:
             raise Failure(_LOST)
 
     def release(self) -> None:

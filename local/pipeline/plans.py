@@ -63,23 +63,20 @@ def offer(cloud: Cloud, build: Build, env: Mapping[str, str]) -> None:
     Details: details of your build including environment variables and substitutions"
     (https://cloud.google.com/build/docs/view-build-results). They lead to the whole text.
     """
-    folder = _CHECKOUT / "terraform"
-    summary = summarize(json.loads((folder / "plan.json").read_text(encoding="utf-8")))
+    summary, text = _shown()
     packed = pack(_CHECKOUT)
     place = f"plans/{build.commit}/{build.build}"
-    text = (folder / "plan.txt").read_bytes()
-    cloud.write(build.bucket, f"{place}/plan.tar.gz", packed)
-    cloud.write(build.bucket, f"{place}/plan.txt", text, content_type="text/plain; charset=utf-8")
+    named = f"{place}/plan.tar.gz"
+    cloud.write(build.bucket, named, packed)
+    cloud.write(build.bucket, _text_of(named), text, content_type="text/plain; charset=utf-8")
     own = f"v1/projects/{build.project}/locations/{build.location}/builds/{build.build}"
     substitutions = {
         "_BRANCH": branch_of(env),
-        "_PLAN": f"{place}/plan.tar.gz",
+        "_PLAN": named,
         "_PLAN_LOG": str(cloud.ask_build("GET", own).json().get("logUrl", "")),
         "_PLAN_SHA256": hashlib.sha256(packed).hexdigest(),
         "_PLAN_SUMMARY": summary,
-        # For whoever may read the bucket:
-        # https://cloud.google.com/storage/docs/access-control/cookie-based-authentication
-        "_PLAN_TEXT": f"https://storage.cloud.google.com/{build.bucket}/{place}/plan.txt",
+        "_PLAN_TEXT": _url_of_text(build, named),
     }
     started = _start(cloud, build, env["_APPLY_TRIGGER"], substitutions)
     print(f"The plan: {summary}")
@@ -90,6 +87,23 @@ def offer(cloud: Cloud, build: Build, env: Mapping[str, str]) -> None:
         # No other build comes between: its apply would make this plan stale.
         Lock(cloud, build).hand_over(str(started["id"]))
         print(f"It is being applied: {started['logUrl']}")
+
+
+def _shown() -> tuple[str, bytes]:
+    """Return what terraform/pipeline/show.sh says of the plan: in a line, and as a whole."""
+    folder = _CHECKOUT / "terraform"
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    return summarize(plan), (folder / "plan.txt").read_bytes()
+
+
+def _text_of(plan: str) -> str:
+    return f"{plan.rpartition('/')[0]}/plan.txt"
+
+
+def _url_of_text(build: Build, plan: str) -> str:
+    # For whoever may read the bucket:
+    # https://cloud.google.com/storage/docs/access-control/cookie-based-authentication
+    return f"https://storage.cloud.google.com/{build.bucket}/{_text_of(plan)}"
 
 
 def _start(
@@ -124,7 +138,22 @@ def take(cloud: Cloud, build: Build, env: Mapping[str, str]) -> None:
     unpack(packed, _CHECKOUT)
     _PACKED.parent.mkdir(mode=0o700, exist_ok=True)
     _PACKED.write_bytes(packed)
-    print(f"The plan: {env.get('_PLAN_SUMMARY')}")
+
+
+def verify(cloud: Cloud, build: Build, env: Mapping[str, str]) -> None:
+    """Say that the plan does what whoever approved was shown.
+
+    Raises:
+        Failure: It does something else.
+    """
+    named = env.get("_PLAN", "")
+    summary, text = _shown()
+    if summary != env.get("_PLAN_SUMMARY"):
+        raise Failure(f"_PLAN_SUMMARY is not what the plan does, which is: {summary}")
+    url = _url_of_text(build, named)
+    if env.get("_PLAN_TEXT") != url or cloud.read(build.bucket, _text_of(named)) != text:
+        raise Failure(f"_PLAN_TEXT does not lead to the plan's text, which {url} is to be")
+    print(f"The plan: {summary}")
 
 
 def record(cloud: Cloud, build: Build) -> None:

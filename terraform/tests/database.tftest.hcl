@@ -377,7 +377,7 @@ run "a_teardown_takes_off_both_protections_and_keeps_the_backups" {
   }
 
   assert {
-    condition     = !google_secret_manager_secret.token_public_key.deletion_protection && alltrue([for secret in google_secret_manager_secret.main : !secret.deletion_protection])
+    condition     = alltrue([for secret in google_secret_manager_secret.main : !secret.deletion_protection])
     error_message = "A secret is protected: a destroy would fail"
   }
 

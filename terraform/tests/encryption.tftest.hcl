@@ -43,7 +43,7 @@ run "a_key_encrypts_all_that_is_kept" {
 
   assert {
     condition = alltrue([
-      for secret in concat(values(google_secret_manager_secret.main), [google_secret_manager_secret.token_public_key]) :
+      for secret in google_secret_manager_secret.main :
       length(secret.replication[0].auto) == 0 && one([for replica in secret.replication[0].user_managed[0].replicas : replica.location == "europe-west1" && replica.customer_managed_encryption[0].kms_key_name == var.kms_key])
     ])
     error_message = "A secret is not encrypted with it, or is where the key is not"
@@ -65,7 +65,7 @@ run "without_a_key_google_has_its_own" {
 
   assert {
     condition = alltrue([
-      for secret in concat(values(google_secret_manager_secret.main), [google_secret_manager_secret.token_public_key]) :
+      for secret in google_secret_manager_secret.main :
       length(secret.replication[0].auto) == 1 && length(secret.replication[0].user_managed) == 0
     ])
     error_message = "A secret is replicated otherwise"

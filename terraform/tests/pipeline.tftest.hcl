@@ -73,6 +73,34 @@ run "a_push_plans_with_the_environments_own_account" {
   }
 }
 
+run "plans_of_every_release_are_deleted_but_not_the_lock_nor_what_was_applied" {
+  command = plan
+
+  variables {
+    pipeline = { branch = "^main$", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
+  }
+
+  assert {
+    condition = {
+      for name in ["applied.tar.gz", "c0ffee/a-build/movies.tfplan", "c0ffee/a-build/plan.txt", "lock.json", "plans/c0ffee/a-build/plan.tar.gz", "plans/c0ffee/a-build/plan.txt"] :
+      name => anytrue([for rule in google_storage_bucket.plans[0].lifecycle_rule : anytrue([for suffix in tolist(rule.condition)[0].matches_suffix : endswith(name, suffix)]) if tolist(rule.condition)[0].age == 90])
+      } == {
+      "applied.tar.gz"                   = false
+      "c0ffee/a-build/movies.tfplan"     = true
+      "c0ffee/a-build/plan.txt"          = true
+      "lock.json"                        = false
+      "plans/c0ffee/a-build/plan.tar.gz" = true
+      "plans/c0ffee/a-build/plan.txt"    = true
+    }
+    error_message = "A plan stays for ever, or something goes that is still needed"
+  }
+
+  assert {
+    condition     = alltrue([for rule in google_storage_bucket.plans[0].lifecycle_rule : length(coalesce(tolist(rule.condition)[0].matches_prefix, [])) == 0])
+    error_message = "Plans that lie elsewhere stay for ever"
+  }
+}
+
 run "the_files_of_started_builds_are_those_of_the_commit" {
   command = plan
 

@@ -299,7 +299,8 @@ def test_a_call_that_cloud_run_refuses_is_told_with_its_remedy(google: Google, s
         calling.run("movies_import", None, outputs=google.outputs())
 
     assert f"refuses {SCHEDULER} ({status})" in str(caught.value)
-    assert "roles/run.invoker on movies-import" in str(caught.value)
+    # Not by a name, which the prefix is part of.
+    assert f"roles/run.invoker on the service behind {google.url}," in str(caught.value)
     assert IDENTITY not in str(caught.value)
 
 

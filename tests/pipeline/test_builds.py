@@ -73,6 +73,12 @@ def test_that_very_plan_is_applied() -> None:
     assert not any("-auto-approve" in text for text in TEXTS.values())
 
 
+def test_it_is_applied_only_once_it_has_said_itself_what_it_does() -> None:
+    assert {"take", "show", "verify"} <= needed_by("apply", "apply")
+    for build, step in (("plan", "plan"), ("apply", "show")):
+        assert "pipeline/show.sh\n" in STEPS[build][step]["script"]
+
+
 def test_every_script_stops_at_its_first_failure() -> None:
     for build, step in EVERY_STEP:
         script = STEPS[build][step]["script"]
@@ -172,6 +178,28 @@ def test_dev_is_migrated_from_main_only_and_says_so(
     called = "called call migrate --outputs terraform/outputs.json" in done.stdout
     assert called is migrated
     assert (f"NOT MIGRATED: this is {branch}" in done.stdout) is not migrated
+
+
+@pytest.mark.parametrize(
+    ("tests", "before", "ends_with", "said"),
+    [
+        (1, 0, 1, ""),
+        (0, 0, 0, ""),
+        (0, 1, 1, ""),
+        (0, 3, 0, "WITHOUT the tests of the release before"),
+        (0, 4, 0, "WITHOUT the tests of the release before"),
+    ],
+)
+def test_the_release_before_is_tested_where_its_history_is_to_be_had(
+    tmp_path: Path, tests: int, before: int, ends_with: int, said: str
+) -> None:
+    write_program(tmp_path, "dev", f"exit {tests}")
+    write_program(tmp_path, ".ci/previous-release", f"exit {before}")
+
+    done = run_script("plan", "test", environment(tmp_path), tmp_path)
+
+    assert done.returncode == ends_with
+    assert done.stdout.partition(":")[0].strip() == said
 
 
 def test_a_migration_that_fails_ends_the_build(tmp_path: Path) -> None:

@@ -155,6 +155,27 @@ def test_a_lock_that_was_written_unheard_of_is_ones_own(google: Google) -> None:
     assert google.holder() == "first"
 
 
+def test_a_lock_that_was_handed_over_unheard_of_is_handed_over(google: Google) -> None:
+    planning = lock_of(google, "plans")
+    planning.take()
+    google.lose = 1
+
+    planning.hand_over("applies")
+
+    assert google.holder() == "applies"
+
+
+def test_a_lock_that_another_has_taken_is_not_handed_over(google: Google) -> None:
+    planning = lock_of(google, "plans")
+    planning.take()
+    google.meanwhile = [taken_by(google, "second")]
+
+    with pytest.raises(Failure, match="no longer this build's"):
+        planning.hand_over("applies")
+
+    assert google.holder() == "second"
+
+
 def test_the_steps_of_a_build_share_its_lock(google: Google) -> None:
     lock_of(google, "first").take()
     lock_of(google, "first", wait_seconds=0).take()

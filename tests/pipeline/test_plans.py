@@ -99,7 +99,6 @@ def test_that_very_plan_arrives_where_it_is_applied(
     done = run("take", env, checkout)
 
     assert done.returncode == 0, done.stderr
-    assert "2 to add" in done.stdout
     assert google.holder() == "started-0"
     arrived = {
         file.relative_to(checkout).as_posix(): file.read_text(encoding="utf-8")
@@ -129,6 +128,42 @@ def test_another_plan_than_the_one_that_was_offered_is_refused(
     assert done.returncode == 1
     assert "is not the plan that was offered" in done.stderr
     assert not (checkout / "terraform").exists()
+
+
+NOTHING_GOES = {"resource_changes": [change("a", "create")]}
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({}, None),
+        ({"plan.json": json.dumps(NOTHING_GOES)}, "what the plan does, which is: 1 to add"),
+        ({"plan.txt": "another text"}, "_PLAN_TEXT does not lead to the plan's text"),
+        ({"_PLAN_SUMMARY": "1 to add, 0 to change, 0 to destroy"}, "destroy; replaces b"),
+        ({"_PLAN_TEXT": "https://example.com/plan.txt"}, "_PLAN_TEXT does not lead to"),
+        ({"uploaded": "another text"}, "_PLAN_TEXT does not lead to"),
+    ],
+)
+def test_a_plan_that_does_something_else_than_the_approver_was_shown_is_refused(
+    google: Google, workspace: Path, broken: dict[str, str], said: str | None
+) -> None:
+    env = applying(google, offer(google, workspace))
+    for name, text in broken.items():
+        if name == "uploaded":
+            google.write(f"{PLACE}/plan.txt", text.encode(), None)
+        elif name.startswith("_"):
+            env[name] = text
+        else:  # what Terraform says of the plan, where it is to be applied
+            (workspace / "terraform" / name).write_text(text, encoding="utf-8")
+
+    done = run("verify", env, workspace)
+
+    if said is None:
+        assert done.returncode == 0, done.stderr
+        assert "The plan: 2 to add, 0 to change, 1 to destroy; replaces b" in done.stdout
+    else:
+        assert done.returncode == 1
+        assert said in done.stderr
 
 
 @pytest.mark.parametrize(

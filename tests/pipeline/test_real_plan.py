@@ -1,12 +1,20 @@
 """A plan of Terraform's own on its way to where it is applied; providers only pretend."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
 from local.pipeline.plans import pack, summarize, unpack
-from tests.terraform.configuration import ROOT
 from tests.terraform.test_terraform import CHANGES, Terraform, pretended
+
+
+def show(terraform: Terraform) -> tuple[str, str]:
+    """Return what the builds show of the last plan: its text, and its summary."""
+    folder = terraform.root / "terraform"
+    subprocess.run(["pipeline/show.sh"], cwd=folder, check=True)  # noqa: S607
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    return (folder / "plan.txt").read_text(encoding="utf-8"), summarize(plan)
 
 
 @pretended
@@ -17,22 +25,18 @@ def test_a_plan_is_applied_once_and_elsewhere_by_what_was_kept_of_it(tmp_path: P
     planned = planning.plan("dev")
     assert planned.returncode == CHANGES, planned.stderr
     whole = planning.run("show", "movies.tfplan").stdout
-    readable = subprocess.run(  # noqa: S603
-        ["awk", "-f", str(ROOT / "terraform" / "pipeline" / "readable.awk")],  # noqa: S607
-        input=whole,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    readable, shown = show(planning)
     packed = pack(planning.root)
     applying = Terraform(tmp_path / "applies")
     unpack(packed, applying.root)
     applying.run("init", "-input=false", "-lockfile=readonly")
+    shown_again = show(applying)
 
     applied = applying.run("apply", "-input=false", "movies.tfplan")
     again = applying.run("apply", "-input=false", "movies.tfplan", check=False)
 
-    added = summarize(planning.planned()).partition(" ")[0]
+    assert shown_again == (readable, shown)
+    added = shown.partition(" ")[0]
     assert f"Plan: {added} to add, 0 to change, 0 to destroy." in readable
     assert f"Apply complete! Resources: {added} added" in applied.stdout
     assert again.returncode == 1

@@ -372,6 +372,32 @@ def test_what_was_granted_by_hand_is_taken_back(
             enter(ANA).run(statement)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "database_sessions() returns table (pid integer) language sql as 'select 1'",
+        "end_database_session(pid integer) returns text language sql as 'select null'",
+        "unusable_password_hashes() returns setof bigint language sql as 'select 1::bigint'",
+    ],
+)
+def test_functions_of_another_release_make_way(
+    enter: Enter, migrator: TransactionalDatabase, other: str
+) -> None:
+    name = other.partition("(")[0]
+    migration = enter(MIGRATE)
+    migration.run(f"drop function {name}")
+    migration.run(f"create function {other}")
+
+    migrate(migrator, ADMIN, operators=[ANA])
+
+    operator = enter(ANA)
+    operator.run("select pid, username, state, since, query from database_sessions()")
+    operator.run("select id, username from unusable_password_hashes()")
+    assert operator.run("select end_database_session(0)") == [[False]]
+    with refused():
+        enter(DAN).run(f"select {name}({'0' if 'end' in name else ''})")
+
+
 def test_it_is_known_of_every_table_what_is_theirs() -> None:
     assert set(RIGHTS) == {*metadata.tables, *VIEWS, "alembic_version"}
 

@@ -29,13 +29,18 @@ DATABASE: Final = "google_sql_database_instance.main"
 @pytest.fixture(scope="module")
 def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
     terraform = Terraform(tmp_path_factory.mktemp("live"))
-    for folder in (terraform.root / "functions").iterdir():
-        if folder.is_dir() and folder.name not in KEPT:
-            shutil.rmtree(folder)
+    leave(terraform, KEPT)
     plan(terraform)
     terraform.run("apply", "-input=false", "movies.tfplan")
     yield terraform
     shutil.rmtree(terraform.root / "terraform")
+
+
+def leave(terraform: Terraform, kept: set[str]) -> None:
+    """Leave just these functions."""
+    for folder in (terraform.root / "functions").iterdir():
+        if folder.is_dir() and folder.name not in kept:
+            shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -55,10 +60,13 @@ def state_file(terraform: Terraform) -> Path:
 
 
 def plan(
-    terraform: Terraform, *arguments: str, domain: tuple[str, ...] = DOMAIN
+    terraform: Terraform,
+    *arguments: str,
+    domain: tuple[str, ...] = DOMAIN,
+    environment: str = "prod",
 ) -> dict[str, list[str]]:
-    """Plan prod, and return what is done to each address that is not left alone."""
-    done = terraform.plan("prod", *FEW, *domain, *arguments)
+    """Plan, and return what is done to each address that is not left alone."""
+    done = terraform.plan(environment, *FEW, *domain, *arguments)
     assert done.returncode == CHANGES, done.stdout + done.stderr
     return {
         change["address"]: change["change"]["actions"]
@@ -117,7 +125,6 @@ def test_a_teardown_first_takes_all_protection_away_and_then_destroys_all(live: 
     assert {re.sub(r"\[.*", "", line) for line in done if line.startswith("start")} == {
         f"start update {DATABASE}",
         "start update google_secret_manager_secret.main",
-        "start update google_secret_manager_secret.token_public_key",
         "start update google_service_networking_connection.database",
     }
     # A destroy asks the state, which the switch is in only now.
@@ -189,6 +196,40 @@ def test_backups_move_there_and_back_and_the_database_stays(live: Terraform) -> 
     assert plan(live, *moved) == {DATABASE: ["update"]}
     apply(live)
     assert plan(live) == {DATABASE: ["update"]}
+
+
+def test_working_hours_come_and_go_and_the_database_stays(tmp_path: Path) -> None:
+    terraform = Terraform(tmp_path)
+    leave(terraform, {"migrate", "movies_list"})
+    hours = ("-var", f"database={json.dumps({'working_hours': {'start': 6, 'stop': 20}})}")
+    none = ("-var", "database={}")
+
+    def switch(*to: str) -> dict[str, list[str]]:
+        return plan(terraform, *to, domain=(), environment="dev")
+
+    switch(*none)
+    apply(terraform)
+
+    changed = switch(*hours)
+
+    made = {address for address, actions in changed.items() if actions == ["create"]}
+    assert {address for address in made if "hours" in address} == {
+        "google_project_iam_member.hours[0]",
+        "google_service_account.hours[0]",
+        'google_service_account_iam_member.deployer_acts_as["hours"]',
+        'google_cloud_scheduler_job.hours["start"]',
+        'google_cloud_scheduler_job.hours["stop"]',
+    }
+    assert changed[DATABASE] == ["update"]
+    assert not {address for address in changed if "_sql_" in address} - {DATABASE}
+
+    apply(terraform)
+    back = switch(*none)
+
+    assert {address for address, actions in back.items() if actions == ["delete"]} == made
+    assert back[DATABASE] == ["update"]
+    assert not {address for address in back if "_sql_" in address} - {DATABASE}
+    shutil.rmtree(tmp_path)
 
 
 def test_the_url_map_lets_go_of_a_function_before_its_backend_goes(live: Terraform) -> None:
