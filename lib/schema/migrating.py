@@ -1,9 +1,10 @@
 """Bring a database to a revision of the schema, safely when two try at once.
 
-A migration happens in one transaction: a second runner waits for its end, then finds nothing left
-to do; a failure leaves the schema as it was. The lock is one on Alembic's own table, which nobody
-can take who may not migrate; an advisory lock is anybody's who can connect. What would take long is
-left for afterwards, see `work`.
+Each migration happens in one transaction: a second runner waits for its end, then goes on where it
+stands; a failure leaves the schema as it was. Two in one would hold what the first locks while the
+second works, and wait in a circle with readers of both. The lock is one on Alembic's own table,
+which nobody can take who may not migrate; an advisory lock is anybody's who can connect. What would
+take long is left for afterwards, see `work`.
 
 A database may know a revision that this code does not: a commit was taken back, or another branch
 has migrated. It is newer then, and its schema is left as it is; the rights are this code's all the
@@ -11,7 +12,8 @@ same, as it is this code that runs on it.
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -131,10 +133,10 @@ def migrate(
         SettingsError: The administrator's password breaks the rule for new passwords.
     """
     known = _known_revisions()
-    with database.begin() as connection, unhurried(connection.connection.dbapi_connection):
-        _await_turn(connection)
-        before, newer = _bring_to(connection, known, revision)
+    before = _bring_to(database, known, revision)
+    with _turn(database) as connection:
         after = _revisions(connection)
+        newer = not set(after) <= set(known)
         not_granted = _give_rights(connection, grants, operators, newer=newer) if after else ()
         admin_created = bool(after) and ensure_first_admin(connection, admin)
     share = limits.WORK_TIMEOUT if seconds is None else seconds
@@ -148,17 +150,28 @@ def migrate(
     )
 
 
+@contextmanager
+def _turn(database: TransactionalDatabase) -> Iterator["Connection"]:
+    """Begin a transaction that no other migration has a part in, and that may take its time."""
+    with database.begin() as connection, unhurried(connection.connection.dbapi_connection):
+        _await_turn(connection)
+        yield connection
+
+
 def _bring_to(
-    connection: "Connection", known: tuple[str, ...], revision: str
-) -> tuple[tuple[str, ...], bool]:
-    """Migrate, unless the schema is newer than this code; return what it was, and whether it is."""
-    before = _revisions(connection)
-    newer = not set(before) <= set(known)
-    if newer:
-        _leave(before, revision)
-    else:
-        _run(connection, known, revision)
-    return before, newer
+    database: TransactionalDatabase, known: tuple[str, ...], revision: str
+) -> tuple[str, ...]:
+    """Migrate step by step, unless the schema is newer than this code; return what it was."""
+    before: tuple[str, ...] | None = None
+    while True:
+        with _turn(database) as connection:
+            now = _revisions(connection)
+            before = now if before is None else before
+            if not set(now) <= set(known):
+                _leave(now, revision)
+                return before
+            if not _step(connection, known, revision):
+                return before
 
 
 def _give_rights(
@@ -239,24 +252,21 @@ def _leave(revisions: tuple[str, ...], wanted: str) -> None:
     log.warning("schema newer than code, nothing to do", extra={"fields": {"revision": at}})
 
 
-def _run(connection: "Connection", known: tuple[str, ...], revision: str) -> None:
+def _step(connection: "Connection", known: tuple[str, ...], revision: str) -> bool:
+    """Migrate to the next revision, or back at once; return whether there was any way to go."""
+    line = (NOTHING, *known)
+    if revision not in {*line, NEWEST}:
+        raise InvalidRequest(f"There is no revision {revision}: there are {', '.join(known)}.")
+    here = max((line.index(one) for one in _revisions(connection)), default=0)
+    goal = len(known) if revision == NEWEST else line.index(revision)
     config = _config()
     config.attributes["connection"] = connection
-    if revision not in {*known, NEWEST, NOTHING}:
-        raise InvalidRequest(f"There is no revision {revision}: there are {', '.join(known)}.")
-    if revision == NEWEST or _is_ahead(config, connection, revision):
-        command.upgrade(config, revision)
-    else:
+    if goal > here:
+        command.upgrade(config, line[here + 1])
+    elif goal < here:
         command.downgrade(config, revision)
         work.forget(connection, _work_of(_revisions(connection)))
-
-
-def _is_ahead(config: Config, connection: "Connection", revision: str) -> bool:
-    if revision == NOTHING:
-        return False
-    script = ScriptDirectory.from_config(config)
-    applied = {step.revision for step in script.iterate_revisions(_revisions(connection), NOTHING)}
-    return revision not in applied
+    return goal != here
 
 
 def _work_of(revisions: Sequence[str]) -> dict[str, Sequence[work.Entry]]:

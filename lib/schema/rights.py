@@ -34,7 +34,7 @@ def grant_rights(
         connection: In a transaction, of a user that may create roles.
         grants: By function, which is what its role is called.
         schema_is_newer: The schema may have lost what a right names. Such a right is left out; of
-            a schema that is ours it is a mistake, and everything fails.
+            a schema that is ours it is a mistake, and no right is given.
 
     Returns:
         What was left out.

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, text
 from lib.accounts.users import AdminSettings
 from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
-from lib.database.driver import prepare
+from lib.database.driver import Prepared
 from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.schema.migrating import migrate
@@ -99,11 +99,11 @@ def assert_exact(database: TransactionalDatabase, chance: Random | None = None) 
         ids = list(order)
         starts = {0, 1, len(ids) - 1, len(ids), len(ids) + 1, 99_999_900}
         some = (chance or Random(1)).sample(range(len(ids)), min(len(ids), 30))  # noqa: S311
-        page_at = prepare(connection.connection.dbapi_connection, statements.PAGE_AT.sql)
+        page_at = Prepared(connection.connection.dbapi_connection, statements.PAGE_AT.sql)
         for skipped in {start for start in (*starts, *some) if start >= 0}:
             for records in (1, 10):
                 [row] = page_at.run(skipped=skipped, records=records)
-                given = [movie["imdb_id"] for movie in json.loads(row[0] or "[]")]
+                given = [movie["imdb_id"] for movie in json.loads(f"[{row[0] or ''}]")]
                 assert given == ids[skipped : skipped + records]
                 assert row[1] == len(ids)
                 assert bool(row[-1]) == (bool(given) and skipped + records < len(ids))
