@@ -82,8 +82,8 @@ class Database(Connections):
             ClientDisconnect: It had to wait for its turn for long, and all who asked have left.
         """
 
-        def put(run: Run[T]) -> Awaitable[T]:
-            return self._ask(query, run.callers, run.note_sent)
+        def put(run: Run) -> Awaitable[T]:
+            return self._ask(query, run.asking, run.note_sent)
 
         return await self._sharing.ask(query.key, put)
 

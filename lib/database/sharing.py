@@ -8,9 +8,9 @@ database hears one at a time. Nothing is kept: with its answer a question is for
 
 import asyncio
 import contextvars
-import functools
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, Final, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from lib import limits
 from lib.web import callers
@@ -18,106 +18,101 @@ from lib.web import callers
 T = TypeVar("T")
 
 
-class Run(Generic[T]):
+@dataclass(kw_only=True, slots=True, eq=False)
+class Run:
     """A question that is put once, for all who asked before it was sent.
 
-    It is a task of its own, so that no caller who gives up ends it.
-
-    Args:
-        put: Puts the question, calls `note_sent`, and returns the answer.
-        forget: Called with the run in the step in which it ends.
-
     Attributes:
-        callers: Those who wait for it.
+        answer: What those get who wait together.
         is_sent: Whether it is too late to join, as what it reads may be older than who comes now.
+            Who puts it says so, in the very step that sends it.
+        asking: Those who wait for it.
+        task: Puts it for those who wait together. It is none of theirs: who gives up ends nothing.
+        begin_next: Begins the run that follows, if that has not begun; so does `alarm`.
     """
 
-    def __init__(
-        self, put: Callable[["Run[T]"], Awaitable[T]], forget: Callable[["Run[T]"], None]
-    ) -> None:
-        self.callers: Final[list[callers.Caller | None]] = []
-        self.is_sent = False
-        self._put, self._forget = put, forget
-        self._loop = asyncio.get_running_loop()
-        self._answer: asyncio.Future[T] = self._loop.create_future()
-        # What is logged on the way stands under the id of the first who asked.
-        self._context = contextvars.copy_context()
-        self._task: asyncio.Task[None] | None = None
-        self._next: Run[T] | None = None
-        self._alarm: asyncio.TimerHandle | None = None
+    answer: asyncio.Future[Any]
+    is_sent: bool = False
+    asking: list[callers.Caller | None] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+    begin_next: Callable[[], None] | None = None
+    alarm: asyncio.TimerHandle | None = None
 
     def note_sent(self) -> None:
-        """Let nobody join any more: said in the very step that sends the question."""
+        """Let nobody join any more."""
         self.is_sent = True
-
-    def begin(self) -> None:
-        """Put the question, unless that was done already."""
-        if self._task is None:
-            self._task = self._loop.create_task(self._run(), context=self._context)
-
-    def let_follow(self, other: "Run[T]") -> None:
-        """Have another begin when this one ends, or in a moment, as this one may hang."""
-        self._next = other
-        self._alarm = self._loop.call_later(limits.EQUAL_TIMEOUT, other.begin)
-
-    async def join(self) -> T:
-        """Wait for the answer; who gives up takes nothing from the others."""
-        self.callers.append(callers.current.get())
-        return await asyncio.shield(self._answer)
-
-    async def _run(self) -> None:
-        try:
-            answer = await self._put(self)
-        except Exception as error:  # noqa: BLE001  it is raised to each who waits
-            self._end()
-            self._answer.set_exception(error)
-            self._answer.exception()  # nobody is missed if all have given up
-        except BaseException:
-            self._forget(self)  # the loop ends, and with it all who wait
-            self._answer.cancel()
-            raise
-        else:
-            self._end()
-            self._answer.set_result(answer)
-
-    def _end(self) -> None:
-        # In the same step as the answer, as who came between would join what is over. The next is
-        # on its way while this one's callers are answered.
-        self._forget(self)
-        if self._next is not None:
-            self._next.begin()
-        if self._alarm is not None:
-            self._alarm.cancel()
 
 
 class Sharing:
     """The questions to one database that are under way, of each the newest run."""
 
     def __init__(self) -> None:
-        self._newest: dict[Hashable, Run[Any]] = {}
+        self._newest: dict[Hashable, Run] = {}
 
-    async def ask(self, key: Hashable, put: Callable[[Run[T]], Awaitable[T]]) -> T:
+    async def ask(self, key: Hashable, put: Callable[[Run], Awaitable[T]]) -> T:
         """Put a question, together with all who ask for the same.
 
         Args:
             key: What makes two questions the same.
-            put: Puts it for a run; see there.
+            put: Puts it for a run: calls `note_sent` and returns the answer.
 
         Raises:
             Exception: What `put` raised, to each who waits for it.
         """
-        # A server has one event loop; a process that tests several has more.
-        place = (asyncio.get_running_loop(), key)
-        run: Run[T] | None = self._newest.get(place)
-        if run is None or run.is_sent:
-            before, run = run, Run(put, functools.partial(self._forget, place))
+        loop, caller = asyncio.get_running_loop(), callers.current.get()
+        place = (loop, key)  # a server has one loop; a process that tests several has more
+        newest = self._newest.get(place)
+        if newest is None:
+            # Alone, at once, and without a task: that would cost a third of the question itself.
+            run = Run(answer=loop.create_future(), is_sent=True, asking=[caller])
             self._newest[place] = run
-            if before is None:
-                run.begin()
-            else:
-                before.let_follow(run)
-        return await run.join()
+            return await self._see_through(place, run, put)
+        if newest.is_sent:
+            run = Run(answer=loop.create_future())
+            self._newest[place] = run
+            self._let_follow(newest, place, run, put)
+        else:
+            run = newest
+        run.asking.append(caller)
+        answer: T = await asyncio.shield(run.answer)
+        return answer
 
-    def _forget(self, place: Hashable, run: Run[Any]) -> None:
-        if self._newest.get(place) is run:
-            del self._newest[place]
+    def _let_follow(
+        self, before: Run, place: Hashable, run: Run, put: Callable[[Run], Awaitable[Any]]
+    ) -> None:
+        """Have a run begin when another ends, or in a moment, as that one may hang."""
+        loop = asyncio.get_running_loop()
+        # What is logged on its way stands under the id of the first who asked.
+        context = contextvars.copy_context()
+
+        def begin() -> None:
+            if run.task is None:
+                run.task = loop.create_task(self._answer_all(place, run, put), context=context)
+
+        before.begin_next = begin
+        before.alarm = loop.call_later(limits.EQUAL_TIMEOUT, begin)
+
+    async def _answer_all(
+        self, place: Hashable, run: Run, put: Callable[[Run], Awaitable[Any]]
+    ) -> None:
+        try:
+            run.answer.set_result(await self._see_through(place, run, put))
+        except Exception as error:  # noqa: BLE001  it is raised to each who waits
+            run.answer.set_exception(error)
+            run.answer.exception()  # nobody misses it if all have given up
+        finally:
+            run.answer.cancel()  # if there is none: the loop ends, and with it all who wait
+
+    async def _see_through(
+        self, place: Hashable, run: Run, put: Callable[[Run], Awaitable[T]]
+    ) -> T:
+        try:
+            return await put(run)
+        finally:
+            # In the same step as the answer, as who came between would join what is over. The next
+            # is on its way while this one's callers are answered.
+            if self._newest.get(place) is run:
+                del self._newest[place]
+            if run.begin_next is not None and run.alarm is not None:
+                run.alarm.cancel()
+                run.begin_next()
