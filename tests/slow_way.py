@@ -1,4 +1,4 @@
-"""A way to Postgres on which each answer takes as long as a test wants, and questions are counted."""
+"""A way to Postgres on which answers take as long as a test wants, and questions are counted."""
 
 import contextlib
 import socket
