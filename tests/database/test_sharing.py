@@ -58,13 +58,13 @@ class Question:
 
 @dataclass(eq=False)
 class Asker:
-    """Somebody who waits: what was written when they asked, and how many were put since."""
+    """Somebody who waits: what was written when they asked, how many questions had ended."""
 
-    task: asyncio.Task[int]
     key: str
-    version: int
-    ended_before: int
+    version: int = 0
+    ended_before: int = 0
     gave_up: bool = False
+    task: asyncio.Task[int] = field(init=False)
 
 
 @dataclass
@@ -92,12 +92,20 @@ class Stage:
         """Return the questions that were put and have not ended."""
         return [one for one in self.put if one.key == key and not one.ended]
 
+    def ended(self, key: str) -> int:
+        """Return how many questions have ended."""
+        return sum(one.ended for one in self.put if one.key == key)
+
     def ask(self, key: str) -> None:
         """Have somebody ask."""
-        ended = sum(one.ended for one in self.put if one.key == key)
-        asking = self.sharing.ask(key, lambda run: self._put(key, run))
-        task = asyncio.ensure_future(asking)
-        self.askers.append(Asker(task, key, self.version, ended))
+
+        async def ask() -> int:
+            asker.version, asker.ended_before = self.version, self.ended(key)
+            return await self.sharing.ask(key, lambda run: self._put(key, run))
+
+        asker = Asker(key)
+        asker.task = asyncio.ensure_future(ask())
+        self.askers.append(asker)
 
     def step(self, act: str, key: str, number: int) -> None:
         """Do one thing."""
@@ -127,19 +135,19 @@ class Stage:
             if one.task.done() and not one.gave_up and not one.task.exception():
                 assert one.task.result() >= one.version
             if not one.task.done():
-                ended = sum(other.ended for other in self.put if other.key == one.key)
-                assert ended - one.ended_before <= 1 + sum(
-                    other.gave_up for other in self.askers if other.key == one.key
-                )
+                given_up = sum(other.gave_up for other in self.askers if other.key == one.key)
+                assert self.ended(one.key) - one.ended_before <= 1 + given_up
 
     async def end(self) -> None:
         """Answer all that is still under way."""
-        while any(not one.task.done() for one in self.askers):
-            for key in "ab":
-                self.step("send", key, 0)
-                self.step("answer", key, 0)
-            await settle()
-            self.check()
+        await settle()
+        for _ in self.askers:
+            for act in ("send", "answer"):
+                self.step(act, "a", 0)
+                self.step(act, "b", 0)
+                await settle()
+                self.check()
+        assert all(one.task.done() for one in self.askers)
 
 
 async def settle() -> None:
@@ -155,7 +163,7 @@ STEPS = st.tuples(
 )
 
 
-@given(st.lists(STEPS, max_size=60))
+@given(st.lists(STEPS, min_size=30, max_size=80))
 def test_whatever_happens_in_whatever_order_nobody_gets_what_was_read_before_they_asked(
     steps: list[tuple[str, str, int, bool]],
 ) -> None:
@@ -169,7 +177,9 @@ def test_whatever_happens_in_whatever_order_nobody_gets_what_was_read_before_the
         await stage.end()
         return stage
 
-    stage = asyncio.run(play())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "EQUAL_TIMEOUT", 60.0)  # however busy this machine is
+        stage = asyncio.run(play())
 
     assert all(one.task.cancelled() for one in stage.askers if one.gave_up)
     for one in stage.askers:
@@ -292,8 +302,8 @@ def test_what_all_have_given_up_leaves_nothing_and_says_nothing(
         for task in asking[1:]:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
-        await asyncio.sleep(0.3)  # it is answered
-        gc.collect()
+        while database._sharing._newest:  # noqa: ASYNC110  nobody tells us that it is answered
+            await asyncio.sleep(0.01)
         return [await database.ask_together(echo("after"))]
 
     def refuse(_: object) -> str:
@@ -304,6 +314,7 @@ def test_what_all_have_given_up_leaves_nothing_and_says_nothing(
         assert asyncio.run(ask_and_leave(database, echo("x"))) == ["after"]
         assert asyncio.run(ask_and_leave(database, echo("x").then(refuse))) == ["after"]
         assert not database._sharing._newest
+    gc.collect()  # when asyncio complains of faults that nobody has heard of
 
     assert caplog.text == ""
 
