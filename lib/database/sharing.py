@@ -100,8 +100,9 @@ class Sharing:
         except Exception as error:  # noqa: BLE001  it is raised to each who waits
             run.answer.set_exception(error)
             run.answer.exception()  # nobody misses it if all have given up
-        finally:
-            run.answer.cancel()  # if there is none: the loop ends, and with it all who wait
+        except BaseException:
+            run.answer.cancel()  # the loop ends, and with it all who wait
+            raise
 
     async def _see_through(
         self, place: Hashable, run: Run, put: Callable[[Run], Awaitable[T]]
