@@ -3,12 +3,13 @@
 # Pieces of work that one instance has under way at once, each in a thread of its own: most of them
 # wait, for OMDb or for Postgres, and hold a connection for a part of their time only.
 HANDLER_THREADS = 8
-# How the waits of a request nest, in seconds. Its turn (TURN for a thread, POOL on the event loop),
-# the connection that is being warmed and a place in the pool (POOL each), a new connection
-# (CLOUD_SQL) and an answer on it (SOCKET) stay below the time-out that a function has in
-# ../terraform/functions.tf; movies_create also waits for OMDb (OMDB_CALL), and asks the database
-# before its turn, in it, and after the call.
+# How the waits of a request nest, in seconds. An equal question before its own (EQUAL), its turn
+# (TURN for a thread, POOL on the event loop), the connection that is being warmed and a place in
+# the pool (POOL each), a new connection (CLOUD_SQL) and an answer on it (SOCKET) stay below the
+# time-out that a function has in ../terraform/functions.tf; movies_create also waits for OMDb
+# (OMDB_CALL), and asks the database before its turn, in it, and after the call.
 TURN_TIMEOUT = 3.0  # waiting in line before work is begun, beyond which a caller is told to return
+EQUAL_TIMEOUT = 0.5  # waiting for the answer to an equal question, before one's own is put anyway
 CONNECT_TIMEOUT = 5.0  # opening a database connection, TLS and login included
 CLOUD_SQL_TIMEOUT = 10.0  # the same through the connector, which asks Google's API before it
 SOCKET_TIMEOUT = 10.0  # one read from the database: above STATEMENT, below the function's own

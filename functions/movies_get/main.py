@@ -22,7 +22,7 @@ async def movies_get(request: Request) -> Answer:
         query = movies.find_by_id(wanted.imdb_id)
     else:
         query = movies.find_by_title(wanted.title, year=wanted.year)
-    found = await database.ask(query)
+    found = await database.ask_together(query)
     # Under other spellings of its title, of which there is no end, only its own reader keeps it.
     at_its_address = found.title in {None, request.query.get("title")}
-    return Answer(body=found.as_body(), at_its_address=at_its_address)
+    return Answer(body=found.body, tag=found.tag, at_its_address=at_its_address)

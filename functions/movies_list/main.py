@@ -17,5 +17,5 @@ database.warm_after_fork()
 async def movies_list(request: Request) -> Answer:
     """Answer a page of movies and how to go on from it."""
     wanted = listing.parse_list_query(request.query)
-    page = await database.ask(listing.find_page(wanted))
+    page = await database.ask_together(listing.find_page(wanted))
     return listing.answer_page(page, wanted, path=request.path)

@@ -1,7 +1,7 @@
 """What `movies.list` is asked and what it answers beside the movies: cursors and links."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote
@@ -10,7 +10,7 @@ from lib.catalogue.movie import IMDB_ID, TITLE_LENGTH
 from lib.catalogue.movies import Page, Position, find_page_after, find_page_at, find_page_before
 from lib.database.statement import Query
 from lib.errors import InvalidRequest
-from lib.web.answers import Answer
+from lib.web.answers import Answer, tag_of
 from lib.web.paging import LAST_PAGE, parse_number_of_records, parse_page_number
 
 PARAMETERS: Final = ("page", "cursor", "number_of_records")  # in the order of our own links
@@ -98,8 +98,45 @@ def parse_list_query(query: Mapping[str, str]) -> WantedPage:
     return WantedPage(records=records, as_asked=as_asked, page=page, cursor=cursor)
 
 
-def find_page(wanted: WantedPage) -> Query[Page]:
+@dataclass(frozen=True, kw_only=True)
+class WrittenPage:
+    """A page as all get it who ask for it.
+
+    Attributes:
+        tag: The body's entity tag.
+        links: What stands in each link behind the path, which is each caller's own.
+        leads_nowhere: Whether it is empty and was found by a cursor: those anybody can make up
+            without end.
+    """
+
+    body: bytes
+    tag: str
+    links: Sequence[str]
+    leads_nowhere: bool
+
+
+def find_page(wanted: WantedPage) -> Query[WrittenPage]:
     """Say what to ask the catalogue for the wanted part of the list."""
+    return _find_page(wanted).then(lambda page: _write_page(page, wanted))
+
+
+def answer_page(written: WrittenPage, wanted: WantedPage, *, path: str) -> Answer:
+    """Make a caller's answer from a page, with how to go on from it.
+
+    Args:
+        path: The path that was asked for, to which the links lead.
+    """
+    # One slash: `//` would lead to another host.
+    target = "/" + quote(path, safe="/.-_~%").lstrip("/")
+    return Answer(
+        body=written.body,
+        tag=written.tag,
+        headers={"Link": ", ".join(f"<{target}{link}" for link in written.links)},
+        at_its_address=wanted.as_asked and not written.leads_nowhere,
+    )
+
+
+def _find_page(wanted: WantedPage) -> Query[Page]:
     if wanted.cursor is None:
         skipped = ((wanted.page or 1) - 1) * wanted.records
         return find_page_at(skipped=skipped, records=wanted.records)
@@ -107,12 +144,7 @@ def find_page(wanted: WantedPage) -> Query[Page]:
     return beside(wanted.cursor.position, records=wanted.records)
 
 
-def answer_page(page: Page, wanted: WantedPage, *, path: str) -> Answer:
-    """Make the answer from a page, with how to go on from it.
-
-    Args:
-        path: The path that was asked for, to which the links lead.
-    """
+def _write_page(page: Page, wanted: WantedPage) -> WrittenPage:
     following = _find_following(page, wanted.cursor)
     # Written by hand: only whole numbers and a cursor's letters, and json.dumps costs more than all
     # the rest of this function.
@@ -121,18 +153,16 @@ def answer_page(page: Page, wanted: WantedPage, *, path: str) -> Answer:
         f'{{"data": {page.movies_json}, "pagination": {{"page": {wanted.page or "null"}, '
         f'"number_of_records": {wanted.records}, "total_records": {page.total}, '
         f'"next_cursor": {next_cursor}}}}}'
-    )
-    links = _make_links(page, wanted, following, path)
-    # Cursors that lead to nothing anybody can make up without end.
-    is_nowhere = wanted.cursor is not None and page.first is None
-    return Answer(
-        body=body.encode(),
-        headers={"Link": links},
-        at_its_address=wanted.as_asked and not is_nowhere,
+    ).encode()
+    return WrittenPage(
+        body=body,
+        tag=tag_of(body),
+        links=_make_links(page, wanted, following),
+        leads_nowhere=wanted.cursor is not None and page.first is None,
     )
 
 
-def _make_links(page: Page, wanted: WantedPage, following: str | None, path: str) -> str:
+def _make_links(page: Page, wanted: WantedPage, following: str | None) -> list[str]:
     links = {"first": "page=1"}
     if wanted.page is not None:
         if wanted.page > 1:
@@ -145,12 +175,10 @@ def _make_links(page: Page, wanted: WantedPage, following: str | None, path: str
             links["prev"] = f"cursor={preceding}"
         if following is not None:
             links["next"] = f"cursor={following}"
-    # One slash: `//` would lead to another host.
-    target = "/" + quote(path, safe="/.-_~%").lstrip("/")
-    return ", ".join(
-        f'<{target}?{where}&number_of_records={wanted.records}>; rel="{relation}"'
+    return [
+        f'?{where}&number_of_records={wanted.records}>; rel="{relation}"'
         for relation, where in links.items()
-    )
+    ]
 
 
 def _find_following(page: Page, cursor: Cursor | None) -> str | None:

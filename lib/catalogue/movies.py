@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from lib.catalogue.movie import Movie, title_key
 from lib.catalogue.statements import (
@@ -21,6 +22,7 @@ from lib.catalogue.statements import (
 )
 from lib.database.statement import Query, Rows, Statement
 from lib.errors import MovieNotFound
+from lib.web.answers import tag_of
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +66,17 @@ class Found:
     alternatives_json: str | None
     title: str | None = None
 
-    def as_body(self) -> bytes:
-        """Return the answer's body; who asked by title is told what else it might have meant."""
+    @cached_property
+    def body(self) -> bytes:
+        """The answer's body; who asked by title is told what else it might have meant."""
         if self.alternatives_json is None:
             return f'{{"data": {self.movie_json}}}'.encode()
         return f'{{"data": {self.movie_json}, "alternatives": {self.alternatives_json}}}'.encode()
+
+    @cached_property
+    def tag(self) -> str:
+        """The body's entity tag."""
+        return tag_of(self.body)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ needs a transaction uses a `lib.database.transactions.TransactionalDatabase`.
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
 import pg8000.dbapi
@@ -18,9 +19,11 @@ from lib.database.connections import Connections
 from lib.database.exchange import exchange
 from lib.database.faults import PassingFault, is_connection_lost, is_rolled_back, translate_fault
 from lib.database.pool import Connection, Pool
+from lib.database.sharing import Run, Sharing
 from lib.database.statement import Query, Rows, Statement, Values
 from lib.errors import ServiceError
 from lib.web import callers
+from lib.web.callers import Caller
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +69,39 @@ class Database(Connections):
         Raises:
             ClientDisconnect: It had to wait for its turn for long, and its caller has left.
         """
+        return await self._ask(query, [callers.current.get()])
+
+    async def ask_together(self, query: Query[T]) -> T:
+        """Ask from the event loop, once for all who ask for the same; raises as `ask` does.
+
+        Nobody gets what was read before they asked; see `lib.database.sharing`. All who asked
+        together get the same object, and the same fault.
+
+        Raises:
+            ClientDisconnect: It had to wait for its turn for long, and all who asked have left.
+        """
+
+        def put(run: Run) -> Awaitable[T]:
+            return self._ask(query, run.asking, run.note_sent)
+
+        return await self._sharing.ask(query.key, put)
+
+    @cached_property
+    def _sharing(self) -> Sharing:
+        return Sharing()
+
+    async def _ask(
+        self,
+        query: Query[T],
+        asking: Sequence[Caller | None],
+        note_sent: Callable[[], None] = lambda: None,
+    ) -> T:
         try:
-            rows = await self._attempt_on_loop(query)
+            rows = await self._attempt_on_loop(query, asking, note_sent)
         except PassingFault as first:
             _demand_another_try(query.statement, first)
             try:
-                rows = await self._attempt_on_loop(query)
+                rows = await self._attempt_on_loop(query, asking, note_sent)
             except PassingFault as last:
                 raise last.fault from last.__cause__
         return query.read(rows)
@@ -86,7 +116,9 @@ class Database(Connections):
             connection.close()
         return rows
 
-    async def _attempt_on_loop(self, query: Query[Any]) -> Rows:
+    async def _attempt_on_loop(
+        self, query: Query[Any], asking: Sequence[Caller | None], note_sent: Callable[[], None]
+    ) -> Rows:
         pool, asked = self._open_pool(), time.monotonic()
         try:
             await pool.sit_down()
@@ -94,10 +126,11 @@ class Database(Connections):
             raise translate_fault(error) from error
         try:
             if time.monotonic() - asked > _LONG_WAIT_SECONDS:
-                await callers.drop_if_all_have_left([callers.current.get()])
+                await callers.drop_if_all_have_left(asking)
             connection = await self._take_on_loop(pool)
             try:
                 with _watched(connection):
+                    note_sent()
                     rows = await exchange(connection, query.statement, query.values)
             finally:
                 connection.close()
