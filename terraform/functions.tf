@@ -117,7 +117,9 @@ module "function" {
     contains(keys(local.routed), each.key) ? { LOAD_BALANCER_ADDRESSES = local.load_balancer_addresses } : {},
     each.value.rights == null ? {} : {
       DATABASE_CONNECTIONS = tostring(each.value.connections)
-      DB_USER              = local.database_users[each.key]
+      # By the user itself, which has to be there as the function starts. The module as a whole must not
+      # wait for it: the zip would let the database inherit create_before_destroy, and its name is taken.
+      DB_USER = google_sql_user.function[each.key].name
     },
     [for group in each.value.settings : local.settings[group]]...
   )
@@ -137,7 +139,6 @@ module "function" {
   ships_schema = contains(each.value.settings, "admin")
 
   depends_on = [
-    google_sql_user.function, # as which it logs in at its start
     time_sleep.build_permissions,
     time_sleep.grants,
   ]

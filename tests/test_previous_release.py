@@ -158,11 +158,14 @@ def test_code_with_a_migration_that_is_another_by_now_was_never_a_release(
     assert "code: one\n" in project.run()[1]
 
 
-def test_where_no_code_had_fewer_migrations_it_is_the_commit_before(project: Project) -> None:
+def test_where_no_code_had_fewer_migrations_there_is_nothing_to_try(project: Project) -> None:
     project.commit({"code": "two"})
-    project.commit({"code": "three"})
 
-    assert "code: two\n" in project.run()[1]
+    code, said = project.run()
+
+    assert code == 0
+    assert said.startswith("previous-release: no code here has had fewer migrations: going back")
+    assert "code:" not in said
 
 
 def test_any_commit_and_tests_can_be_named(project: Project) -> None:
@@ -194,7 +197,7 @@ def test_a_first_commit_and_a_folder_without_history_have_no_release_before(
 def test_the_rest_of_a_shallow_clone_is_fetched_or_its_lack_told(
     project: Project, tmp_path: Path
 ) -> None:
-    project.commit({"code": "two"})
+    project.commit({f"{VERSIONS}/0002_b.py": "b", "code": "two"})
     clone = Project(folder=tmp_path / "clone", venv=project.venv)
     project.git("clone", "--quiet", "--depth=1", project.folder.as_uri(), str(clone.folder))
     away = project.folder.rename(tmp_path / "away")
@@ -212,17 +215,17 @@ def test_other_packages_are_set_up_apart(project: Project) -> None:
     (project.folder / "dev").write_text(stand_in)
     (project.folder / "dev").chmod(0o755)
     project.commit({"code": "two"})
-    project.commit({"requirements.txt": "a==2\n"})
+    project.commit({f"{VERSIONS}/0002_b.py": "b", "requirements.txt": "a==2\n"})
 
     code, said = project.run()
 
     assert code == 0
-    assert said.splitlines()[1:4] == ["setup", "migrations: 0001_a.py", "code: two"]
+    assert said.splitlines()[1:4] == ["setup", "migrations: 0001_a.py 0002_b.py", "code: two"]
 
 
 def test_tests_that_fail_are_a_schema_that_does_not_suit(project: Project) -> None:
     (project.venv / "bin" / "python").write_text("#!/bin/sh\nexit 1\n")
-    project.commit({"code": "two"})
+    project.commit({f"{VERSIONS}/0002_b.py": "b"})
 
     code, said = project.run()
 

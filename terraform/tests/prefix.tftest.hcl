@@ -45,6 +45,7 @@ run "by_default_functions_are_called_as_ever" {
       )) == toset([
       "movies-dev", "movies", "p-tests-movies-source", "p-tests-movies-plans", "movies/omdb_failed",
       "movies-admin-password", "movies-omdb-api-key", "movies-token-private-key",
+      "movies-token-public-key",
     ])
     error_message = "What holds data would be made anew"
   }

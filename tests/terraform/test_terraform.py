@@ -173,7 +173,7 @@ def test_a_plan_beyond_the_connection_budget_fails_and_says_by_how_much(
     assert "The functions may open 103 database connections" in said
     assert "max_connections is 100: 3 too many" in said
     assert "movies_list 8 x 8" in said
-    assert "Lower max_instances or connections in function_sizes" in said
+    assert "Lower max_instances, min_instances or connections in function_sizes" in said
 
 
 def planned_values(plan: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
