@@ -8,7 +8,7 @@ needs a transaction uses a `lib.database.transactions.TransactionalDatabase`.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -71,7 +71,7 @@ class Database(Connections):
         """
         return await self._ask(query, [callers.current.get()])
 
-    async def ask_together(self, query: Query[T]) -> T:
+    def ask_together(self, query: Query[T]) -> Coroutine[Any, Any, T]:
         """Ask from the event loop, once for all who ask for the same; raises as `ask` does.
 
         Nobody gets what was read before they asked; see `lib.database.sharing`. All who asked
@@ -84,7 +84,7 @@ class Database(Connections):
         def put(run: Run) -> Awaitable[T]:
             return self._ask(query, run.asking, run.note_sent)
 
-        return await self._sharing.ask(query.key, put)
+        return self._sharing.ask(query.key, put)
 
     @cached_property
     def _sharing(self) -> Sharing:

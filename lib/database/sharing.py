@@ -9,7 +9,6 @@ database hears one at a time. Nothing is kept: with its answer a question is for
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from lib import limits
@@ -18,25 +17,27 @@ from lib.web import callers
 T = TypeVar("T")
 
 
-@dataclass(kw_only=True, slots=True, eq=False)
 class Run:
     """A question that is put once, for all who asked before it was sent.
 
     Attributes:
-        answer: What those get who wait together.
+        asking: Those who wait for it.
         is_sent: Whether it is too late to join, as what it reads may be older than who comes now.
             Who puts it says so, in the very step that sends it.
-        asking: Those who wait for it.
+        answer: What those get who wait together.
         task: Puts it for those who wait together. It is none of theirs: who gives up ends nothing.
         begin_next: Begins the run that follows, if that has not begun; so does `alarm`.
     """
 
+    __slots__ = ("alarm", "answer", "asking", "begin_next", "is_sent", "task")
     answer: asyncio.Future[Any]
-    is_sent: bool = False
-    asking: list[callers.Caller | None] = field(default_factory=list)
-    task: asyncio.Task[None] | None = None
-    begin_next: Callable[[], None] | None = None
-    alarm: asyncio.TimerHandle | None = None
+
+    def __init__(self, asking: list[callers.Caller | None], *, is_sent: bool = False) -> None:
+        self.asking = asking
+        self.is_sent = is_sent
+        self.task: asyncio.Task[None] | None = None
+        self.begin_next: Callable[[], None] | None = None
+        self.alarm: asyncio.TimerHandle | None = None
 
     def note_sent(self) -> None:
         """Let nobody join any more."""
@@ -64,12 +65,13 @@ class Sharing:
         newest = self._newest.get(place)
         if newest is None:
             # Alone, at once, and without a task: that would cost a third of the question itself.
-            run = Run(answer=loop.create_future(), is_sent=True, asking=[caller])
-            self._newest[place] = run
-            return await self._see_through(place, run, put)
+            run = self._newest[place] = Run([caller], is_sent=True)
+            try:
+                return await put(run)
+            finally:
+                self._end(place, run)
         if newest.is_sent:
-            run = Run(answer=loop.create_future())
-            self._newest[place] = run
+            run = self._newest[place] = Run([])
             self._let_follow(newest, place, run, put)
         else:
             run = newest
@@ -82,6 +84,7 @@ class Sharing:
     ) -> None:
         """Have a run begin when another ends, or in a moment, as that one may hang."""
         loop = asyncio.get_running_loop()
+        run.answer = loop.create_future()
         # What is logged on its way stands under the id of the first who asked.
         context = contextvars.copy_context()
 
@@ -95,25 +98,25 @@ class Sharing:
     async def _answer_all(
         self, place: Hashable, run: Run, put: Callable[[Run], Awaitable[Any]]
     ) -> None:
+        # It ends in the same step as the answer comes: who came between would join what is over.
         try:
-            run.answer.set_result(await self._see_through(place, run, put))
+            answer = await put(run)
         except Exception as error:  # noqa: BLE001  it is raised to each who waits
+            self._end(place, run)
             run.answer.set_exception(error)
             run.answer.exception()  # nobody misses it if all have given up
         except BaseException:
+            self._end(place, run)
             run.answer.cancel()  # the loop ends, and with it all who wait
             raise
+        else:
+            self._end(place, run)
+            run.answer.set_result(answer)
 
-    async def _see_through(
-        self, place: Hashable, run: Run, put: Callable[[Run], Awaitable[T]]
-    ) -> T:
-        try:
-            return await put(run)
-        finally:
-            # In the same step as the answer, as who came between would join what is over. The next
-            # is on its way while this one's callers are answered.
-            if self._newest.get(place) is run:
-                del self._newest[place]
-            if run.begin_next is not None and run.alarm is not None:
-                run.alarm.cancel()
-                run.begin_next()
+    def _end(self, place: Hashable, run: Run) -> None:
+        """Forget a run, and begin the next while this one's callers are answered."""
+        if self._newest.get(place) is run:
+            del self._newest[place]
+        if run.begin_next is not None and run.alarm is not None:
+            run.alarm.cancel()
+            run.begin_next()

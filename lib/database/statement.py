@@ -38,7 +38,7 @@ class Query(Generic[T]):
     @property
     def key(self) -> Hashable:
         """What it has in common with those, and only those, that are the same question."""
-        return self.statement, frozenset(self.values.items())
+        return self.statement, *self.values.items()
 
     def then(self, make: Callable[[T], U]) -> "Query[U]":
         """Return the question whose answer is what is made of this one's."""

@@ -862,7 +862,9 @@ def every_connection_held(database: TransactionalDatabase, base_url: str) -> Ite
         for held in (False, True):
             with database.begin() as connection:
                 connection.execute(text("lock table movies in access exclusive mode"))
-                waiting = [threads.submit(others.get, "/movies.list") for _ in range(8)]
+                # Each of them another page, as equal ones would share a connection.
+                pages = [f"/movies.list?page={number}" for number in range(1, 9)]
+                waiting = [threads.submit(others.get, page) for page in pages]
                 await_waiting(connection, 8 if held else 1)
                 if held:
                     yield
@@ -928,9 +930,9 @@ def test_after_a_rush_for_connections_every_one_of_them_is_good(
         pass
     barrier = threading.Barrier(8)
 
-    def read(_: int) -> str:
+    def read(number: int) -> str:
         barrier.wait(5)
-        answer = client.get("/movies.list")
+        answer = client.get("/movies.list", params={"number_of_records": number + 1})
         assert answer.status_code == 200
         found: str = answer.json()["data"][0]["imdb_id"]
         return found
