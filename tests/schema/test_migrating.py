@@ -87,17 +87,17 @@ def under_way(request: pytest.FixtureRequest, empty: TransactionalDatabase) -> s
 def test_a_run_that_waits_longer_than_a_request_may_is_not_given_up(
     empty: TransactionalDatabase, under_way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "SOCKET_TIMEOUT", 0.2)
+    monkeypatch.setattr(limits, "SOCKET_TIMEOUT", 1.0)
     with ThreadPoolExecutor(1) as thread:
         with empty.begin() as connection:
             connection.exec_driver_sql(under_way)
             waiting = thread.submit(migrate, empty, NOBODY)
-            time.sleep(0.6)
+            time.sleep(1.5)
             assert not waiting.done()
         assert waiting.result(10).after is not None
 
     with pytest.raises(DatabaseUnavailable), empty.begin() as connection:
-        connection.execute(text("select pg_sleep(1)"))
+        connection.execute(text("select pg_sleep(2)"))
 
 
 def test_a_run_that_waits_too_long_is_told_who_holds_it_up(
