@@ -24,10 +24,9 @@ from requests.auth import AuthBase
 from local.environment import ROOT
 from local.failure import Failure
 from local.functions import ID, Function, read_functions
+from local.pipeline.cloud import token_url
 from local.smoke import checked_url, json_object
 
-# What says where a machine's metadata server is, to Google's own libraries as well.
-METADATA_HOST: Final = "GCE_METADATA_HOST"
 IAM_CREDENTIALS: Final = "https://iamcredentials.googleapis.com"
 TO_BE_GRANTED: Final = "roles/iam.serviceAccountOpenIdTokenCreator"
 _SECONDS: Final = 30  # what Terraform gives a function that says nothing else, and to be connected
@@ -196,12 +195,12 @@ def _access_token() -> str:
 
 def _metadata_token() -> str:
     """Return the token of the account that this machine, or build, runs as."""
-    host = os.environ.get(METADATA_HOST) or "metadata.google.internal"
-    url = f"http://{host}/computeMetadata/v1/instance/service-accounts/default/token"
     with requests.Session() as session:
         session.trust_env = False  # neither a proxy nor a .netrc stands between
         try:
-            response = session.get(url, headers={"Metadata-Flavor": "Google"}, timeout=5)
+            response = session.get(
+                token_url(os.environ), headers={"Metadata-Flavor": "Google"}, timeout=5
+            )
         except requests.RequestException as error:
             message = "there is neither gcloud nor a metadata server: who calls?"
             raise Failure(f"{message} Install gcloud, and gcloud auth login") from error

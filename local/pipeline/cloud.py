@@ -12,6 +12,8 @@ from typing import Any, Final
 from local.failure import Failure
 
 _METADATA_PATH: Final = "/computeMetadata/v1/instance/service-accounts/default/token"
+# What says where a machine's metadata server is, to Google's own libraries as well.
+METADATA_HOST: Final = "GCE_METADATA_HOST"
 _TIMEOUT_SECONDS: Final = 120
 _PAUSES: Final = (1.0, 2.0, 4.0, 8.0)
 # What Cloud Storage advises to try again: https://cloud.google.com/storage/docs/retry-strategy
@@ -70,6 +72,11 @@ class Answer:
         return content
 
 
+def token_url(env: Mapping[str, str]) -> str:
+    """Return where a machine asks for an access token of the account that it runs as."""
+    return f"http://{env.get(METADATA_HOST) or 'metadata.google.internal'}{_METADATA_PATH}"
+
+
 class Cloud:
     """Cloud Build's and Cloud Storage's APIs.
 
@@ -78,8 +85,7 @@ class Cloud:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         """Speak to Google, or to what stands in for it."""
-        host = env.get("GCE_METADATA_HOST") or "metadata.google.internal"
-        self._metadata = f"http://{host}{_METADATA_PATH}"
+        self._metadata = token_url(env)
         storage = env.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com"
         self._storage = storage.rstrip("/")
         build = env.get("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDBUILD")

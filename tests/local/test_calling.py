@@ -21,6 +21,7 @@ from local import calling
 from local.environment import ROOT
 from local.failure import Failure
 from local.functions import read_functions
+from local.pipeline.cloud import METADATA_HOST
 from tests.deployed import deployed
 from tests.support import ADMIN_PASSWORD
 
@@ -124,7 +125,7 @@ def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Google]:
         token = {"access_token": ACCESS, "expires_in": 3599, "token_type": "Bearer"}
         it.answers_to("/computeMetadata/v1/instance/service-accounts/default/token", (200, token))
         monkeypatch.setattr(calling, "IAM_CREDENTIALS", it.url)
-        monkeypatch.setenv(calling.METADATA_HOST, host)
+        monkeypatch.setenv(METADATA_HOST, host)
         monkeypatch.setenv("PATH", "/nonexistent")  # neither gcloud nor terraform
         yield it
         server.shutdown()
@@ -217,7 +218,7 @@ def test_a_person_who_has_not_logged_in_is_told_so(
 
 
 def test_who_is_nobody_is_told_so(google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(calling.METADATA_HOST, "127.0.0.1:9")
+    monkeypatch.setenv(METADATA_HOST, "127.0.0.1:9")
     with pytest.raises(Failure, match="neither gcloud nor a metadata server"):
         calling.run("migrate", None, outputs=google.outputs())
 
