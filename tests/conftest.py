@@ -1,5 +1,6 @@
 """One PostgreSQL for the whole run, a database a worker, empty tables for each test."""
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -73,6 +74,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _postgres.stop()
     if _folder is not None:
         _folder.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def logs_of_this_test() -> None:
+    """Let what `lib` logs reach this test, whoever served functions in this process before.
+
+    A function that was built here has set a handler of its own, which writes to what pytest gave
+    that test for its stdout.
+    """
+    logger = logging.getLogger("lib")
+    logger.handlers.clear()
+    logger.propagate = True
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ For five seconds; with MOVIES_FULL_SIZE=1 for a minute.
 """
 
 import contextlib
-import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -189,11 +188,8 @@ def delete_many(database: TransactionalDatabase) -> None:
 
 
 def test_the_same_movies_are_imported_created_and_deleted_at_once_without_a_deadlock(
-    own_database: TransactionalDatabase,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    own_database: TransactionalDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("lib"), "propagate", True)
     deeds: list[Callable[[TransactionalDatabase], None]] = [
         import_or_refresh, import_or_refresh, create, create, create_many, delete, delete,
         delete_many, remember_none, forget, forget,
