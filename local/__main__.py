@@ -72,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="run the benchmarks")
     bench.add_argument("sections", nargs="*", metavar="SECTION", help="all, unless some are named")
     bench.add_argument("--json", action="store_true", help="for machines")
+    several = "so many times: medians, and from where to where ratios went"
+    bench.add_argument("--runs", type=int, default=1, metavar="N", help=several)
     bench.add_argument("--flame", type=Path, metavar="FILE", help="draw movies_list under load")
     bench.set_defaults(run=_bench)
     scale = commands.add_parser("scale", help="what a growing number of reads takes")
@@ -192,7 +194,7 @@ def _variables(_: argparse.Namespace) -> None:
 def _bench(options: argparse.Namespace) -> None:
     from local.bench import command  # noqa: PLC0415
 
-    command.run(options.sections, as_json=options.json, flame=options.flame)
+    command.run(options.sections, as_json=options.json, flame=options.flame, runs=options.runs)
 
 
 def _scale(options: argparse.Namespace) -> None:

@@ -3,13 +3,17 @@
 import asyncio
 import itertools
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 from urllib.parse import quote
 
 import uvloop
 
 from local.failure import Failure
+
+_LENGTH: Final = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 
 
 def request(
@@ -31,6 +35,11 @@ def make_get_requests(parameter: str, values: Iterable[str]) -> list[bytes]:
     return [request(f"/movies.get?{parameter}={quote(value)}") for value in values]
 
 
+def make_page_requests(pages: Iterable[int]) -> list[bytes]:
+    """Return the requests to `movies.list` for some pages by their numbers."""
+    return [request(f"/movies.list?page={page}") for page in pages]
+
+
 def ask_each(
     port: int, requests: Iterable[bytes], *, connections: int = 1, status: int = 200
 ) -> list[float]:
@@ -41,8 +50,33 @@ def ask_each(
 def ask_repeatedly(
     port: int, requests: Iterable[bytes], *, seconds: float, connections: int = 1, status: int = 200
 ) -> list[float]:
-    """Keep connections busy with these requests over and over; return how long each took."""
+    """Keep connections busy with these requests over and over; return how long each took.
+
+    Args:
+        requests: Of an iterator that never ends, each is asked once.
+    """
     return uvloop.run(_ask(port, itertools.cycle(requests), connections, seconds, status))
+
+
+def ask_beside(
+    port: int,
+    requests: Iterable[bytes],
+    others: Iterable[bytes],
+    *,
+    seconds: float,
+    connections: int,
+) -> list[float]:
+    """Ask as one caller beside so many others; return how long each answer took to that one."""
+
+    async def ask() -> list[float]:
+        beside = asyncio.ensure_future(
+            _ask(port, itertools.cycle(others), connections, seconds, 200)
+        )
+        took = await _ask(port, itertools.cycle(requests), 1, seconds, 200)
+        await beside
+        return took
+
+    return uvloop.run(ask())
 
 
 async def _ask(
@@ -69,7 +103,7 @@ class _Client(asyncio.Protocol):
         self._requests = requests
         self._ends: float | None = None
         self._expected = f"HTTP/1.1 {status} ".encode()
-        self._received = bytearray()
+        self._received = b""
         self.took: list[float] = []
         self.done = asyncio.get_running_loop().create_future()
 
@@ -82,21 +116,24 @@ class _Client(asyncio.Protocol):
         self._ask_next()
 
     def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, separator, body = self._received.partition(b"\r\n\r\n")
-        if not separator:
+        received = self._received + data if self._received else data
+        self._received = received
+        head = received.find(b"\r\n\r\n")
+        if head < 0:
             return
-        length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-        if len(body) < int(length or 0):
+        length = _LENGTH.search(received, 0, head)
+        body = head + 4
+        if length is not None and len(received) - body < int(length[1]):
             return
-        if not head.startswith(self._expected):
-            answered = f"{head.splitlines()[0].decode()} {body[:300].decode()}"
+        if not received.startswith(self._expected):
+            first = received[:head].splitlines()[0].decode()
+            answered = f"{first} {received[body : body + 300].decode()}"
             self._end(Failure(f"a function answered {answered}"))
             return
         now = time.perf_counter()
         if self._ends is None or now < self._ends or not self.took:
             self.took.append(now - self._asked)
-        self._received.clear()
+        self._received = b""
         self._ask_next()
 
     def connection_lost(self, exc: Exception | None) -> None:

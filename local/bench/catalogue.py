@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lib.accounts.users import AdminSettings
-from lib.catalogue import movie, movies, statements
+from lib.catalogue import movie
 from lib.database.connections import connect_directly
-from lib.database.database import Database
 from lib.database.driver import unhurried
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
@@ -26,15 +25,27 @@ from local.bench import films
 from local.postgres import EmbeddedPostgres
 
 _CHUNK: Final = 2_000  # rows that go to COPY at once
-_SAMPLED: Final = 200
+SAMPLED: Final = 10_000  # too many to be asked for twice within any cache's while
+PAGE: Final = 10
+_UNIQUE_TITLES: Final = """
+    select title from unnest(cast(%s as text[])) wanted (imdb_id) join movies using (imdb_id)
+    where not exists (
+        select from movies other
+        where other.sort_key = movies.sort_key and other.imdb_id <> movies.imdb_id)
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Some films of a catalogue, by chance; the titles are of films that share theirs with none."""
+    """Some films of a catalogue, by chance; the titles are of films that share theirs with none.
+
+    Attributes:
+        pages: The numbers of some pages of ten, from the first to the last.
+    """
 
     ids: list[str]
     titles: list[str]
+    pages: list[int]
 
 
 def provide(postgres: EmbeddedPostgres, rows: int, *, password: str) -> str:
@@ -78,19 +89,19 @@ def connect(settings: DatabaseSettings) -> Iterator[Any]:
 
 def sample(settings: DatabaseSettings, rows: int) -> Sample:
     """Pick films of a catalogue that has so many."""
-    database = Database(settings, statements=statements.FINDING)
-    numbers = random.Random(rows).sample(range(rows), _SAMPLED)  # noqa: S311  no secret
+    chance = random.Random(rows)  # noqa: S311  no secret
+    numbers = chance.sample(range(rows), min(SAMPLED, rows))
     ids = [films.imdb_id(number) for number in numbers]
-    titles = [
-        json.loads(database.answer(movies.find_by_id(some)).movie_json)["title"] for some in ids
-    ]
-    unique = [
-        title
-        for title in titles
-        if database.answer(movies.find_by_title(title, year=None)).alternatives_json == "[]"
-    ]
-    database.close()
-    return Sample(ids=ids, titles=unique)
+    with connect(settings) as connection:
+        cursor = connection.cursor()
+        cursor.execute(_UNIQUE_TITLES, (ids,))
+        unique = cursor.fetchall()
+    last = max(1, rows // PAGE)
+    return Sample(
+        ids=ids,
+        titles=[title for (title,) in unique],
+        pages=chance.sample(range(1, last + 1), min(SAMPLED, last)),
+    )
 
 
 def _fingerprint() -> str:

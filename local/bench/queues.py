@@ -5,14 +5,15 @@ it is compared with, and waited for a processor that others had. How many are an
 and how long each takes, it has to find by itself.
 """
 
+import itertools
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from local.bench import catalogue
-from local.bench.calling import ask_repeatedly, make_get_requests, request
+from local.bench.calling import ask_repeatedly, make_get_requests, make_page_requests
 from local.bench.laboratory import MANY, Laboratory
 from local.bench.processes import Schedule, own_schedule, schedule
 from local.bench.report import Report, Value
@@ -53,7 +54,12 @@ def measure(laboratory: Laboratory, report: Report) -> None:
         serve(ours("movies_list"), variables) as on_list,
         serve(ours("movies_get", gets[0]), variables) as on_get,
     ):
-        asks = {"movies.list": (on_list, [request("/movies.list")]), "movies.get": (on_get, gets)}
+        # Spread: equal ones would be asked once for several callers, which is not simulated.
+        lists = make_page_requests(some.pages)
+        asks = {
+            "movies.list": (on_list, itertools.cycle(lists)),
+            "movies.get": (on_get, itertools.cycle(gets)),
+        }
         rounds: dict[str, list[Round]] = {}
         for _ in range(ROUNDS):
             for name, (where, requests) in asks.items():
@@ -65,7 +71,7 @@ def measure(laboratory: Laboratory, report: Report) -> None:
 
 
 def measure_round(
-    laboratory: Laboratory, where: Served, requests: list[bytes], callers: int
+    laboratory: Laboratory, where: Served, requests: Iterable[bytes], callers: int
 ) -> Round:
     """Let so many callers ask for a while, and simulate the same."""
 

@@ -1,9 +1,10 @@
 """What a request takes in a catalogue of a million movies, against one of a thousand."""
 
 import contextlib
+import itertools
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +15,14 @@ from lib.database.settings import DatabaseSettings
 from lib.database.statement import Statement
 from lib.errors import MovieNotFound
 from local.bench import catalogue, films
-from local.bench.calling import ask_each, ask_repeatedly, make_get_requests, request
+from local.bench.calling import (
+    ask_each,
+    ask_repeatedly,
+    make_get_requests,
+    make_page_requests,
+    request,
+)
+from local.bench.catalogue import PAGE
 from local.bench.laboratory import FEW, MANY, Laboratory
 from local.bench.report import Measure, Report, in_turn
 from local.bench.serving import ours, serve
@@ -22,7 +30,6 @@ from local.bench.usual import FILMS
 
 ROUNDS: Final = 20
 SECONDS: Final = 0.1
-PAGE: Final = 10
 FILMS_A_ROUND: Final = 5
 
 
@@ -49,7 +56,7 @@ def measure(laboratory: Laboratory, report: Report) -> None:
         _serve(laboratory, laboratory.many, MANY) as many,
     ):
         _measure_lists(few, many, report)
-        _measure_deep_pages(many, report)
+        _measure_deep_pages(few, many, report)
         _measure_finding(few, many, report)
         _measure_the_total(many, report)
         _measure_creating_and_deleting(few, many, report)
@@ -92,12 +99,18 @@ def _measure_lists(few: Catalogue, many: Catalogue, report: Report) -> None:
         _compare(report, f"movies.list, {name}", sides[MANY], sides[FEW], few.label)
 
 
-def _measure_deep_pages(many: Catalogue, report: Report) -> None:
+def _measure_deep_pages(few: Catalogue, many: Catalogue, report: Report) -> None:
     first = _time_list(many, "")
     pages = many.rows // PAGE
     for page in (max(2, pages // 100), pages // 2, pages * 9 // 10):
         deep = _time_list(many, f"?page={page}")
         _compare(report, f"movies.list, page {page:,}", deep, first, "page 1")
+    for side in (few, many):
+        some = catalogue.sample(side.settings, side.rows).pages
+        spread = itertools.cycle(make_page_requests(some))
+        any_page = _time_asking(side.ports["movies_list"], spread)
+        name = f"movies.list, any page of {side.rows:,} movies"
+        _compare(report, name, any_page, _time_list(side, ""), "page 1")
 
 
 def _measure_finding(few: Catalogue, many: Catalogue, report: Report) -> None:
@@ -182,7 +195,7 @@ def _time_list(side: Catalogue, query: str) -> Measure:
     return _time_asking(side.ports["movies_list"], [request(f"/movies.list{query}")])
 
 
-def _time_asking(port: int, requests: Sequence[bytes]) -> Measure:
+def _time_asking(port: int, requests: Iterable[bytes]) -> Measure:
     return lambda: ask_repeatedly(port, requests, seconds=SECONDS)
 
 

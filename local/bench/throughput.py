@@ -1,98 +1,174 @@
-"""How many requests one process answers, against a function that only asks the database once."""
+"""How many requests one process answers, against what does less behind the same framework.
 
+The floor asks the database `select 1`, from a thread. The limit asks the very statement of a read,
+by a driver that is written in C, and does nothing else. Addresses are spread, so that hardly two of
+those that are asked at once are equal, or it is one page that all want: who asks for that together
+is answered together.
+"""
+
+import contextlib
+import itertools
 import statistics
-from typing import Final
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from local.bench import catalogue
-from local.bench.calling import ask_repeatedly, make_get_requests, request
+from lib.catalogue import movies
+from lib.database.statement import Query
+from local.bench import catalogue, rivals
+from local.bench.calling import (
+    ask_beside,
+    ask_each,
+    ask_repeatedly,
+    make_get_requests,
+    make_page_requests,
+    request,
+)
 from local.bench.laboratory import MANY, Laboratory
-from local.bench.report import Report, in_turn
+from local.bench.report import Measure, Report, Value, in_turn
 from local.bench.serving import Served, Subject, ours, serve
 
 CONNECTIONS: Final = 16
 LOADS: Final = (1, CONNECTIONS, 64, 256)
+HOT_LOADS: Final = (CONNECTIONS, 64, 256)
 ROUNDS: Final = 5
-SECONDS: Final = 1.5
+SECONDS: Final = 1.2
+HOT: Final = request("/movies.list")
 
-# The floor: the framework in ASGI mode, and one round trip of a prepared statement by pg8000.
-FLOOR: Final = """
-import functions_framework.aio
-import os, queue
-from urllib.parse import urlsplit, unquote
-import pg8000.dbapi
-from pg8000.native import PreparedStatement
-from starlette.responses import Response
 
-url = urlsplit(os.environ["DATABASE_URL"])
-idle = queue.SimpleQueue()
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """Requests that go round and round, and who is asked.
 
-def connect():
-    connection = pg8000.dbapi.connect(
-        url.username, host=url.hostname, port=url.port, database=url.path[1:],
-        password=unquote(url.password or ""))
-    connection.autocommit = True
-    return PreparedStatement(connection, "select 1")
+    Attributes:
+        busy: How much of a CPU those took who asked, each time.
+    """
 
-@functions_framework.aio.http
-def floor(request):
-    try:
-        statement = idle.get_nowait()
-    except queue.Empty:
-        statement = connect()
-    rows = statement.run()
-    idle.put(statement)
-    return Response(b'{"data": %d}' % rows[0][0], media_type="application/json")
-"""
+    where: Served
+    requests: Iterator[bytes]
+    busy: list[float] = field(default_factory=list)
+
+    def rate(self, connections: int) -> float:
+        """Let so many ask for a while; return how many were answered a second."""
+        used = time.process_time()
+        took = ask_repeatedly(
+            self.where.port, self.requests, seconds=SECONDS, connections=connections
+        )
+        self.busy.append((time.process_time() - used) / SECONDS)
+        return len(took) / SECONDS
 
 
 def measure(laboratory: Laboratory, report: Report) -> None:
-    """Measure rates at 16 connections against the floor, and the list's at others against that."""
+    """Measure rates against floor and limit, then what more callers and other callers do."""
+    with contextlib.ExitStack() as stack:
+        loads = _serve_all(stack, laboratory)
+        rates = _measure_rates(loads, report)
+        _measure_against_the_limit(rates, report)
+        _measure_loads(loads, report)
+        _measure_latencies(loads, report)
+        busy = max(share for load in loads.values() for share in load.busy)
+        report.add("callers: of one CPU, at the most", busy * 100, "%")
+
+
+def _serve_all(stack: contextlib.ExitStack, laboratory: Laboratory) -> dict[str, Load]:
+    variables = laboratory.variables(laboratory.many)
+    some = catalogue.sample(laboratory.settings(laboratory.many), MANY)
+    by_title, by_id = (
+        make_get_requests("title", some.titles),
+        make_get_requests("imdb_id", some.ids),
+    )
+
+    def serve_one(subject: Subject) -> Served:
+        return stack.enter_context(serve(subject, variables))
+
+    def load(where: Served, requests: Sequence[bytes]) -> Load:
+        return Load(where=where, requests=itertools.cycle(requests))
+
+    def bare(queries: Sequence[Query[Any]]) -> Load:
+        return load(serve_one(rivals.bare(queries[0])), rivals.make_bare_requests(queries))
+
+    on_list, on_get = serve_one(ours("movies_list")), serve_one(ours("movies_get", by_id[0]))
+    pages = [page(number) for number in some.pages]
+    loads = {
+        "floor": load(serve_one(rivals.floor(laboratory.scratch_folder)), [request("/")]),
+        "movies.list": load(on_list, [HOT]),
+        "movies.list, spread": load(on_list, make_page_requests(some.pages)),
+        "movies.get by title": load(on_get, by_title),
+        "movies.get by id": load(on_get, by_id),
+        "asyncpg, spread": bare(pages),
+        "asyncpg, by title": bare(
+            [movies.find_by_title(title, year=None) for title in some.titles]
+        ),
+        "asyncpg, by id": bare([movies.find_by_id(some_id) for some_id in some.ids]),
+    }
+    hot = rivals.make_bare_requests([page(1)])
+    loads["asyncpg"] = load(loads["asyncpg, spread"].where, hot)
+    # Once, so that all that is asked for later is in memory.
+    for where, requests in ((on_list, make_page_requests(some.pages)), (on_get, by_title)):
+        ask_each(where.port, requests, connections=CONNECTIONS)
+    return loads
+
+
+def page(number: int) -> Query[Any]:
+    """Ask for a page as `movies.list` does."""
+    skipped = (number - 1) * catalogue.PAGE
+    return movies.find_page_at(skipped=skipped, records=catalogue.PAGE)
+
+
+def _measure_rates(loads: dict[str, Load], report: Report) -> dict[str, float]:
     about = f"{CONNECTIONS} connections, {MANY:,} movies"
     report.begin(f"Throughput: requests a second to one process, {about}")
-    variables = laboratory.variables(laboratory.many)
-    floor = laboratory.scratch_folder / "floor.py"
-    floor.write_text(FLOOR)
-    some = catalogue.sample(laboratory.settings(laboratory.many), MANY)
-    by_id = make_get_requests("imdb_id", some.ids)
-    with (
-        serve(Subject(name="floor", source=floor, target="floor"), variables) as on_floor,
-        serve(ours("movies_list"), variables) as on_list,
-        serve(ours("movies_get", by_id[0]), variables) as on_get,
-    ):
-        asks = {
-            "floor": (on_floor, [request("/")]),
-            "movies.list": (on_list, [request("/movies.list")]),
-            "movies.get by title": (on_get, make_get_requests("title", some.titles)),
-            "movies.get by id": (on_get, by_id),
-        }
-        for where, requests in asks.values():
-            ask_repeatedly(where.port, requests, seconds=0.5, connections=CONNECTIONS)
-        rates = in_turn(
-            {
-                name: lambda where=where, requests=requests: [_rate(where, requests, CONNECTIONS)]  # type: ignore[misc]
-                for name, (where, requests) in asks.items()
-            },
-            rounds=ROUNDS,
+    for load in loads.values():
+        ask_repeatedly(load.where.port, load.requests, seconds=0.5, connections=CONNECTIONS)
+    rates = in_turn(
+        {name: _rate_of(load, CONNECTIONS) for name, load in loads.items()}, rounds=ROUNDS
+    )
+    for name in ("floor", "movies.list", "movies.get by title", "movies.get by id"):
+        report.add(name, rates[name], "/s", against=("floor", rates["floor"]))
+    return rates
+
+
+def _measure_against_the_limit(rates: dict[str, float], report: Report) -> None:
+    about = f"{CONNECTIONS} connections, {catalogue.SAMPLED:,} addresses"
+    report.begin(f"Throughput against the same statement asked by bare asyncpg, {about}")
+    compared = {
+        "lists, spread pages": ("movies.list, spread", "asyncpg, spread"),
+        "lists, one hot page": ("movies.list", "asyncpg"),
+        "single movies, by title": ("movies.get by title", "asyncpg, by title"),
+        "single movies, by id": ("movies.get by id", "asyncpg, by id"),
+    }
+    for name, (here, there) in compared.items():
+        report.add_parts(
+            name,
+            {"by asyncpg": Value(rates[there], "/s"), "here": Value(rates[here], "/s")},
+            against=("asyncpg", rates[there]),
         )
-        for name, rate in rates.items():
-            report.add(name, rate, "/s", against=("floor", rates["floor"]))
-        _measure_loads(on_list, report)
 
 
-def _measure_loads(on_list: Served, report: Report) -> None:
-    requests = [request("/movies.list")]
+def _measure_loads(loads: dict[str, Load], report: Report) -> None:
+    report.begin("Throughput: more and more connections, spread pages and one hot page")
+    spread, hot = loads["movies.list, spread"], loads["movies.list"]
     rates = in_turn(
         {
-            str(count): lambda count=count: [_rate(on_list, requests, count)]  # type: ignore[misc]
-            for count in LOADS
+            **{f"spread {count}": _rate_of(spread, count) for count in LOADS},
+            **{f"hot {count}": _rate_of(hot, count) for count in HOT_LOADS},
         },
         rounds=ROUNDS,
     )
-    base = (f"{CONNECTIONS} connections", rates[str(CONNECTIONS)])
-    for count, rate in rates.items():
-        name = f"movies.list, {count} connection{'s' * (count != '1')}"
-        report.add(name, rate, "/s", against=base)
-    took = ask_repeatedly(on_list.port, requests, seconds=3 * SECONDS, connections=CONNECTIONS)
+    base = (f"{CONNECTIONS} connections", rates[f"spread {CONNECTIONS}"])
+    for count in LOADS:
+        name = f"movies.list, {count} connection{'s' * (count != 1)}"
+        report.add(name, rates[f"spread {count}"], "/s", against=base)
+    for count in HOT_LOADS:
+        name = f"movies.list, one hot page, {count}"
+        report.add(name, rates[f"hot {count}"], "/s", against=("spread", rates[f"spread {count}"]))
+
+
+def _measure_latencies(loads: dict[str, Load], report: Report) -> None:
+    spread = loads["movies.list, spread"]
+    port = spread.where.port
+    took = ask_repeatedly(port, spread.requests, seconds=3 * SECONDS, connections=CONNECTIONS)
     cuts = statistics.quantiles(took, n=100)
     median = ("median", cuts[49] * 1e3)
     report.add(f"movies.list, median at {CONNECTIONS}", cuts[49] * 1e3, "ms")
@@ -100,7 +176,20 @@ def _measure_loads(on_list: Served, report: Report) -> None:
         f"movies.list, 99th percentile at {CONNECTIONS}", cuts[98] * 1e3, "ms", against=median
     )
 
+    def beside_others(others: Iterator[bytes]) -> Measure:
+        return lambda: ask_beside(port, [HOT], others, seconds=SECONDS, connections=CONNECTIONS)
 
-def _rate(where: Served, requests: list[bytes], connections: int) -> float:
-    took = ask_repeatedly(where.port, requests, seconds=SECONDS, connections=connections)
-    return len(took) / SECONDS
+    beside = in_turn(
+        {"page 1": beside_others(itertools.cycle([HOT])), "any": beside_others(spread.requests)},
+        rounds=ROUNDS,
+    )
+    report.add(
+        f"page 1 beside {CONNECTIONS} callers of any page",
+        beside["any"] * 1e3,
+        "ms",
+        against=("beside as many of page 1", beside["page 1"] * 1e3),
+    )
+
+
+def _rate_of(load: Load, connections: int) -> Measure:
+    return lambda: [load.rate(connections)]

@@ -1,4 +1,4 @@
-"""What a batch of a thousand movies takes to write, and what of it the catalogue's upkeep takes."""
+"""What movies take to write, in batches and singly, and what of it the catalogue's upkeep takes."""
 
 import itertools
 import json
@@ -10,13 +10,16 @@ from pg8000.native import PreparedStatement
 
 from lib.catalogue import statements
 from lib.catalogue.merging import COLUMNS
-from local.bench import films
+from local.bench import films, singles
 from local.bench.catalogue import connect
 from local.bench.laboratory import FEW, MANY, Laboratory
 from local.bench.report import Measure, Report, in_turn
 
 BATCH: Final = 1_000
 ROUNDS: Final = 25
+CONNECTIONS: Final = 16
+SECONDS: Final = 1.0
+SINGLES_ROUNDS: Final = 5
 _FIRST: Final = 2 * MANY  # beyond those of either catalogue
 _COLUMNS: Final = ", ".join(COLUMNS)
 _INSERT: Final = f"""
@@ -42,6 +45,7 @@ def measure(laboratory: Laboratory, report: Report) -> None:
         connect(laboratory.settings(laboratory.many)) as many,
     ):
         _measure_upserts(few, many, report)
+        _measure_singles(laboratory, many, report)
 
 
 def _measure_inserts(scratch: Any, report: Report) -> None:
@@ -52,7 +56,7 @@ def _measure_inserts(scratch: Any, report: Report) -> None:
     medians = in_turn(
         {
             "insert into a bare table": _time_runs(scratch, bare, new),
-            "insert with total, keys and index": _time_runs(scratch, kept, new, _WITHOUT_DATES),
+            "insert with JSON, places, keys, index": _time_runs(scratch, kept, new, _WITHOUT_DATES),
             "insert with dates of refreshes, too": _time_runs(scratch, kept, new),
         },
         rounds=ROUNDS,
@@ -76,6 +80,22 @@ def _measure_upserts(few: Any, many: Any, report: Report) -> None:
         report.add(f"upsert of {name} movies", medians["many"] * 1e3, "ms", against=base)
     for side in (few, many):
         _forget_new(side)
+
+
+def _measure_singles(laboratory: Laboratory, many: Any, report: Report) -> None:
+    report.begin(f"Writes: movies added and deleted again, one at a time, among {MANY:,}")
+    url = laboratory.postgres.url(laboratory.many)
+    rates = in_turn(
+        {
+            str(count): singles.rate(url, count, first=_FIRST, seconds=SECONDS)
+            for count in (1, CONNECTIONS)
+        },
+        rounds=SINGLES_ROUNDS,
+    )
+    base = ("1 connection", rates["1"])
+    report.add("1 connection", rates["1"], "/s", against=base)
+    report.add(f"{CONNECTIONS} connections", rates[str(CONNECTIONS)], "/s", against=base)
+    _forget_new(many)
 
 
 def _forget_new(side: Any) -> None:

@@ -1,30 +1,34 @@
-"""The benchmarks: made-up films, kept catalogues, the table, and that every section measures."""
+"""The benchmarks: kept catalogues, and that every section measures what it says."""
 
+import contextlib
 import itertools
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
+import httpx
 import pytest
 
 from lib.catalogue import movies, statements
-from lib.catalogue.movie import title_key
 from lib.database.database import Database
 from local.bench import (
     catalogue,
     command,
-    films,
     footprint,
     laboratory,
     queues,
+    rivals,
     scale,
     throughput,
     writes,
 )
-from local.bench.calling import request
+from local.bench.calling import ask_beside, make_page_requests, request
 from local.bench.laboratory import Laboratory
-from local.bench.report import Report, Value, in_turn
+from local.bench.machine import processor
+from local.bench.report import Report
 from local.bench.serving import ours, serve
 from local.bench.starts import _steps
 from local.bench.usual import FILMS, usual
@@ -35,63 +39,44 @@ from tests.support import asks
 FEW, MANY = 30, 250
 
 
-def test_films_are_the_same_each_time() -> None:
-    assert list(films.films(50)) == list(films.films(50))
-    assert list(films.films(50)) != list(films.films(50, first=50))
-
-
-def test_titles_are_as_odd_as_real_ones() -> None:
-    titles = [str(film["title"]) for film in films.films(5_000)]
-    keys = [title_key(title) for title in titles]
-
-    assert len({title for title in titles if titles.count(title) > 1}) > 100  # remakes
-    assert sum(not title.isascii() for title in titles) > 500
-    assert (
-        sum(title.startswith(("The ", "A ", "Le ", "L'", "Die ", "El ")) for title in titles) > 500
-    )
-    assert sum(title.endswith((" II", " 2", " 3D")) for title in titles) > 100
-    assert sum(before > after for before, after in itertools.pairwise(keys)) > 1_000  # no order
-
-
-def test_the_median_of_each_is_taken_over_all_rounds() -> None:
-    first, second = iter([1.0, 9.0, 2.0]), iter([4.0, 4.0, 5.0])
-
-    medians = in_turn({"a": lambda: [next(first)], "b": lambda: [next(second)]}, rounds=3)
-
-    assert medians == {"a": 2.0, "b": 4.0}
-
-
-def test_the_table_and_the_json_tell_the_same_figures() -> None:
-    report = Report()
-    report.begin("Lists")
-    report.add("first page", 0.5, "ms")
-    report.add("deep page", 12.25, "ms", against=("first", 0.5))
-    report.begin("Memory")
-    report.add_parts("login", {"now": Value(99.0, "MiB"), "CPU": Value(31.0, "ms")})
-
-    lines = [" ".join(line.split()) for line in report.as_table().splitlines() if line]
-    assert lines == [
-        "Lists",
-        "first page 0.5 ms",
-        "deep page 12.2 ms 24.50 x first",
-        "Memory",
-        "now CPU",
-        "login 99 MiB 31 ms",
-    ]
-    told = json.loads(report.as_json())
-    assert [figure["value"] for figure in told] == [0.5, 12.25, 99.0, 31.0]
-    assert told[1]["ratio"] == 24.5
-    assert told[3]["part"] == "CPU"
-
-
 def test_an_unknown_section_is_told_with_those_that_there_are() -> None:
     with pytest.raises(Failure, match="no section 'speed': there are throughput, scale"):
-        command.run(["speed"], as_json=False, flame=None)
+        command.run(["speed"])
 
 
 def test_a_flame_graph_comes_alone() -> None:
     with pytest.raises(Failure, match="give it alone"):
         command.run([], as_json=True, flame=Path("flame.svg"))
+    with pytest.raises(Failure, match="give it alone"):
+        command.run([], runs=3, flame=Path("flame.svg"))
+
+
+def test_no_run_at_all_is_refused() -> None:
+    with pytest.raises(Failure, match="1 at least"):
+        command.run([], runs=0)
+
+
+def test_what_was_measured_before_a_fault_is_told(
+    small: Laboratory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the second run nothing is complete; the first took minutes."""
+    calls = itertools.count()
+
+    def measure(_: Laboratory, report: Report) -> None:
+        report.begin("Lists")
+        if next(calls) > 0:
+            raise Failure("a function closed its connection")
+        report.add("first page", 0.5, "ms")
+
+    monkeypatch.setattr(command, "SECTIONS", {"lists": measure})
+    monkeypatch.setattr(command, "set_up", lambda: contextlib.nullcontext(small))
+    with pytest.raises(Failure, match="closed its connection"):
+        command.run([], runs=3)
+
+    machine, _, *table = capsys.readouterr().out.splitlines()
+    assert " ".join(" ".join(table).split()) == "Lists first page 0.5 ms"
+    assert machine.startswith(f"processor: {processor()}, CPUs: ")
+    assert re.search(r"PostgreSQL: \d+\.\d+", machine)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +87,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
             for name, rows in {"FEW": FEW, "MANY": MANY}.items():
                 if hasattr(module, name):
                     patch.setattr(module, name, rows)
-        patch.setattr(catalogue, "_SAMPLED", 10)
+        patch.setattr(catalogue, "SAMPLED", 10)
         patch.setattr("local.bench.usual.FEW", FEW)
         # A service of the caller's, which must not be touched.
         patch.setenv("CLOUD_SQL_INSTANCE", "project:region:instance")
@@ -137,6 +122,7 @@ def test_throughput_is_told_against_the_floor(
     monkeypatch.setattr(throughput, "ROUNDS", 1)
     monkeypatch.setattr(throughput, "SECONDS", 0.2)
     monkeypatch.setattr(throughput, "LOADS", (1, throughput.CONNECTIONS, 24))
+    monkeypatch.setattr(throughput, "HOT_LOADS", (24,))
     report = Report()
 
     throughput.measure(small, report)
@@ -145,7 +131,51 @@ def test_throughput_is_told_against_the_floor(
     assert rates["movies.list"].against == "floor"
     assert rates["movies.list, 24 connections"].against == "16 connections"
     assert min(figure.value for figure in rates.values()) > 0
-    assert any("99th percentile" in figure.name for figure in report.figures)
+    assert rates["movies.list, one hot page, 24"].against == "spread"
+    assert rates["single movies, by title"].against == "asyncpg"
+    named = {figure.name: figure for figure in report.figures}
+    assert "movies.list, 99th percentile at 16" in named
+    beside = named["page 1 beside 16 callers of any page"]
+    assert beside.against == "beside as many of page 1"
+    assert 0 < named["callers: of one CPU, at the most"].value < 110
+
+
+@asks("/movies.list", "/movies.get")
+def test_the_limit_answers_what_the_function_does(small: Laboratory) -> None:
+    """Else its rate would be that of something else."""
+    some = catalogue.sample(small.settings(small.many), MANY)
+    variables = small.variables(small.many)
+    for function, path, query in (
+        ("movies_list", "/movies.list?page=3", throughput.page(3)),
+        (
+            "movies_get",
+            f"/movies.get?title={quote(some.titles[0])}",
+            movies.find_by_title(some.titles[0], year=None),
+        ),
+        ("movies_get", f"/movies.get?imdb_id={some.ids[0]}", movies.find_by_id(some.ids[0])),
+    ):
+        limit = rivals.bare(query)
+        asked = limit.sample.split()[1].decode()
+        with serve(ours(function, request(path)), variables) as here, serve(limit, variables) as it:
+            answers = [
+                httpx.get(f"http://127.0.0.1:{where.port}{address}")
+                for where, address in ((here, path), (it, asked))
+            ]
+        shown, bare = (answer.text for answer in answers)
+        if function == "movies_list":
+            bare = bare.replace('{"data": ', '{"data": [').replace("}}", "}]", 1)
+            assert len(json.loads(shown)["data"]) == 10
+        assert shown.startswith(bare.rstrip("}]"))
+
+
+def test_a_caller_is_timed_beside_others_who_are_not(small: Laboratory) -> None:
+    variables = small.variables(small.few)
+    with serve(ours("movies_list"), variables) as where:
+        page = [request("/movies.list")]
+        took = ask_beside(where.port, page, page, seconds=0.3, connections=4)
+
+    assert len(took) > 0
+    assert sum(took) < 0.3 + max(took)  # of one caller, one after the other
 
 
 @asks("/movies.list", "/movies.get", "/movies.create", "/movies.delete/x")
@@ -160,6 +190,7 @@ def test_scale_compares_the_two_catalogues_and_leaves_them_as_they_were(
     scale.measure(small, report)
 
     named = {figure.name: figure.against for figure in report.figures}
+    assert named["movies.list, any page of 250 movies"] == "page 1"
     assert named["movies.list, cursor to the last page"] == "30 movies"
     assert named["movies.list, page 22"] == "page 1"
     assert {"movies.create", "movies.delete", "movies.get by title"} <= set(named)
@@ -172,6 +203,9 @@ def test_writes_leave_the_catalogues_as_they_were_even_after_a_run_that_was_brok
 ) -> None:
     monkeypatch.setattr(writes, "ROUNDS", 1)
     monkeypatch.setattr(writes, "BATCH", 10)
+    monkeypatch.setattr(writes, "SINGLES_ROUNDS", 1)
+    monkeypatch.setattr(writes, "SECONDS", 0.2)
+    monkeypatch.setattr(writes, "CONNECTIONS", 3)
     with monkeypatch.context() as broken:
         broken.setattr(writes, "_forget_new", stop_the_second_time())
         with pytest.raises(KeyboardInterrupt):
@@ -182,7 +216,9 @@ def test_writes_leave_the_catalogues_as_they_were_even_after_a_run_that_was_brok
 
     writes.measure(small, report)
 
-    assert len(report.figures) == 5
+    named = {figure.name: figure.value for figure in report.figures}
+    assert len(named) == 7
+    assert named["3 connections"] > 0
     assert totals(small) == [FEW, MANY]
 
 
@@ -230,6 +266,21 @@ def test_the_footprint_tells_processor_time_and_memory(small: Laboratory) -> Non
     assert 20 < told["memory"] < 200
 
 
+@asks("/movies.list")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it all")
+def test_the_footprint_tells_what_kept_json_spares(
+    small: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(footprint, "_ROUNDS", 5)
+    report = Report()
+
+    footprint._measure_documents(small, report)
+
+    ratios = {figure.name: figure.ratio for figure in report.figures}
+    assert set(ratios) == {"Postgres, a list of 10", "Postgres, a list of 100"}
+    assert 0 < (ratios["Postgres, a list of 100"] or 0) < 1  # much is measured, so it is sure
+
+
 @asks("/movies.list", "/movies.get")
 def test_queues_are_told_as_measured_and_as_simulated(
     small: Laboratory, monkeypatch: pytest.MonkeyPatch
@@ -256,9 +307,8 @@ def test_a_process_answers_about_as_often_as_the_simulation_says(
 ) -> None:
     """What else the machine does only slows what is measured: one of many rounds is to fit."""
     monkeypatch.setattr(queues, "SECONDS", 0.5)
+    pages = itertools.cycle(make_page_requests(range(1, 1 + MANY // 10)))
     with serve(ours("movies_list"), small.variables(small.many)) as where:
-        rounds = (
-            queues.measure_round(small, where, [request("/movies.list")], 8) for _ in range(40)
-        )
+        rounds = (queues.measure_round(small, where, pages, 8) for _ in range(40))
 
         assert any(2 / 3 < one.rate / one.simulated.rate < 3 / 2 for one in rounds)
