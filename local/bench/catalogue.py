@@ -90,7 +90,8 @@ def connect(settings: DatabaseSettings) -> Iterator[Any]:
 def sample(settings: DatabaseSettings, rows: int) -> Sample:
     """Pick films of a catalogue that has so many."""
     chance = random.Random(rows)  # noqa: S311  no secret
-    numbers = chance.sample(range(rows), min(SAMPLED, rows))
+    # Twice as many, as a title in three or four has a namesake.
+    numbers = chance.sample(range(rows), min(2 * SAMPLED, rows))
     ids = [films.imdb_id(number) for number in numbers]
     with connect(settings) as connection:
         cursor = connection.cursor()
@@ -98,8 +99,8 @@ def sample(settings: DatabaseSettings, rows: int) -> Sample:
         unique = cursor.fetchall()
     last = max(1, rows // PAGE)
     return Sample(
-        ids=ids,
-        titles=[title for (title,) in unique],
+        ids=ids[:SAMPLED],
+        titles=[title for (title,) in unique][:SAMPLED],
         pages=chance.sample(range(1, last + 1), min(SAMPLED, last)),
     )
 
