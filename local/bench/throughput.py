@@ -26,6 +26,7 @@ from local.bench.calling import (
     request,
 )
 from local.bench.laboratory import MANY, Laboratory
+from local.bench.processes import cpu_seconds
 from local.bench.report import Measure, Report, Value, in_turn
 from local.bench.serving import Served, Subject, ours, serve
 
@@ -43,19 +44,22 @@ class Load:
 
     Attributes:
         busy: How much of a CPU those took who asked, each time.
+        used: Seconds of a CPU that the function took for an answer, each time.
     """
 
     where: Served
     requests: Iterator[bytes]
     busy: list[float] = field(default_factory=list)
+    used: list[float] = field(default_factory=list)
 
     def rate(self, connections: int) -> float:
         """Let so many ask for a while; return how many were answered a second."""
-        used = time.process_time()
+        began, by_function = time.process_time(), cpu_seconds(self.where.pid)
         took = ask_repeatedly(
             self.where.port, self.requests, seconds=SECONDS, connections=connections
         )
-        self.busy.append((time.process_time() - used) / SECONDS)
+        self.busy.append((time.process_time() - began) / SECONDS)
+        self.used.append((cpu_seconds(self.where.pid) - by_function) / len(took))
         return len(took) / SECONDS
 
 
@@ -64,7 +68,7 @@ def measure(laboratory: Laboratory, report: Report) -> None:
     with contextlib.ExitStack() as stack:
         loads = _serve_all(stack, laboratory)
         rates = _measure_rates(loads, report)
-        _measure_against_the_limit(rates, report)
+        _compare_with_the_limit(loads, rates, report)
         _measure_loads(loads, report)
         _measure_latencies(loads, report)
         busy = max(share for load in loads.values() for share in load.busy)
@@ -129,7 +133,9 @@ def _measure_rates(loads: dict[str, Load], report: Report) -> dict[str, float]:
     return rates
 
 
-def _measure_against_the_limit(rates: dict[str, float], report: Report) -> None:
+def _compare_with_the_limit(
+    loads: dict[str, Load], rates: dict[str, float], report: Report
+) -> None:
     about = f"{CONNECTIONS} connections, {catalogue.SAMPLED:,} addresses"
     report.begin(f"Throughput against the same statement asked by bare asyncpg, {about}")
     compared = {
@@ -139,11 +145,13 @@ def _measure_against_the_limit(rates: dict[str, float], report: Report) -> None:
         "single movies, by id": ("movies.get by id", "asyncpg, by id"),
     }
     for name, (here, there) in compared.items():
-        report.add_parts(
-            name,
-            {"by asyncpg": Value(rates[there], "/s"), "here": Value(rates[here], "/s")},
-            against=("asyncpg", rates[there]),
-        )
+        parts = {
+            "CPU by asyncpg": Value(statistics.median(loads[there].used) * 1e3, "ms"),
+            "CPU here": Value(statistics.median(loads[here].used) * 1e3, "ms"),
+            "by asyncpg": Value(rates[there], "/s"),
+            "here": Value(rates[here], "/s"),
+        }
+        report.add_parts(name, parts, against=("asyncpg", rates[there]))
 
 
 def _measure_loads(loads: dict[str, Load], report: Report) -> None:

@@ -133,6 +133,8 @@ def test_throughput_is_told_against_the_floor(
     assert min(figure.value for figure in rates.values()) > 0
     assert rates["movies.list, one hot page, 24"].against == "spread"
     assert rates["single movies, by title"].against == "asyncpg"
+    cpu = {figure.part for figure in report.figures if figure.part and figure.value > 0}
+    assert cpu == {"CPU by asyncpg", "CPU here", "by asyncpg", "here"}
     named = {figure.name: figure for figure in report.figures}
     assert "movies.list, 99th percentile at 16" in named
     beside = named["page 1 beside 16 callers of any page"]
