@@ -9,8 +9,9 @@ from typing import Final
 
 import psutil
 
-from local.bench.calling import ask_repeatedly, request
-from local.bench.laboratory import Laboratory
+from local.bench import catalogue
+from local.bench.calling import ask_repeatedly, make_page_requests
+from local.bench.laboratory import MANY, Laboratory
 from local.bench.serving import ours, serve
 from local.bench.throughput import CONNECTIONS
 from local.failure import Failure
@@ -25,7 +26,9 @@ def draw(laboratory: Laboratory, path: Path) -> None:
     Raises:
         Failure: The profiler may not look into processes here.
     """
-    requests = [request("/movies.list")]
+    # One page would be asked once for several callers.
+    some = catalogue.sample(laboratory.settings(laboratory.many), MANY)
+    requests = make_page_requests(some.pages)
     with serve(ours("movies_list"), laboratory.variables(laboratory.many)) as where:
         load = threading.Thread(
             target=ask_repeatedly,
@@ -42,6 +45,8 @@ def draw(laboratory: Laboratory, path: Path) -> None:
     if done.returncode != 0:
         raise Failure(f"py-spy cannot draw: {done.stderr.strip() or 'it does not say why'}")
     # py-spy's title is its command line, with the paths of this machine.
-    title = f"movies_list, {CONNECTIONS} connections: processor time of its Python code"
+    title = (
+        f"movies_list, {CONNECTIONS} connections, spread pages: processor time of its Python code"
+    )
     drawn = re.sub(r'(<text id="title"[^>]*>)[^<]*', rf"\g<1>{title}", path.read_text("utf-8"))
     path.write_text(drawn, "utf-8")
