@@ -27,7 +27,9 @@ def draw(laboratory: Laboratory, path: Path) -> None:
         Failure: The profiler may not look into processes here.
     """
     # One page would be asked once for several callers.
-    some = catalogue.sample(laboratory.settings(laboratory.many), MANY)
+    settings = laboratory.settings(laboratory.many)
+    catalogue.warm(settings)
+    some = catalogue.sample(settings, MANY)
     requests = make_page_requests(some.pages)
     with serve(ours("movies_list"), laboratory.variables(laboratory.many)) as where:
         load = threading.Thread(

@@ -48,7 +48,9 @@ def measure(laboratory: Laboratory, report: Report) -> None:
         raise Failure("queues can only be measured on Linux: name the other sections")
     report.begin(f"Queues: one process and its callers, measured and simulated, {MANY:,} movies")
     variables = laboratory.variables(laboratory.many)
-    some = catalogue.sample(laboratory.settings(laboratory.many), MANY)
+    settings = laboratory.settings(laboratory.many)
+    catalogue.warm(settings)
+    some = catalogue.sample(settings, MANY)
     gets = make_get_requests("title", some.titles)
     with (
         serve(ours("movies_list"), variables) as on_list,

@@ -66,6 +66,7 @@ def measure(laboratory: Laboratory, report: Report) -> None:
 def _serve(laboratory: Laboratory, database: str, rows: int) -> Iterator[Catalogue]:
     settings = laboratory.settings(database)
     _forget_films(settings)
+    catalogue.warm(settings)
     variables = laboratory.variables(database)
     [get_one] = make_get_requests("imdb_id", [films.imdb_id(0)])
     subjects = (

@@ -19,7 +19,6 @@ from lib.database.statement import Query
 from local.bench import catalogue, rivals
 from local.bench.calling import (
     ask_beside,
-    ask_each,
     ask_repeatedly,
     make_get_requests,
     make_page_requests,
@@ -77,7 +76,9 @@ def measure(laboratory: Laboratory, report: Report) -> None:
 
 def _serve_all(stack: contextlib.ExitStack, laboratory: Laboratory) -> dict[str, Load]:
     variables = laboratory.variables(laboratory.many)
-    some = catalogue.sample(laboratory.settings(laboratory.many), MANY)
+    settings = laboratory.settings(laboratory.many)
+    catalogue.warm(settings)
+    some = catalogue.sample(settings, MANY)
     by_title, by_id = (
         make_get_requests("title", some.titles),
         make_get_requests("imdb_id", some.ids),
@@ -108,9 +109,6 @@ def _serve_all(stack: contextlib.ExitStack, laboratory: Laboratory) -> dict[str,
     }
     hot = rivals.make_bare_requests([page(1)])
     loads["asyncpg"] = load(loads["asyncpg, spread"].where, hot)
-    # Once, so that all that is asked for later is in memory.
-    for where, requests in ((on_list, make_page_requests(some.pages)), (on_get, by_title)):
-        ask_each(where.port, requests, connections=CONNECTIONS)
     return loads
 
 
