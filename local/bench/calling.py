@@ -13,6 +13,7 @@ import uvloop
 
 from local.failure import Failure
 
+_REFUSAL: Final = b"HTTP/1.1 503 "
 _LENGTH: Final = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 
 
@@ -44,18 +45,31 @@ def ask_each(
     port: int, requests: Iterable[bytes], *, connections: int = 1, status: int = 200
 ) -> list[float]:
     """Ask each once; return the seconds that each took."""
-    return uvloop.run(_ask(port, iter(requests), connections, None, status))
+    return uvloop.run(_ask(port, iter(requests), connections=connections, status=status))
 
 
 def ask_repeatedly(
-    port: int, requests: Iterable[bytes], *, seconds: float, connections: int = 1, status: int = 200
+    port: int,
+    requests: Iterable[bytes],
+    *,
+    seconds: float,
+    connections: int = 1,
+    refused: list[float] | None = None,
 ) -> list[float]:
     """Keep connections busy with these requests over and over; return how long each took.
 
     Args:
         requests: Of an iterator that never ends, each is asked once.
+        refused: Gets how long those took that were answered 503; without it one ends all.
     """
-    return uvloop.run(_ask(port, itertools.cycle(requests), connections, seconds, status))
+    asked = _ask(
+        port,
+        itertools.cycle(requests),
+        connections=connections,
+        seconds=seconds,
+        refused=refused,
+    )
+    return uvloop.run(asked)
 
 
 def ask_beside(
@@ -70,9 +84,9 @@ def ask_beside(
 
     async def ask() -> list[float]:
         beside = asyncio.ensure_future(
-            _ask(port, itertools.cycle(others), connections, seconds, 200)
+            _ask(port, itertools.cycle(others), connections=connections, seconds=seconds)
         )
-        took = await _ask(port, itertools.cycle(requests), 1, seconds, 200)
+        took = await _ask(port, itertools.cycle(requests), connections=1, seconds=seconds)
         await beside
         return took
 
@@ -80,9 +94,15 @@ def ask_beside(
 
 
 async def _ask(
-    port: int, requests: Iterator[bytes], connections: int, seconds: float | None, status: int
+    port: int,
+    requests: Iterator[bytes],
+    *,
+    connections: int,
+    seconds: float | None = None,
+    status: int = 200,
+    refused: list[float] | None = None,
 ) -> list[float]:
-    clients = [_Client(requests, status) for _ in range(connections)]
+    clients = [_Client(requests, status, refused) for _ in range(connections)]
     loop = asyncio.get_running_loop()
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
@@ -99,8 +119,11 @@ class _Client(asyncio.Protocol):
     Written against the bytes: an HTTP library would take more of the machine than what it measures.
     """
 
-    def __init__(self, requests: Iterator[bytes], status: int) -> None:
+    def __init__(
+        self, requests: Iterator[bytes], status: int, refused: list[float] | None = None
+    ) -> None:
         self._requests = requests
+        self._refused = refused
         self._ends: float | None = None
         self._expected = f"HTTP/1.1 {status} ".encode()
         self._received = b""
@@ -125,13 +148,15 @@ class _Client(asyncio.Protocol):
         body = head + 4
         if length is not None and len(received) - body < int(length[1]):
             return
-        if not received.startswith(self._expected):
+        now = time.perf_counter()
+        if self._refused is not None and received.startswith(_REFUSAL):
+            self._refused.append(now - self._asked)
+        elif not received.startswith(self._expected):
             first = received[:head].splitlines()[0].decode()
             answered = f"{first} {received[body : body + 300].decode()}"
             self._end(Failure(f"a function answered {answered}"))
             return
-        now = time.perf_counter()
-        if self._ends is None or now < self._ends or not self.took:
+        elif self._ends is None or now < self._ends or not self.took:
             self.took.append(now - self._asked)
         self._received = b""
         self._ask_next()

@@ -27,8 +27,10 @@ from local.postgres import EmbeddedPostgres
 _CHUNK: Final = 2_000  # rows that go to COPY at once
 SAMPLED: Final = 10_000  # too many to be asked for twice within any cache's while
 PAGE: Final = 10
-_IN_ORDER: Final = """
-    select row_number() over (order by sort_key, imdb_id) as position from movies
+_ROWS: Final = "select max(fetched_at) from movies"
+_ORDER: Final = """
+    select max(position) from (
+        select row_number() over (order by sort_key, imdb_id) as position from movies) walked
 """
 _UNIQUE_TITLES: Final = """
     select title from unnest(cast(%s as text[])) wanted (imdb_id) join movies using (imdb_id)
@@ -93,8 +95,8 @@ def connect(settings: DatabaseSettings) -> Iterator[Any]:
 def warm(settings: DatabaseSettings) -> None:
     """Have all movies and their order read once, so that no measurement waits for a disk."""
     with connect(settings) as connection:
-        connection.execute_simple("select max(fetched_at) from movies")
-        connection.execute_simple("select max(position) from (" + _IN_ORDER + ") walked")
+        connection.execute_simple(_ROWS)
+        connection.execute_simple(_ORDER)
 
 
 def sample(settings: DatabaseSettings, rows: int) -> Sample:

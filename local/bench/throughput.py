@@ -44,18 +44,24 @@ class Load:
     Attributes:
         busy: How much of a CPU those took who asked, each time.
         used: Seconds of a CPU that the function took for an answer, each time.
+        refused: How long those waited that were answered 503: there was no connection for them.
     """
 
     where: Served
     requests: Iterator[bytes]
     busy: list[float] = field(default_factory=list)
     used: list[float] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
 
     def rate(self, connections: int) -> float:
         """Let so many ask for a while; return how many were answered a second."""
         began, by_function = time.process_time(), cpu_seconds(self.where.pid)
         took = ask_repeatedly(
-            self.where.port, self.requests, seconds=SECONDS, connections=connections
+            self.where.port,
+            self.requests,
+            seconds=SECONDS,
+            connections=connections,
+            refused=self.refused,
         )
         self.busy.append((time.process_time() - began) / SECONDS)
         self.used.append((cpu_seconds(self.where.pid) - by_function) / len(took))
@@ -70,6 +76,9 @@ def measure(laboratory: Laboratory, report: Report) -> None:
         _compare_with_the_limit(loads, rates, report)
         _measure_loads(loads, report)
         _measure_latencies(loads, report)
+        # Of so many callers some are, where others have the machine for seconds.
+        refused = sum(len(load.refused) for load in loads.values())
+        report.add("answered 503", refused, "in all")
         busy = max(share for load in loads.values() for share in load.busy)
         report.add("callers: of one CPU, at the most", busy * 100, "%")
 

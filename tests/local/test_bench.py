@@ -4,7 +4,9 @@ import contextlib
 import itertools
 import json
 import re
+import socketserver
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -25,7 +27,7 @@ from local.bench import (
     throughput,
     writes,
 )
-from local.bench.calling import ask_beside, make_page_requests, request
+from local.bench.calling import ask_beside, ask_repeatedly, make_page_requests, request
 from local.bench.laboratory import Laboratory
 from local.bench.machine import processor
 from local.bench.report import Report
@@ -168,6 +170,31 @@ def test_the_limit_answers_what_the_function_does(small: Laboratory) -> None:
             bare = bare.replace('{"data": ', '{"data": [').replace("}}", "}]", 1)
             assert len(json.loads(shown)["data"]) == 10
         assert shown.startswith(bare.rstrip("}]"))
+
+
+@pytest.mark.parametrize("is_patient", [False, True])
+def test_what_is_refused_ends_a_measurement_or_is_counted_apart(is_patient: bool) -> None:  # noqa: FBT001
+    answers = itertools.cycle([b"503 Service Unavailable", b"200 OK"])
+
+    class Answering(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline():
+                while self.rfile.readline() != b"\r\n":
+                    pass
+                self.wfile.write(b"HTTP/1.1 " + next(answers) + b"\r\nContent-Length: 2\r\n\r\n{}")
+
+    refused: list[float] | None = [] if is_patient else None
+    with socketserver.TCPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.handle_request).start()
+        port = server.server_address[1]
+        if refused is None:
+            with pytest.raises(Failure, match=r"a function answered .* 503"):
+                ask_repeatedly(port, [request("/")], seconds=0.2)
+            return
+        took = ask_repeatedly(port, [request("/")], seconds=0.2, refused=refused)
+
+    assert abs(len(took) - len(refused)) <= 1
+    assert len(took) > 1
 
 
 def test_a_caller_is_timed_beside_others_who_are_not(small: Laboratory) -> None:
