@@ -8,7 +8,7 @@ and how long each takes, it has to find by itself.
 import itertools
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,12 +33,12 @@ class Round:
 
     Attributes:
         rate: Answers a second; `median` is how long one took.
-        used: Of the processors, by an answer.
+        ran: How long a read ran in each part, its wait for a processor that others had included.
     """
 
     rate: float
     median: float
-    used: Read
+    ran: Read
     simulated: Outcome
 
 
@@ -83,21 +83,17 @@ def measure_round(
     before = schedules()
     took = ask_repeatedly(where.port, requests, seconds=SECONDS, connections=callers)
     each = list(zip(before, schedules(), strict=True))
-    used = [(end.on - begin.on) / len(took) for begin, end in each]
-    waited = [(end.waiting - begin.waiting) / len(took) for begin, end in each]
-    ran = [on + waiting for on, waiting in zip(used, waited, strict=True)]
+    function, database, caller = (
+        (end.on - begin.on + end.waiting - begin.waiting) / len(took) for begin, end in each
+    )
+    ran = Read(function_cpu=function, database_cpu=database, network=caller)
     system = System(instances=1, connections=CONNECTIONS, database_cpus=CONNECTIONS)
     return Round(
         rate=len(took) / SECONDS,
         median=statistics.median(took),
-        used=_read(used),
-        simulated=simulate_callers(_read(ran), system, callers=callers, requests=5_000),
+        ran=ran,
+        simulated=simulate_callers(ran, system, callers=callers, requests=5_000),
     )
-
-
-def _read(seconds: Sequence[float]) -> Read:
-    function, database, caller = seconds
-    return Read(function_cpu=function, database_cpu=database, network=caller)
 
 
 def _tell(name: str, rounds: list[Round], report: Report) -> None:
@@ -108,8 +104,9 @@ def _tell(name: str, rounds: list[Round], report: Report) -> None:
     report.add_parts(
         name,
         {
-            "CPU of function": value(median(one.used.function_cpu for one in rounds), "ms"),
-            "of database": value(median(one.used.database_cpu for one in rounds), "ms"),
+            "ran in function": value(median(one.ran.function_cpu for one in rounds), "ms"),
+            "in database": value(median(one.ran.database_cpu for one in rounds), "ms"),
+            "at the caller": value(median(one.ran.network for one in rounds), "ms"),
             "measured": value(median(one.rate for one in rounds), "/s"),
             "simulated": value(median(one.simulated.rate for one in rounds), "/s"),
             "median": value(median(one.median for one in rounds), "ms"),

@@ -11,12 +11,13 @@ from typing import Final
 
 from local.scaling.queues import Read, System
 
-# Measured on two CPUs: docs/performance.md has the figures, but for Postgres' part of a film, which
-# is that of 16 callers at once and a million films. A round trip within a region, through the
-# connector, could not be measured and is taken to be a millisecond.
+# Measured on two CPUs: docs/performance.md has the figures of one caller. Postgres' parts are those
+# of 16 callers at once and a million films; that of a list is between its first page and any page.
+# A round trip within a region, through the connector, could not be measured and is taken to be a
+# millisecond.
 NETWORK: Final = 1e-3
-LIST: Final = Read(function_cpu=0.40e-3, database_cpu=0.24e-3, network=NETWORK)
-GET: Final = Read(function_cpu=0.43e-3, database_cpu=0.17e-3, network=NETWORK)
+LIST: Final = Read(function_cpu=0.35e-3, database_cpu=0.24e-3, network=NETWORK)
+GET: Final = Read(function_cpu=0.40e-3, database_cpu=0.12e-3, network=NETWORK)
 READ: Final = Read(  # half lists, half single films
     function_cpu=(LIST.function_cpu + GET.function_cpu) / 2,
     database_cpu=(LIST.database_cpu + GET.database_cpu) / 2,

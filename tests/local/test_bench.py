@@ -326,7 +326,7 @@ def test_queues_are_told_as_measured_and_as_simulated(
     assert named == {
         f"{name}, callers: {n}" for name in ("movies.list", "movies.get") for n in (1, 8)
     }
-    assert {"measured", "simulated", "CPU of function", "of database"} <= parts
+    assert {"measured", "simulated", "ran in function", "in database"} <= parts
     assert min(figure.value for figure in report.figures) > 0
 
 
