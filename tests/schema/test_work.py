@@ -22,6 +22,7 @@ from lib.database.database import Database
 from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
+from lib.schema import migrating
 from lib.schema.migrating import Migrated, migrate
 from local.environment import ROOT
 from tests.schema.conftest import OtherCode
@@ -395,16 +396,17 @@ def test_an_index_that_was_broken_off_is_made_anew(
 
 
 def test_an_index_waits_for_who_writes_and_keeps_nobody_waiting(
-    undone: TransactionalDatabase, indexed: OtherCode
+    undone: TransactionalDatabase, indexed: OtherCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    indexed.migrate(undone, seconds=0)
+    monkeypatch.setattr(migrating, "MIGRATIONS", indexed.migrations)
+    migrate(undone, NOBODY, seconds=0)
     with undone.begin() as connection:
         connection.exec_driver_sql("drop index movies_year_idx")
         connection.exec_driver_sql("delete from schema_work where name = 'movies_year_idx'")
     with ThreadPoolExecutor(2) as threads:
         with undone.begin() as connection:
             connection.exec_driver_sql(RENAME)
-            runs = [threads.submit(indexed.migrate, undone) for _ in range(2)]
+            runs = [threads.submit(migrate, undone, NOBODY) for _ in range(2)]
             time.sleep(limits.LOCK_TIMEOUT + 0.5)
             with undone.begin() as beside:
                 beside.exec_driver_sql("update movies set year = 1991 where imdb_id = 'tt0000001'")
