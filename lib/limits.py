@@ -22,7 +22,8 @@ OMDB_ATTEMPT_TIMEOUT = 6.0  # one attempt, from first to last byte
 OMDB_CALL_TIMEOUT = 10.0  # all attempts and the pauses between them
 HEAD_TIMEOUT = 10.0  # receiving what a request begins with, its headers
 BODY_TIMEOUT = 10.0  # receiving a request's body
-# A call of migrate, one after the other: all of it stays below the function's own time-out.
+# A call of migrate: its turn at a step and at the rights, what is left to do, and at the end an
+# index and others in the way. All of it stays below the function's own time-out.
 MIGRATION_TIMEOUT = 60.0  # waiting for another's migration, or for others in what comes after it
 WORK_TIMEOUT = 240.0  # beginning what is left to do after a migration; the next call goes on
-INDEX_TIMEOUT = 480.0  # making one index, once it was begun
+INDEX_TIMEOUT = 420.0  # making one index, once it was begun

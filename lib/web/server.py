@@ -279,8 +279,9 @@ async def _believe_nothing(
     self: ProxyHeadersMiddleware, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Leave the peer's address what it is; whom to believe beyond it, `TRUSTED_PROXIES` says."""
-    headers = scope["headers"]
-    if all(name != _EXECUTION_ID for name, _ in headers):
+    # That the server starts or ends has no headers.
+    headers = scope.get("headers")
+    if headers is not None and all(name != _EXECUTION_ID for name, _ in headers):
         # functions-framework would make one, and take longer for that than we for a 404.
         headers.append((_EXECUTION_ID, os.urandom(6).hex().encode()))
     await self.app(scope, receive, send)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 The function is one of these tests' own, under the command of a deployment.
 """
 
+import asyncio
 import http.client
 import io
 import json
@@ -17,9 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.lifespan.on import LifespanOn
 
 from lib.limits import HEAD_TIMEOUT
-from lib.web.server import HEAD_BYTES, HEADER_FIELDS
+from lib.web.server import HEAD_BYTES, HEADER_FIELDS, install
 from local import servers
 from tests.deployed import (
     Deployed,
@@ -558,3 +562,28 @@ def test_with_trusted_proxies_the_address_is_so_many_from_the_right(
     behind_two: Deployed, claimed: list[str], believed: str
 ) -> None:
     assert address(behind_two, *claimed) == believed
+
+
+# --- What is no request ---------------------------------------------------------------------------
+
+
+def test_an_application_is_told_that_its_server_starts_and_ends() -> None:
+    heard: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "lifespan"
+        while not heard or heard[-1] != "lifespan.shutdown":
+            heard.append((await receive())["type"])
+            await send({"type": f"{heard[-1]}.complete"})
+
+    async def start_and_end() -> None:
+        install()
+        config = uvicorn.Config(application, lifespan="auto", log_config=None)
+        config.load()
+        lifespan = LifespanOn(config)
+        await lifespan.startup()
+        await lifespan.shutdown()
+
+    asyncio.run(start_and_end())
+
+    assert heard == ["lifespan.startup", "lifespan.shutdown"]
