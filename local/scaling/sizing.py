@@ -16,8 +16,8 @@ from local.scaling.queues import Read, System
 # A round trip within a region, through the connector, could not be measured and is taken to be a
 # millisecond.
 NETWORK: Final = 1e-3
-LIST: Final = Read(function_cpu=0.35e-3, database_cpu=0.24e-3, network=NETWORK)
-GET: Final = Read(function_cpu=0.40e-3, database_cpu=0.12e-3, network=NETWORK)
+LIST: Final = Read(function_cpu=0.40e-3, database_cpu=0.24e-3, network=NETWORK)
+GET: Final = Read(function_cpu=0.30e-3, database_cpu=0.11e-3, network=NETWORK)
 READ: Final = Read(  # half lists, half single films
     function_cpu=(LIST.function_cpu + GET.function_cpu) / 2,
     database_cpu=(LIST.database_cpu + GET.database_cpu) / 2,
