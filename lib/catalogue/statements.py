@@ -33,18 +33,20 @@ _A_MOVIE_AFTER: Final = """
 TOTAL: Final = "(select movies from movie_totals)"
 
 
-def _page_statement(rows: str, *, before: str) -> Statement:
+def _page_statement(rows: str, *, before: str, since: str = "", total: str = TOTAL) -> Statement:
     """Make a statement that answers one page.
 
     Args:
         rows: Selects the page's rows, in the list's order.
         before: An SQL condition: does a movie stand before the page?
+        since: A clause with what came and went since the last fold, for `rows` and `total`.
+        total: Tells how many movies there are.
     """
     return Statement(
         repeatable=True,
         sql=f"""
-            select
-                page.movies, {TOTAL},
+            {since} select
+                page.movies, {total},
                 page.first_key, page.first_id, page.last_key, page.last_id,
                 {before},
                 {_A_MOVIE_AFTER}
@@ -65,12 +67,17 @@ def _page_statement(rows: str, *, before: str) -> Statement:
 PAGE_AT: Final = _page_statement(
     # From the last place that surely is not beyond the start, whatever came since, it is some
     # hundreds of steps in the index alone. Of places where no movie stands between, the first.
-    """
-        select wanted.* from (
-            select count(*) filter (where delta > 0) as came from movie_moves
-        ) moves, lateral (
+    # To read the moves takes longer than all the rest, so what came and the total share that.
+    since="""
+        with since as materialized (
+            select count(*) filter (where delta > 0) as came, coalesce(sum(delta), 0) as moved
+            from movie_moves)
+    """,
+    total="(select movies + since.moved from movie_folds, since)",
+    rows="""
+        select wanted.* from since, lateral (
             select sort_key, imdb_id, before from movie_places
-            where before <= greatest(:skipped::bigint - moves.came, 0)
+            where before <= greatest(:skipped::bigint - since.came, 0)
             order by before desc, sort_key, imdb_id limit 1
         ) place, lateral (
             select place.before + coalesce(sum(delta), 0) as number from movie_moves

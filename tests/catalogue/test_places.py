@@ -27,7 +27,7 @@ from local.postgres import EmbeddedPostgres
 from tests.support import database_settings
 
 UPSERT: Final = Statement(repeatable=True, sql=statements.upserting())
-FOLDED_AFTER: Final = 500  # moves
+FOLDED_AFTER: Final = 200  # moves
 PER_PLACE: Final = 500  # movies, in a catalogue of less than two millions
 SECONDS: Final = 120 if os.environ.get("MOVIES_FULL_SIZE") else 4
 AT_ONCE: Final = 8
@@ -192,14 +192,14 @@ def test_while_one_folds_nobody_waits_and_all_is_exact(own: TransactionalDatabas
 
 
 def test_a_fold_that_is_rolled_back_leaves_the_moves(own: TransactionalDatabase) -> None:
-    write(own, insert("generate_series(1, 300)"))
+    write(own, insert("generate_series(1, 100)"))
     with own.begin() as connection:
         point = connection.begin_nested()
         run(connection, insert("generate_series(301, 4000)"))
         run(connection, "set constraints all immediate")
         assert run(connection, "select count(*) from movie_places").scalar_one() > 1
         point.rollback()
-    assert (count(own, "movie_places"), count(own, "movie_moves")) == (1, 300)
+    assert (count(own, "movie_places"), count(own, "movie_moves")) == (1, 100)
     assert_exact(own)
 
     with own.begin() as connection:
@@ -209,7 +209,7 @@ def test_a_fold_that_is_rolled_back_leaves_the_moves(own: TransactionalDatabase)
                 connection, insert(f"generate_series({1000 * number + 301}, {1000 * number + 900})")
             )
             point.rollback() if number % 2 else point.commit()
-    assert count(own, "movies") == 2100
+    assert count(own, "movies") == 1900
     assert_exact(own)
 
 
@@ -325,10 +325,10 @@ def test_writes_by_chance_from_many_connections_leave_every_page_exact(
             writer.result()
 
     assert_exact(own)
-    assert compared > 3
+    assert compared > 0
     assert deadlocks(own) == 0
     with own.begin() as connection:
-        folds = run(connection, "select max(number) / 500 from movie_moves").scalar_one()
+        folds = run(connection, "select max(number) / 200 from movie_moves").scalar_one()
     assert folds is None or folds > 2
 
 

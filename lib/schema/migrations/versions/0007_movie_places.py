@@ -1,7 +1,7 @@
 """Places in the list, some five hundred movies apart, so that any page is near a known one.
 
 Writers queue for no row any more: each appends what came and what went to `movie_moves`, and every
-500th row of that lets its writer fold all of them into `movie_places` and `movie_folds`. At any
+200th row of that lets its writer fold all of them into `movie_places` and `movie_folds`. At any
 moment a place stands after `before` movies and what the moves before it come to; the total is the
 folded one and what all moves come to. One statement sees one state of all, so both are exact.
 
@@ -131,7 +131,7 @@ begin
     return null;
 end $$;
 create constraint trigger movie_moves_folded after insert on movie_moves
-    deferrable initially deferred for each row when (mod(new.number, 500) = 0)
+    deferrable initially deferred for each row when (mod(new.number, 200) = 0)
     execute function fold_movie_moves();
 """
 
