@@ -30,6 +30,7 @@ from local.environment import SETTINGS
 from local.postgres import EmbeddedPostgres
 from local.servers import Server
 from tests import support
+from tests.ordering import arrange
 from tests.support import ADMIN_PASSWORD, OMDB_KEY, database_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,9 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)  # after the tests were shuffled
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes minutes, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: "test_its_own_tests_pass" not in item.nodeid)
-    items.sort(key=lambda item: "terraform" not in item.path.parts)
+    """Begin with what takes long, so that no worker is left alone with it at the end."""
+    items[:] = arrange(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -136,14 +136,31 @@ def database(worker_database: TransactionalDatabase) -> Iterator[TransactionalDa
 
 
 def empty(connection: Connection) -> None:
-    """Take everything out of the tables."""
-    tables = connection.execute(
+    """Take everything out of the tables, as `truncate` of all does, but several times as fast."""
+    found = connection.execute(
         text(
-            "select string_agg(quote_ident(tablename), ', ') from pg_tables where schemaname = "
-            "'public' and tablename <> 'alembic_version'"
+            "select quote_ident(tablename) from pg_tables where schemaname = 'public' "
+            "and tablename <> 'alembic_version'"
         )
-    ).scalar_one()
-    connection.execute(text(f"truncate {tables} restart identity"))
+    )
+    tables = list(found.scalars())
+    # Whoever still writes has to come to an end before one can tell.
+    connection.execute(text(f"lock table {', '.join(tables)}"))
+    held = connection.execute(
+        text("select " + ", ".join(f"exists (select from {table})" for table in tables))  # noqa: S608
+    ).one()
+    full = {table for table, is_full in zip(tables, held, strict=True) if is_full}
+    if full:
+        full.add("movies")  # whose trigger fills others anew
+        connection.execute(text(f"truncate {', '.join(full)} restart identity cascade"))
+    moved = connection.execute(
+        text(
+            "select quote_ident(sequencename) from pg_sequences where schemaname = 'public' "
+            "and last_value is not null"
+        )
+    )
+    for sequence in moved.scalars().all():
+        connection.execute(text(f"alter sequence {sequence} restart"))
 
 
 @pytest.fixture

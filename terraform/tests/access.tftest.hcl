@@ -23,8 +23,14 @@ variables {
   region               = "europe-west1"
 }
 
-run "each_secret_is_readable_by_just_its_users" {
+run "each_account_may_do_what_its_work_takes_and_no_more" {
   command = plan
+
+  variables {
+    budget   = { amount = 50, billing_account = "012345-6789AB-CDEF01" }
+    domain   = "movies.example.com"
+    pipeline = { branch = "^main$", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
+  }
 
   assert {
     condition = { for key, grant in google_secret_manager_secret_iam_member.function : key => "${grant.secret_id} ${grant.role} ${grant.member}" } == {
@@ -35,10 +41,6 @@ run "each_secret_is_readable_by_just_its_users" {
     }
     error_message = "Secrets are read by others than their users"
   }
-}
-
-run "only_functions_that_use_the_database_may_log_in" {
-  command = plan
 
   assert {
     condition     = !contains(keys(google_sql_user.function), "brew_coffee") && length(google_sql_user.function) == length(local.functions) - 1
@@ -58,10 +60,6 @@ run "only_functions_that_use_the_database_may_log_in" {
     condition     = alltrue([for user in google_sql_user.function : user.type == "CLOUD_IAM_SERVICE_ACCOUNT" && user.password == null])
     error_message = "A database user has a password"
   }
-}
-
-run "each_function_is_deployed_once_its_own_grants_have_spread" {
-  command = plan
 
   assert {
     condition = { for name, wait in time_sleep.grants : name => wait.triggers.grants } == merge(
@@ -80,24 +78,10 @@ run "each_function_is_deployed_once_its_own_grants_have_spread" {
     condition     = alltrue([for wait in time_sleep.grants : wait.create_duration == "120s"])
     error_message = "Grants typically take two minutes to spread"
   }
-}
-
-run "only_the_migration_administers_the_database" {
-  command = plan
 
   assert {
     condition     = { for name, user in google_sql_user.function : name => user.database_roles if user.database_roles != null } == { migrate = tolist(["cloudsqlsuperuser"]) }
     error_message = "Another than migrate is cloudsqlsuperuser"
-  }
-}
-
-run "the_pipeline_is_neither_owner_nor_editor" {
-  command = plan
-
-  variables {
-    budget   = { amount = 50, billing_account = "012345-6789AB-CDEF01" }
-    domain   = "movies.example.com"
-    pipeline = { branch = "^main$", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
   }
 
   assert {
@@ -109,10 +93,6 @@ run "the_pipeline_is_neither_owner_nor_editor" {
     condition     = google_project_iam_member.deployer_grants.condition[0].expression == "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly(['roles/cloudsql.client', 'roles/cloudsql.instanceUser', 'roles/logging.logWriter', 'roles/storage.objectViewer'])"
     error_message = "The deployer may hand out other roles: ${google_project_iam_member.deployer_grants.condition[0].expression}"
   }
-}
-
-run "the_build_account_only_builds" {
-  command = plan
 
   assert {
     condition     = toset(keys(google_project_iam_member.build)) == toset(["roles/logging.logWriter", "roles/storage.objectViewer"])

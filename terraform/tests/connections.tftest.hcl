@@ -37,21 +37,21 @@ run "what_the_table_asks_for_fits_the_default_database" {
   }
 }
 
-run "a_budget_that_just_fits_can_be_planned" {
+run "more_of_each_kind_is_counted_and_may_be_all_that_there_are" {
   command = plan
 
   variables {
-    database       = { max_connections = 55 }
-    function_sizes = { brew_coffee = { max_instances = 50 } }
+    database       = { max_connections = 72 }
+    function_sizes = { brew_coffee = { max_instances = 50 }, login = { connections = 3 }, movies_get = { min_instances = 1 }, movies_list = { max_instances = 3 } }
   }
 
   assert {
-    condition     = local.connections_needed == 55
-    error_message = "brew_coffee was counted, or this boundary moved: needed are ${local.connections_needed}"
+    condition     = local.connections_needed == 55 + 1 + 8 + 8
+    error_message = "Counted ${local.connections_needed}: brew_coffee as well, or not each connection of login, instance of movies_list, and least instance of movies_get, which the old revision keeps beside the new one"
   }
 
   assert {
-    condition     = one([for flag in google_sql_database_instance.main.settings[0].database_flags : flag.value if flag.name == "max_connections"]) == "55"
+    condition     = one([for flag in google_sql_database_instance.main.settings[0].database_flags : flag.value if flag.name == "max_connections"]) == "72"
     error_message = "The budget counts on another number than the flag says"
   }
 }
@@ -60,54 +60,8 @@ run "one_connection_over_cannot_be_planned" {
   command = plan
 
   variables {
-    database = { max_connections = 54 }
-  }
-
-  expect_failures = [google_sql_database_instance.main]
-}
-
-run "one_more_instance_than_fits_cannot_be_planned" {
-  command = plan
-
-  variables {
-    database       = { max_connections = 55 }
-    function_sizes = { movies_list = { max_instances = 3 } }
-  }
-
-  expect_failures = [google_sql_database_instance.main]
-}
-
-run "more_connections_for_each_instance_cannot_be_planned" {
-  command = plan
-
-  variables {
-    database       = { max_connections = 55 }
-    function_sizes = { login = { connections = 3 } }
-  }
-
-  expect_failures = [google_sql_database_instance.main]
-}
-
-run "least_instances_are_counted_of_the_old_revision_and_of_the_new_one" {
-  command = plan
-
-  variables {
-    database       = { max_connections = 63 }
-    function_sizes = { movies_list = { min_instances = 1 } }
-  }
-
-  assert {
-    condition     = local.connections_needed == 55 + 8
-    error_message = "Counted ${local.connections_needed}"
-  }
-}
-
-run "least_instances_that_do_not_fit_twice_cannot_be_planned" {
-  command = plan
-
-  variables {
-    database       = { max_connections = 62 }
-    function_sizes = { movies_list = { min_instances = 1 } }
+    database       = { max_connections = 71 }
+    function_sizes = { brew_coffee = { max_instances = 50 }, login = { connections = 3 }, movies_get = { min_instances = 1 }, movies_list = { max_instances = 3 } }
   }
 
   expect_failures = [google_sql_database_instance.main]

@@ -49,10 +49,6 @@ run "by_default_it_is_encrypted_protected_and_backed_up" {
     condition     = google_sql_database_instance.main.settings[0].edition == "ENTERPRISE" && google_sql_database_instance.main.database_version == "POSTGRES_18"
     error_message = "Another edition or version than the tests run on"
   }
-}
-
-run "no_flag_promises_an_audit_log_that_nothing_fills" {
-  command = plan
 
   assert {
     condition     = !anytrue([for flag in google_sql_database_instance.main.settings[0].database_flags : strcontains(flag.name, "pgaudit")])
@@ -62,6 +58,26 @@ run "no_flag_promises_an_audit_log_that_nothing_fills" {
   assert {
     condition     = { for flag in google_sql_database_instance.main.settings[0].database_flags : flag.name => flag.value if contains(["log_connections", "log_statement"], flag.name) } == { log_connections = "on", log_statement = "ddl" }
     error_message = "The runbook reads in Postgres's log who connected and who changed the schema"
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].transaction_log_retention_days == 7
+    error_message = "It keeps other than seven days, the most that ENTERPRISE can"
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "eu"
+    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
+  }
+
+  assert {
+    condition     = length(google_sql_database_instance.main.settings[0].deny_maintenance_period) == 0
+    error_message = "Maintenance is put off for ever"
+  }
+
+  assert {
+    condition     = google_service_networking_connection.database[0].deletion_policy == "ABANDON"
+    error_message = "A database that lives could lose its way"
   }
 }
 
@@ -107,11 +123,12 @@ run "a_tier_of_another_edition_is_refused" {
   expect_failures = [var.database]
 }
 
-run "a_large_database_is_a_few_switches" {
+run "a_large_database_is_a_few_switches_and_american_backups_stay_in_america" {
   command = plan
 
   variables {
     database = { edition = "ENTERPRISE_PLUS", high_availability = true, tier = "db-perf-optimized-N-2" }
+    region   = "us-central1"
   }
 
   assert {
@@ -123,18 +140,10 @@ run "a_large_database_is_a_few_switches" {
     condition     = google_sql_database_instance.main.settings[0].availability_type == "REGIONAL"
     error_message = "high_availability does not make it REGIONAL"
   }
-}
-
-run "seven_days_of_logs_are_the_most_that_enterprise_keeps" {
-  command = plan
-
-  variables {
-    database = { transaction_log_days = 7 }
-  }
 
   assert {
-    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].transaction_log_retention_days == 7
-    error_message = "Seven days were not taken over"
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "us"
+    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
   }
 }
 
@@ -166,72 +175,6 @@ run "memory_that_no_custom_tier_has_is_refused" {
   expect_failures = [var.database]
 }
 
-run "backups_are_in_more_than_one_place" {
-  command = plan
-
-  variables {
-    region = "europe-west1"
-  }
-
-  assert {
-    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "eu"
-    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
-  }
-}
-
-run "those_of_american_regions_are_in_the_american_multi_region" {
-  command = plan
-
-  variables {
-    region = "us-central1"
-  }
-
-  assert {
-    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "us"
-    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
-  }
-}
-
-run "those_of_asian_regions_are_in_the_asian_multi_region" {
-  command = plan
-
-  variables {
-    region = "asia-northeast1"
-  }
-
-  assert {
-    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "asia"
-    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
-  }
-}
-
-run "where_the_nearest_multi_region_is_another_countrys_backups_stay" {
-  command = plan
-
-  variables {
-    region = "northamerica-northeast1"
-  }
-
-  assert {
-    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "northamerica-northeast1"
-    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
-  }
-}
-
-run "backups_can_be_kept_in_one_country" {
-  command = plan
-
-  variables {
-    region   = "europe-west2"
-    database = { backup_location = "europe-west2" }
-  }
-
-  assert {
-    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "europe-west2"
-    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
-  }
-}
-
 run "a_continent_that_is_no_location_is_refused" {
   command = plan
 
@@ -246,25 +189,22 @@ run "a_continent_that_is_no_location_is_refused" {
   expect_failures = [var.database]
 }
 
-run "no_maintenance_falls_into_the_period_that_is_named" {
+run "no_maintenance_falls_into_the_period_that_is_named_and_asian_backups_stay_in_asia" {
   command = plan
 
   variables {
     database = { no_maintenance = { from = "11-20", to = "01-06" } }
+    region   = "asia-northeast1"
   }
 
   assert {
     condition     = google_sql_database_instance.main.settings[0].deny_maintenance_period[0].start_date == "11-20" && google_sql_database_instance.main.settings[0].deny_maintenance_period[0].end_date == "01-06"
     error_message = "The period is another"
   }
-}
-
-run "no_period_is_closed_to_maintenance_by_itself" {
-  command = plan
 
   assert {
-    condition     = length(google_sql_database_instance.main.settings[0].deny_maintenance_period) == 0
-    error_message = "Maintenance is put off for ever"
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "asia"
+    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
   }
 }
 
@@ -363,11 +303,13 @@ run "prod_cannot_be_left_unprotected" {
   expect_failures = [var.deletion_protection]
 }
 
-run "a_teardown_takes_off_both_protections_and_keeps_the_backups" {
+run "a_teardown_takes_off_both_protections_and_keeps_the_backups_even_in_one_country" {
   command = plan
 
   variables {
+    database    = { backup_location = "europe-west2" }
     environment = "prod"
+    region      = "europe-west2"
     teardown    = "movies-tests"
   }
 
@@ -390,27 +332,29 @@ run "a_teardown_takes_off_both_protections_and_keeps_the_backups" {
     condition     = google_service_networking_connection.database[0].deletion_policy == "REMOVE_PEERING"
     error_message = "The peering would keep the network"
   }
-}
-
-run "without_a_teardown_a_peering_is_never_cut" {
-  command = plan
 
   assert {
-    condition     = google_service_networking_connection.database[0].deletion_policy == "ABANDON"
-    error_message = "A database that lives could lose its way"
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "europe-west2"
+    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
   }
 }
 
-run "what_is_unprotected_leaves_no_backup" {
+run "what_is_unprotected_leaves_no_backup_and_those_of_canada_stay_there" {
   command = plan
 
   variables {
     deletion_protection = false
+    region              = "northamerica-northeast1"
   }
 
   assert {
     condition     = !google_sql_database_instance.main.settings[0].retain_backups_on_delete && !google_sql_database_instance.main.settings[0].final_backup_config[0].enabled
     error_message = "Backups of a throw-away database would be paid for"
+  }
+
+  assert {
+    condition     = google_sql_database_instance.main.settings[0].backup_configuration[0].location == "northamerica-northeast1"
+    error_message = "They are in ${google_sql_database_instance.main.settings[0].backup_configuration[0].location}"
   }
 }
 

@@ -1,6 +1,6 @@
 # Guards the option of a key of one's own: it reaches all that is kept, in the form that each API takes,
 # and without it nothing is other than it was. What it does to an environment that is there already,
-# tests/terraform/test_terraform.py tries.
+# tests/terraform/test_changes.py tries.
 
 mock_provider "archive" {}
 mock_provider "google" {}

@@ -11,7 +11,7 @@ variables {
   region               = "europe-west1"
 }
 
-run "each_entry_is_deployed_as_itself_at_no_cost_while_nobody_calls" {
+run "each_entry_is_deployed_as_itself_and_open_to_just_whom_it_is_for" {
   command = plan
 
   assert {
@@ -58,10 +58,6 @@ run "each_entry_is_deployed_as_itself_at_no_cost_while_nobody_calls" {
     ])
     error_message = "A function does not reach the database's network, or takes addresses in it for nothing"
   }
-}
-
-run "each_function_is_open_to_just_whom_it_is_for_and_knows_just_what_it_uses" {
-  command = plan
 
   assert {
     condition = toset([for name, function in output.functions : name if function.invoker == "allUsers"]) == toset([
@@ -120,11 +116,12 @@ run "each_function_is_open_to_just_whom_it_is_for_and_knows_just_what_it_uses" {
   }
 }
 
-run "with_a_domain_public_functions_answer_at_both_and_know_the_load_balancer" {
+run "with_a_domain_public_functions_answer_at_both_and_one_may_have_a_size_of_its_own" {
   command = plan
 
   variables {
-    domain = "movies.example.com"
+    domain         = "movies.example.com"
+    function_sizes = { brew_coffee = { max_instances = 7 } }
   }
 
   override_resource {
@@ -147,6 +144,11 @@ run "with_a_domain_public_functions_answer_at_both_and_know_the_load_balancer" {
     condition     = toset([for name, function in output.functions : name if contains(keys(function.variables), "LOAD_BALANCER_ADDRESSES")]) == toset([for name, function in output.functions : name if function.invoker == "allUsers"])
     error_message = "Others than the public functions know the load balancer"
   }
+
+  assert {
+    condition     = output.functions.brew_coffee.max_instances == 7 && output.functions.brew_coffee.concurrency == 80 && output.functions.login.max_instances == 1
+    error_message = "More or less was changed than asked for"
+  }
 }
 
 run "domain_only_lets_public_functions_answer_to_the_load_balancer_alone" {
@@ -165,19 +167,6 @@ run "domain_only_lets_public_functions_answer_to_the_load_balancer_alone" {
   assert {
     condition     = output.functions.login.variables.TRUSTED_PROXIES == "1"
     error_message = "Throwing the switch would open a moment in which addresses are made up"
-  }
-}
-
-run "a_size_is_changed_for_one_function_alone" {
-  command = plan
-
-  variables {
-    function_sizes = { brew_coffee = { max_instances = 7 } }
-  }
-
-  assert {
-    condition     = output.functions.brew_coffee.max_instances == 7 && output.functions.brew_coffee.concurrency == 80 && output.functions.login.max_instances == 1
-    error_message = "More or less was changed than asked for"
   }
 }
 
@@ -214,27 +203,7 @@ run "half_a_cpu_serves_one_request_at_once" {
   }
 }
 
-run "half_a_cpu_for_two_requests_at_once_is_refused" {
-  command = plan
-
-  module {
-    source = "./modules/function"
-  }
-
-  variables {
-    account     = "fn-a@movies-tests.iam.gserviceaccount.com"
-    build       = { account = "a", bucket = "b", repository = "r" }
-    invoker     = "allUsers"
-    name        = "brew_coffee"
-    service     = "brew-coffee"
-    size        = { concurrency = 2, cpu = "0.5", max_instances = 1, memory = "256Mi", min_instances = 0, timeout_seconds = 30 }
-    source_root = ".."
-  }
-
-  expect_failures = [var.size]
-}
-
-run "a_function_without_a_folder_is_refused" {
+run "half_a_cpu_for_two_requests_at_once_and_a_function_without_a_folder_are_refused" {
   command = plan
 
   module {
@@ -247,9 +216,9 @@ run "a_function_without_a_folder_is_refused" {
     invoker     = "allUsers"
     name        = "movies_burn"
     service     = "movies-burn"
-    size        = { concurrency = 1, cpu = "1", max_instances = 1, memory = "512Mi", min_instances = 0, timeout_seconds = 30 }
+    size        = { concurrency = 2, cpu = "0.5", max_instances = 1, memory = "256Mi", min_instances = 0, timeout_seconds = 30 }
     source_root = ".."
   }
 
-  expect_failures = [data.archive_file.main]
+  expect_failures = [data.archive_file.main, var.size]
 }

@@ -23,29 +23,17 @@ variables {
   region               = "europe-west1"
 }
 
-run "every_public_function_is_watched_from_outside" {
+run "every_alert_links_the_runbook_and_reaches_every_channel" {
   command = plan
 
   variables {
+    budget      = { amount = 50, billing_account = "012345-6789AB-CDEF01", currency = "EUR" }
     domain      = "movies.example.com"
     domain_only = true
-  }
-
-  assert {
-    condition     = toset(keys(google_monitoring_uptime_check_config.function)) == toset(keys(local.public_functions))
-    error_message = "Watched are ${join(", ", keys(google_monitoring_uptime_check_config.function))}"
-  }
-
-  assert {
-    condition     = alltrue([for check in google_monitoring_uptime_check_config.function : check.monitored_resource[0].labels.host == "movies.example.com"])
-    error_message = "A check goes past the domain, where nothing answers it"
-  }
-}
-
-run "every_alert_links_a_section_of_the_runbook_and_objectives_are_judged_by_two_windows" {
-  command = plan
-
-  variables {
+    notification_channels = {
+      mail  = { labels = { email_address = "oncall@example.com" }, type = "email" }
+      pager = { labels = { number = "+15550100" }, type = "sms" }
+    }
     runbook_url = "https://example.com/runbook.md"
   }
 
@@ -75,25 +63,62 @@ run "every_alert_links_a_section_of_the_runbook_and_objectives_are_judged_by_two
   }
 
   assert {
-    condition     = length(google_billing_budget.main) == 0
-    error_message = "There is a budget of nobody's"
+    condition     = toset(keys(google_monitoring_uptime_check_config.function)) == toset(keys(local.public_functions))
+    error_message = "Watched are ${join(", ", keys(google_monitoring_uptime_check_config.function))}"
+  }
+
+  assert {
+    condition     = alltrue([for check in google_monitoring_uptime_check_config.function : check.monitored_resource[0].labels.host == "movies.example.com"])
+    error_message = "A check goes past the domain, where nothing answers it"
+  }
+
+  assert {
+    condition     = alltrue([for alert in concat(values(google_monitoring_alert_policy.main), values(google_monitoring_alert_policy.burn_rate)) : length(alert.notification_channels) == 2])
+    error_message = "An alert reaches nobody"
+  }
+
+  assert {
+    condition     = join(", ", local.budget_channels) == "mail" && length(google_billing_budget.main[0].all_updates_rule) == 1
+    error_message = "It goes to ${join(", ", local.budget_channels)}"
   }
 }
 
-run "a_paused_import_alerts_nobody" {
+run "a_paused_import_or_a_burn_rate_that_no_fault_can_reach_alerts_nobody_but_a_budget_does" {
   command = plan
 
   variables {
+    budget        = { amount = 50, billing_account = "012345-6789AB-CDEF01" }
     import_paused = true
+    objectives    = { reads_fast = 0.93, writes_available = 0.83 }
   }
 
   assert {
     condition     = length([for name in keys(google_monitoring_alert_policy.main) : name if startswith(name, "import_")]) == 0
     error_message = "An import that rests would be reported as stopped"
   }
+
+  assert {
+    condition     = toset(keys(google_monitoring_alert_policy.burn_rate)) == toset(["reads_available_fast", "reads_available_slow", "reads_fast_slow"])
+    error_message = "Alerts are ${join(", ", keys(google_monitoring_alert_policy.burn_rate))}"
+  }
+
+  assert {
+    condition     = google_billing_budget.main[0].amount[0].specified_amount[0].units == "50" && contains(google_billing_budget.main[0].threshold_rules[*].threshold_percent, 0.5)
+    error_message = "The budget is another, or warns only when it is spent"
+  }
+
+  assert {
+    condition     = length(google_billing_budget.main[0].all_updates_rule) == 0
+    error_message = "There is a rule without a channel, which the API refuses"
+  }
+
+  assert {
+    condition     = length(setsubtract(["billingbudgets.googleapis.com", "cloudbilling.googleapis.com"], keys(google_project_service.main))) == 0
+    error_message = "An API that a budget needs is off"
+  }
 }
 
-run "without_an_address_of_the_runbook_no_alert_has_a_link" {
+run "by_default_everything_is_watched_day_and_night" {
   command = plan
 
   assert {
@@ -104,6 +129,36 @@ run "without_an_address_of_the_runbook_no_alert_has_a_link" {
   assert {
     condition     = google_monitoring_alert_policy.main["server_errors"].documentation[0].content == "What to do: docs/runbook.md, section server-errors"
     error_message = "Without a link nobody knows where to read on: ${google_monitoring_alert_policy.main["server_errors"].documentation[0].content}"
+  }
+
+  assert {
+    condition     = google_monitoring_alert_policy.main["import_stopped"].conditions[0].condition_prometheus_query_language[0].duration == "9000s"
+    error_message = "It is raised ${google_monitoring_alert_policy.main["import_stopped"].conditions[0].condition_prometheus_query_language[0].duration} after the first apply, where half an hour less than three hours are granted"
+  }
+
+  assert {
+    condition     = google_monitoring_alert_policy.main["import_stopped"].conditions[0].condition_prometheus_query_language[0].query == "(sum(increase(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"movies-import\",response_code_class=\"2xx\"}[30m])) or vector(0)) < 0.5"
+    error_message = "What is asked for is ${google_monitoring_alert_policy.main["import_stopped"].conditions[0].condition_prometheus_query_language[0].query}"
+  }
+
+  assert {
+    condition     = { for name, alert in local.burn_alerts : name => alert.enough } == { reads_available_fast = 348, reads_available_slow = 834, reads_fast_fast = 7, reads_fast_slow = 17, writes_available_fast = 35, writes_available_slow = 84 }
+    error_message = "Judged are ${jsonencode({ for name, alert in local.burn_alerts : name => alert.enough })} requests or more"
+  }
+
+  assert {
+    condition     = alltrue([for name, alert in google_monitoring_alert_policy.burn_rate : alert.conditions[2].condition_threshold[0].aggregations[0].alignment_period == (endswith(name, "_fast") ? "3600s" : "21600s")])
+    error_message = "Requests are counted over another window than the rate"
+  }
+
+  assert {
+    condition     = length(local.resting_alerts) == 0 && alltrue([for name, alert in google_monitoring_alert_policy.main : !strcontains(alert.conditions[0].condition_prometheus_query_language[0].query, "hour()") if name != "uptime"])
+    error_message = "An alert rests by night"
+  }
+
+  assert {
+    condition     = length(google_billing_budget.main) == 0
+    error_message = "There is a budget of nobody's"
   }
 }
 
@@ -135,56 +190,63 @@ run "an_address_of_the_runbook_without_encryption_is_refused" {
   expect_failures = [var.runbook_url]
 }
 
-run "a_new_alert_on_imports_waits_for_as_long_as_they_may_be_silent" {
-  command = plan
-
-  assert {
-    condition     = google_monitoring_alert_policy.main["import_stopped"].conditions[0].condition_prometheus_query_language[0].duration == "9000s"
-    error_message = "It is raised ${google_monitoring_alert_policy.main["import_stopped"].conditions[0].condition_prometheus_query_language[0].duration} after the first apply, where half an hour less than three hours are granted"
-  }
-
-  assert {
-    condition     = google_monitoring_alert_policy.main["import_stopped"].conditions[0].condition_prometheus_query_language[0].query == "(sum(increase(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"movies-import\",response_code_class=\"2xx\"}[30m])) or vector(0)) < 0.5"
-    error_message = "What is asked for is ${google_monitoring_alert_policy.main["import_stopped"].conditions[0].condition_prometheus_query_language[0].query}"
-  }
-}
-
-run "a_silence_of_an_hour_more_than_the_pause_is_taken" {
+run "a_silence_of_an_hour_more_than_the_pause_a_burn_rate_in_reach_and_six_channels_are_taken" {
   command = plan
 
   variables {
-    import_schedules     = { rare = { schedule = "0 */2 * * *" } }
-    import_silence_hours = 3
+    import_schedules      = { rare = { schedule = "0 */2 * * *" } }
+    import_silence_hours  = 3
+    notification_channels = { for name in ["a", "b", "c", "d", "e", "f"] : name => { labels = { email_address = "${name}@example.com" }, type = "email" } }
+    objectives            = { reads_fast = 0.931, writes_available = 0.84 }
   }
 
   assert {
     condition     = contains(keys(google_monitoring_alert_policy.main), "import_stopped")
     error_message = "Nobody hears of an import that has stopped"
   }
-}
 
-run "a_silence_that_is_hardly_longer_than_the_pause_is_refused" {
-  command = plan
-
-  variables {
-    import_schedules     = { rare = { schedule = "0 */2 * * *" } }
-    import_silence_hours = 2
+  assert {
+    condition     = toset(keys(google_monitoring_alert_policy.burn_rate)) == toset(["reads_available_fast", "reads_available_slow", "reads_fast_fast", "reads_fast_slow", "writes_available_slow"])
+    error_message = "Alerts are ${join(", ", keys(google_monitoring_alert_policy.burn_rate))}"
   }
 
-  expect_failures = [google_monitoring_alert_policy.main]
+  assert {
+    condition     = length(google_monitoring_notification_channel.main) == 6
+    error_message = "Somebody is not told"
+  }
 }
 
-run "a_pause_of_23_hours_is_watched" {
+run "a_silence_hardly_longer_than_the_pause_and_a_sixth_channel_of_a_budget_are_refused" {
   command = plan
 
   variables {
-    import_schedules     = { rare = { schedule = "0 0,1 * * *" } }
-    import_silence_hours = 24
+    budget                = { amount = 50, billing_account = "012345-6789AB-CDEF01" }
+    import_schedules      = { rare = { schedule = "0 */2 * * *" } }
+    import_silence_hours  = 2
+    notification_channels = { for name in ["a", "b", "c", "d", "e", "f"] : name => { labels = { email_address = "${name}@example.com" }, type = "email" } }
+  }
+
+  expect_failures = [google_billing_budget.main, google_monitoring_alert_policy.main]
+}
+
+run "a_pause_of_23_hours_is_watched_and_a_budget_takes_five_channels" {
+  command = plan
+
+  variables {
+    budget                = { amount = 50, billing_account = "012345-6789AB-CDEF01" }
+    import_schedules      = { rare = { schedule = "0 0,1 * * *" } }
+    import_silence_hours  = 24
+    notification_channels = { for name in ["a", "b", "c", "d", "e"] : name => { labels = { email_address = "${name}@example.com" }, type = "email" } }
   }
 
   assert {
     condition     = contains(keys(google_monitoring_alert_policy.main), "import_stopped")
     error_message = "Nobody hears of an import that has stopped"
+  }
+
+  assert {
+    condition     = length(local.budget_channels) == 5
+    error_message = "It goes to ${join(", ", local.budget_channels)}"
   }
 }
 
@@ -206,51 +268,12 @@ run "an_import_that_rests_for_longer_is_not_reported_as_stopped_but_as_stalled" 
   }
 }
 
-run "a_burn_rate_that_no_fault_can_reach_has_no_alert" {
+run "a_database_that_is_stopped_over_night_wakes_nobody_and_a_shorter_silence_is_raised" {
   command = plan
 
   variables {
-    objectives = { reads_fast = 0.93, writes_available = 0.83 }
-  }
-
-  assert {
-    condition     = toset(keys(google_monitoring_alert_policy.burn_rate)) == toset(["reads_available_fast", "reads_available_slow", "reads_fast_slow"])
-    error_message = "Alerts are ${join(", ", keys(google_monitoring_alert_policy.burn_rate))}"
-  }
-}
-
-run "a_burn_rate_that_faults_can_just_reach_has_one" {
-  command = plan
-
-  variables {
-    objectives = { reads_fast = 0.931, writes_available = 0.84 }
-  }
-
-  assert {
-    condition     = toset(keys(google_monitoring_alert_policy.burn_rate)) == toset(["reads_available_fast", "reads_available_slow", "reads_fast_fast", "reads_fast_slow", "writes_available_slow"])
-    error_message = "Alerts are ${join(", ", keys(google_monitoring_alert_policy.burn_rate))}"
-  }
-}
-
-run "one_bad_request_of_few_burns_no_budget" {
-  command = plan
-
-  assert {
-    condition     = { for name, alert in local.burn_alerts : name => alert.enough } == { reads_available_fast = 348, reads_available_slow = 834, reads_fast_fast = 7, reads_fast_slow = 17, writes_available_fast = 35, writes_available_slow = 84 }
-    error_message = "Judged are ${jsonencode({ for name, alert in local.burn_alerts : name => alert.enough })} requests or more"
-  }
-
-  assert {
-    condition     = alltrue([for name, alert in google_monitoring_alert_policy.burn_rate : alert.conditions[2].condition_threshold[0].aggregations[0].alignment_period == (endswith(name, "_fast") ? "3600s" : "21600s")])
-    error_message = "Requests are counted over another window than the rate"
-  }
-}
-
-run "a_database_that_is_stopped_over_night_wakes_nobody" {
-  command = plan
-
-  variables {
-    database = { working_hours = { start = 6, stop = 20 } }
+    database             = { working_hours = { start = 6, stop = 12 } }
+    import_silence_hours = 5
   }
 
   assert {
@@ -264,13 +287,18 @@ run "a_database_that_is_stopped_over_night_wakes_nobody" {
   }
 
   assert {
-    condition     = google_monitoring_alert_policy.main["database_unreachable"].conditions[0].condition_prometheus_query_language[0].query == "(${local.alerts.database_unreachable.query}) and on() (hour() * 60 + minute() >= 390 and hour() < 20)"
+    condition     = google_monitoring_alert_policy.main["database_unreachable"].conditions[0].condition_prometheus_query_language[0].query == "(${local.alerts.database_unreachable.query}) and on() (hour() * 60 + minute() >= 390 and hour() < 12)"
     error_message = "At night it would fire: ${google_monitoring_alert_policy.main["database_unreachable"].conditions[0].condition_prometheus_query_language[0].query}"
   }
 
   assert {
     condition     = google_monitoring_alert_policy.main["unusable_password_hash"].conditions[0].condition_prometheus_query_language[0].query == local.alerts.unusable_password_hash.query
     error_message = "An intrusion is no news at night"
+  }
+
+  assert {
+    condition     = contains(keys(google_monitoring_alert_policy.main), "import_stopped")
+    error_message = "Nobody hears of an import that has stopped"
   }
 }
 
@@ -285,123 +313,6 @@ run "a_silence_as_long_as_the_working_hours_can_never_be_raised" {
   assert {
     condition     = !contains(keys(google_monitoring_alert_policy.main), "import_stopped")
     error_message = "An alert is made that rests before it can fire"
-  }
-}
-
-run "a_silence_of_an_hour_less_than_the_working_hours_is_raised" {
-  command = plan
-
-  variables {
-    database             = { working_hours = { start = 6, stop = 12 } }
-    import_silence_hours = 5
-  }
-
-  assert {
-    condition     = contains(keys(google_monitoring_alert_policy.main), "import_stopped")
-    error_message = "Nobody hears of an import that has stopped"
-  }
-}
-
-run "a_database_that_always_runs_is_watched_day_and_night" {
-  command = plan
-
-  assert {
-    condition     = length(local.resting_alerts) == 0 && alltrue([for name, alert in google_monitoring_alert_policy.main : !strcontains(alert.conditions[0].condition_prometheus_query_language[0].query, "hour()") if name != "uptime"])
-    error_message = "An alert rests by night"
-  }
-}
-
-run "every_alert_reaches_every_channel" {
-  command = plan
-
-  variables {
-    notification_channels = {
-      mail  = { labels = { email_address = "oncall@example.com" }, type = "email" }
-      pager = { labels = { number = "+15550100" }, type = "sms" }
-    }
-  }
-
-  assert {
-    condition     = alltrue([for alert in concat(values(google_monitoring_alert_policy.main), values(google_monitoring_alert_policy.burn_rate)) : length(alert.notification_channels) == 2])
-    error_message = "An alert reaches nobody"
-  }
-}
-
-run "a_budget_warns_before_it_is_spent" {
-  command = plan
-
-  variables {
-    budget = { amount = 50, billing_account = "012345-6789AB-CDEF01" }
-  }
-
-  assert {
-    condition     = google_billing_budget.main[0].amount[0].specified_amount[0].units == "50" && contains(google_billing_budget.main[0].threshold_rules[*].threshold_percent, 0.5)
-    error_message = "The budget is another, or warns only when it is spent"
-  }
-
-  assert {
-    condition     = length(google_billing_budget.main[0].all_updates_rule) == 0
-    error_message = "There is a rule without a channel, which the API refuses"
-  }
-
-  assert {
-    condition     = length(setsubtract(["billingbudgets.googleapis.com", "cloudbilling.googleapis.com"], keys(google_project_service.main))) == 0
-    error_message = "An API that a budget needs is off"
-  }
-}
-
-run "a_budget_reaches_people_by_e_mail_alone" {
-  command = plan
-
-  variables {
-    budget = { amount = 50, billing_account = "012345-6789AB-CDEF01", currency = "EUR" }
-    notification_channels = {
-      mail  = { labels = { email_address = "oncall@example.com" }, type = "email" }
-      pager = { labels = { number = "+15550100" }, type = "sms" }
-    }
-  }
-
-  assert {
-    condition     = join(", ", local.budget_channels) == "mail" && length(google_billing_budget.main[0].all_updates_rule) == 1
-    error_message = "It goes to ${join(", ", local.budget_channels)}"
-  }
-}
-
-run "a_budget_takes_five_channels" {
-  command = plan
-
-  variables {
-    budget                = { amount = 50, billing_account = "012345-6789AB-CDEF01" }
-    notification_channels = { for name in ["a", "b", "c", "d", "e"] : name => { labels = { email_address = "${name}@example.com" }, type = "email" } }
-  }
-
-  assert {
-    condition     = length(local.budget_channels) == 5
-    error_message = "It goes to ${join(", ", local.budget_channels)}"
-  }
-}
-
-run "a_sixth_channel_of_a_budget_is_refused" {
-  command = plan
-
-  variables {
-    budget                = { amount = 50, billing_account = "012345-6789AB-CDEF01" }
-    notification_channels = { for name in ["a", "b", "c", "d", "e", "f"] : name => { labels = { email_address = "${name}@example.com" }, type = "email" } }
-  }
-
-  expect_failures = [google_billing_budget.main]
-}
-
-run "six_channels_without_a_budget_are_no_matter" {
-  command = plan
-
-  variables {
-    notification_channels = { for name in ["a", "b", "c", "d", "e", "f"] : name => { labels = { email_address = "${name}@example.com" }, type = "email" } }
-  }
-
-  assert {
-    condition     = length(google_monitoring_notification_channel.main) == 6
-    error_message = "Somebody is not told"
   }
 }
 

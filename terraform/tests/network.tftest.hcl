@@ -23,8 +23,13 @@ variables {
   region               = "europe-west1"
 }
 
-run "a_private_network_leaves_the_database_no_public_address" {
+run "a_private_network_hides_the_database_and_its_default_subnet_takes_sixty_instances" {
   command = plan
+
+  variables {
+    database       = { max_connections = 1000 }
+    function_sizes = { movies_list = { max_instances = 51 } }
+  }
 
   assert {
     condition     = google_sql_database_instance.main.settings[0].ip_configuration[0].ipv4_enabled == false
@@ -41,12 +46,19 @@ run "a_private_network_leaves_the_database_no_public_address" {
     condition     = tonumber(local.settings.database.DATABASE_WAIT_SECONDS) >= 60 && tonumber(local.settings.database.DATABASE_WAIT_SECONDS) <= 200
     error_message = "An instance opens its port before its network is there, or is ended while it waits"
   }
+
+  assert {
+    condition     = local.addresses_needed == 240 + 4
+    error_message = "Counted ${local.addresses_needed}"
+  }
 }
 
-run "without_it_there_is_no_network_and_no_authorised_one" {
+run "without_it_no_network_is_there_or_authorised_and_no_address_needed" {
   command = plan
 
   variables {
+    database        = { max_connections = 1000 }
+    function_sizes  = { movies_list = { max_instances = 52 } }
     private_network = false
   }
 
@@ -64,22 +76,14 @@ run "without_it_there_is_no_network_and_no_authorised_one" {
     condition     = local.settings.database.DATABASE_WAIT_SECONDS == "0"
     error_message = "A start waits for a network that there is not"
   }
-}
-
-run "a_subnet_of_64_addresses_is_large_enough" {
-  command = plan
-
-  variables {
-    subnet_cidr = "10.20.0.0/26"
-  }
 
   assert {
-    condition     = google_compute_subnetwork.functions[0].ip_cidr_range == "10.20.0.0/26"
-    error_message = "The range was not taken over"
+    condition     = length(google_compute_subnetwork.functions) == 0
+    error_message = "There is a subnet"
   }
 }
 
-run "as_many_instances_as_a_subnet_has_addresses_for_can_be_planned" {
+run "as_many_instances_as_a_subnet_of_64_addresses_has_room_for_can_be_planned" {
   command = plan
 
   variables {
@@ -88,47 +92,13 @@ run "as_many_instances_as_a_subnet_has_addresses_for_can_be_planned" {
   }
 
   assert {
+    condition     = google_compute_subnetwork.functions[0].ip_cidr_range == "10.20.0.0/26"
+    error_message = "The range was not taken over"
+  }
+
+  assert {
     condition     = local.addresses_needed == 12 * 4 + 4
     error_message = "brew_coffee was counted, or this boundary moved: needed are ${local.addresses_needed}"
-  }
-}
-
-run "an_instance_more_cannot_be_planned" {
-  command = plan
-
-  variables {
-    function_sizes = { login = { max_instances = 3 } }
-    subnet_cidr    = "10.20.0.0/26"
-  }
-
-  expect_failures = [google_compute_subnetwork.functions]
-}
-
-run "the_next_larger_subnet_takes_it" {
-  command = plan
-
-  variables {
-    function_sizes = { login = { max_instances = 3 } }
-    subnet_cidr    = "10.20.0.0/25"
-  }
-
-  assert {
-    condition     = local.addresses_needed == 64 + 4
-    error_message = "Addresses are reserved by 16, and counted were ${local.addresses_needed}"
-  }
-}
-
-run "the_default_subnet_takes_sixty_instances" {
-  command = plan
-
-  variables {
-    database       = { max_connections = 1000 }
-    function_sizes = { movies_list = { max_instances = 51 } }
-  }
-
-  assert {
-    condition     = local.addresses_needed == 240 + 4
-    error_message = "Counted ${local.addresses_needed}"
   }
 }
 
@@ -143,18 +113,18 @@ run "the_default_subnet_does_not_take_one_more" {
   expect_failures = [google_compute_subnetwork.functions]
 }
 
-run "without_a_network_no_address_is_needed" {
+run "one_more_takes_the_next_larger_subnet" {
   command = plan
 
   variables {
-    database        = { max_connections = 1000 }
-    function_sizes  = { movies_list = { max_instances = 52 } }
-    private_network = false
+    database       = { max_connections = 1000 }
+    function_sizes = { movies_list = { max_instances = 52 } }
+    subnet_cidr    = "10.20.0.0/23"
   }
 
   assert {
-    condition     = length(google_compute_subnetwork.functions) == 0
-    error_message = "There is a subnet"
+    condition     = local.addresses_needed == 256 + 4
+    error_message = "Addresses are reserved by 16, and counted were ${local.addresses_needed}"
   }
 }
 

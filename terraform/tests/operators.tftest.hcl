@@ -42,7 +42,7 @@ run "without_operators_there_is_no_way_in" {
   }
 }
 
-run "people_and_groups_log_in_as_themselves" {
+run "people_and_groups_log_in_as_themselves_and_the_deployer_may_let_them" {
   command = plan
 
   variables {
@@ -81,14 +81,6 @@ run "people_and_groups_log_in_as_themselves" {
   assert {
     condition     = contains(keys(google_project_service.main), "iap.googleapis.com") && contains(keys(google_project_iam_member.deployer), "roles/compute.securityAdmin")
     error_message = "The door cannot be made or used"
-  }
-}
-
-run "the_deployer_may_hand_out_what_operators_have" {
-  command = plan
-
-  variables {
-    database_operators = ["user:ana@example.com"]
   }
 
   assert {

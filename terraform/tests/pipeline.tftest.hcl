@@ -21,7 +21,7 @@ variables {
   region               = "europe-west1"
 }
 
-run "without_a_repository_there_is_no_trigger" {
+run "without_a_repository_there_is_no_trigger_but_a_failed_backup_is_told" {
   command = plan
 
   assert {
@@ -38,13 +38,23 @@ run "without_a_repository_there_is_no_trigger" {
     condition     = !contains(local.deployer_roles, "roles/cloudbuild.readTokenAccessor")
     error_message = "The deployer may read a repository that it has nothing to do with"
   }
+
+  assert {
+    condition     = strcontains(google_logging_metric.platform["backup_failed"].filter, "windowStatus=\"STATUS_FAILED\"")
+    error_message = "The database's day without a backup is not counted"
+  }
+
+  assert {
+    condition     = strcontains(local.alerts.backup_failed.query, "user_movies_backup_failed{monitored_resource=\"cloudsql_database\"}")
+    error_message = "The alert watches something else"
+  }
 }
 
-run "a_push_plans_with_the_environments_own_account" {
+run "a_push_plans_and_a_day_compares_by_the_commits_files_and_the_environments_account" {
   command = apply
 
   variables {
-    pipeline = { branch = "^main$", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
+    pipeline = { branch = ".*", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
   }
 
   assert {
@@ -71,14 +81,6 @@ run "a_push_plans_with_the_environments_own_account" {
     condition     = contains(local.deployer_roles, "roles/cloudbuild.readTokenAccessor")
     error_message = "No build could tell whether its commit is still the branch's head"
   }
-}
-
-run "plans_of_every_release_are_deleted_but_not_the_lock_nor_what_was_applied" {
-  command = plan
-
-  variables {
-    pipeline = { branch = "^main$", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
-  }
 
   assert {
     condition = {
@@ -99,14 +101,6 @@ run "plans_of_every_release_are_deleted_but_not_the_lock_nor_what_was_applied" {
     condition     = alltrue([for rule in google_storage_bucket.plans[0].lifecycle_rule : length(coalesce(tolist(rule.condition)[0].matches_prefix, [])) == 0])
     error_message = "Plans that lie elsewhere stay for ever"
   }
-}
-
-run "the_files_of_started_builds_are_those_of_the_commit" {
-  command = plan
-
-  variables {
-    pipeline = { branch = "^main$", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
-  }
 
   assert {
     condition     = { for name, trigger in google_cloudbuild_trigger.started : name => trigger.git_file_source[0].path } == { apply = "terraform/pipeline/apply.yaml", drift = "terraform/pipeline/drift.yaml" }
@@ -121,6 +115,44 @@ run "the_files_of_started_builds_are_those_of_the_commit" {
   assert {
     condition     = alltrue([for trigger in google_cloudbuild_trigger.started : trigger.git_file_source[0].revision == null])
     error_message = "A plan would be applied by the steps of another commit"
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.drift[0].http_target[0].uri == "https://cloudbuild.googleapis.com/v1/projects/movies-tests/locations/europe-west1/triggers/${google_cloudbuild_trigger.started["drift"].trigger_id}:run"
+    error_message = "The scheduler would start another build"
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.drift[0].http_target[0].oauth_token[0].service_account_email == "movies-deployer@movies-tests.iam.gserviceaccount.com"
+    error_message = "The scheduler calls as somebody who may not start builds"
+  }
+
+  assert {
+    condition     = jsondecode(base64decode(google_cloud_scheduler_job.drift[0].http_target[0].body)) == { source = { branchName = "main" } }
+    error_message = "A run of a trigger needs a branch"
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.drift[0].schedule == "17 4 * * *"
+    error_message = "It is compared while people work"
+  }
+
+  assert {
+    condition = alltrue([
+      for trigger in concat(google_cloudbuild_trigger.main, values(google_cloudbuild_trigger.started)) :
+      strcontains(google_logging_metric.platform["build_failed"].filter, "\"${trigger.trigger_id}\"")
+    ])
+    error_message = "A trigger's failures are not counted"
+  }
+
+  assert {
+    condition     = strcontains(google_logging_metric.platform["build_failed"].filter, "textPayload=(\"ERROR\" OR \"TIMEOUT\")")
+    error_message = "Failures are not what is counted, or a build that was cancelled is one"
+  }
+
+  assert {
+    condition     = strcontains(local.alerts.build_failed.query, "user_movies_build_failed{monitored_resource=\"build\"}")
+    error_message = "The alert watches something else"
   }
 }
 
@@ -145,89 +177,6 @@ run "a_plan_of_prod_waits_for_a_person_and_nothing_else_does" {
   assert {
     condition     = length(google_cloudbuild_trigger.main[0].approval_config) == 0 && !google_cloudbuild_trigger.started["drift"].approval_config[0].approval_required
     error_message = "Somebody would have to approve a plan before it is made"
-  }
-}
-
-run "once_a_day_the_environment_is_compared" {
-  command = apply
-
-  variables {
-    pipeline = { branch = ".*", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
-  }
-
-  assert {
-    condition     = google_cloud_scheduler_job.drift[0].http_target[0].uri == "https://cloudbuild.googleapis.com/v1/projects/movies-tests/locations/europe-west1/triggers/${google_cloudbuild_trigger.started["drift"].trigger_id}:run"
-    error_message = "The scheduler would start another build"
-  }
-
-  assert {
-    condition     = google_cloud_scheduler_job.drift[0].http_target[0].oauth_token[0].service_account_email == "movies-deployer@movies-tests.iam.gserviceaccount.com"
-    error_message = "The scheduler calls as somebody who may not start builds"
-  }
-
-  assert {
-    condition     = jsondecode(base64decode(google_cloud_scheduler_job.drift[0].http_target[0].body)) == { source = { branchName = "main" } }
-    error_message = "A run of a trigger needs a branch"
-  }
-
-  assert {
-    condition     = google_cloud_scheduler_job.drift[0].schedule == "17 4 * * *"
-    error_message = "It is compared while people work"
-  }
-}
-
-# A database that is stopped for the night is not as it was applied: each comparison would tell of it.
-run "a_database_that_rests_is_compared_while_it_runs" {
-  command = plan
-
-  variables {
-    database = { working_hours = { start = 6, stop = 20 } }
-    pipeline = { branch = ".*", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
-  }
-
-  assert {
-    condition     = google_cloud_scheduler_job.drift[0].schedule == "17 7 * * *"
-    error_message = "It is compared while the database is stopped"
-  }
-}
-
-run "a_failed_build_of_ours_is_told" {
-  command = apply
-
-  variables {
-    pipeline = { branch = "^main$", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
-  }
-
-  assert {
-    condition = alltrue([
-      for trigger in concat(google_cloudbuild_trigger.main, values(google_cloudbuild_trigger.started)) :
-      strcontains(google_logging_metric.platform["build_failed"].filter, "\"${trigger.trigger_id}\"")
-    ])
-    error_message = "A trigger's failures are not counted"
-  }
-
-  assert {
-    condition     = strcontains(google_logging_metric.platform["build_failed"].filter, "textPayload=(\"ERROR\" OR \"TIMEOUT\")")
-    error_message = "Failures are not what is counted, or a build that was cancelled is one"
-  }
-
-  assert {
-    condition     = strcontains(local.alerts.build_failed.query, "user_movies_build_failed{monitored_resource=\"build\"}")
-    error_message = "The alert watches something else"
-  }
-}
-
-run "a_failed_backup_is_told" {
-  command = plan
-
-  assert {
-    condition     = strcontains(google_logging_metric.platform["backup_failed"].filter, "windowStatus=\"STATUS_FAILED\"")
-    error_message = "The database's day without a backup is not counted"
-  }
-
-  assert {
-    condition     = strcontains(local.alerts.backup_failed.query, "user_movies_backup_failed{monitored_resource=\"cloudsql_database\"}")
-    error_message = "The alert watches something else"
   }
 }
 

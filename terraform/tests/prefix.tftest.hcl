@@ -56,38 +56,38 @@ run "by_default_functions_are_called_as_ever" {
   }
 }
 
-run "with_another_prefix_functions_are_called_otherwise_and_are_watched_by_that_name" {
+run "with_another_prefix_of_the_greatest_length_functions_are_called_and_watched_by_that_name" {
   command = plan
 
   variables {
-    prefix = "api-2"
+    prefix = "sixteen-letters1"
   }
 
   assert {
     condition = alltrue([
       for name, account in google_service_account.function :
-      account.account_id == "api-2-${replace(name, "_", "-")}" && local._services[name] == account.account_id
+      account.account_id == "sixteen-letters1-${replace(name, "_", "-")}" && local._services[name] == account.account_id
     ])
     error_message = "A function, or its account, would be the other one's"
   }
 
   assert {
-    condition     = local.database_grants.movies_list.user == "api-2-movies-list@p-tests.iam" && google_sql_user.function["movies_list"].name == "api-2-movies-list@p-tests.iam"
+    condition     = local.database_grants.movies_list.user == "sixteen-letters1-movies-list@p-tests.iam" && google_sql_user.function["movies_list"].name == "sixteen-letters1-movies-list@p-tests.iam"
     error_message = "Rights in the database go to an account that there is not"
   }
 
   assert {
-    condition     = google_logging_metric.main["omdb_failed"].name == "api_2/omdb_failed" && local._log_metric.omdb_failed == "logging_googleapis_com:user_api_2_omdb_failed{monitored_resource=\"cloud_run_revision\"}"
+    condition     = google_logging_metric.main["omdb_failed"].name == "sixteen_letters1/omdb_failed" && local._log_metric.omdb_failed == "logging_googleapis_com:user_sixteen_letters1_omdb_failed{monitored_resource=\"cloud_run_revision\"}"
     error_message = "Alerts look for another metric than there is"
   }
 
   assert {
-    condition     = strcontains(google_logging_metric.main["omdb_failed"].filter, "\"api-2-movies-import\"") && !strcontains(google_logging_metric.main["omdb_failed"].filter, "\"movies-import\"")
+    condition     = strcontains(google_logging_metric.main["omdb_failed"].filter, "\"sixteen-letters1-movies-import\"") && !strcontains(google_logging_metric.main["omdb_failed"].filter, "\"movies-import\"")
     error_message = "The other one's log lines are counted, or ours are not"
   }
 
   assert {
-    condition     = strcontains(local.alerts.import_stopped.query, "service_name=\"api-2-movies-import\"") && strcontains(local._all, "api-2-login|") && google_compute_region_network_endpoint_group.function["movies_list"].cloud_run[0].service == "api-2-movies-list"
+    condition     = strcontains(local.alerts.import_stopped.query, "service_name=\"sixteen-letters1-movies-import\"") && strcontains(local._all, "sixteen-letters1-login|") && google_compute_region_network_endpoint_group.function["movies_list"].cloud_run[0].service == "sixteen-letters1-movies-list"
     error_message = "An alert or the load balancer asks the other one's functions"
   }
 
@@ -96,16 +96,8 @@ run "with_another_prefix_functions_are_called_otherwise_and_are_watched_by_that_
       values(google_compute_global_address.api)[*].name,
       values(google_compute_global_forwarding_rule.http)[*].name,
       values(google_compute_global_forwarding_rule.https)[*].name,
-    )) == toset(["api-2-api", "api-2-api-ipv6", "api-2-http", "api-2-http-ipv6", "api-2-https", "api-2-https-ipv6"])
+    )) == toset(["sixteen-letters1-api", "sixteen-letters1-api-ipv6", "sixteen-letters1-http", "sixteen-letters1-http-ipv6", "sixteen-letters1-https", "sixteen-letters1-https-ipv6"])
     error_message = "Addresses and rules are called after something else"
-  }
-}
-
-run "an_account_of_thirty_characters_is_taken" {
-  command = plan
-
-  variables {
-    prefix = "sixteen-letters1"
   }
 
   assert {

@@ -32,7 +32,7 @@ run "without_a_domain_there_is_no_load_balancer" {
   }
 }
 
-run "a_domain_routes_every_public_function_and_no_other" {
+run "a_domain_routes_every_public_function_and_no_other_by_a_certificate_of_its_own" {
   command = plan
 
   variables {
@@ -80,14 +80,6 @@ run "a_domain_routes_every_public_function_and_no_other" {
     condition     = google_compute_url_map.redirect[0].default_url_redirect[0].https_redirect && google_compute_url_map.redirect[0].default_url_redirect[0].redirect_response_code == "PERMANENT_REDIRECT"
     error_message = "HTTP is answered, or a POST becomes a GET"
   }
-}
-
-run "a_domain_alone_closes_nothing_and_is_not_asked" {
-  command = plan
-
-  variables {
-    domain = "movies.example.com"
-  }
 
   assert {
     condition     = output.base_url == null
@@ -97,47 +89,6 @@ run "a_domain_alone_closes_nothing_and_is_not_asked" {
   assert {
     condition     = alltrue([for check in google_monitoring_uptime_check_config.function : check.monitored_resource[0].labels.host == "a-function.example.com"])
     error_message = "A check asks a domain that may not answer yet"
-  }
-}
-
-run "domain_only_moves_the_checks_and_the_pipeline_to_the_domain" {
-  command = plan
-
-  variables {
-    domain      = "movies.example.com"
-    domain_only = true
-  }
-
-  assert {
-    condition     = output.base_url == "https://movies.example.com"
-    error_message = "The pipeline asks URLs that are closed"
-  }
-
-  assert {
-    condition     = alltrue([for check in google_monitoring_uptime_check_config.function : check.monitored_resource[0].labels.host == "movies.example.com"])
-    error_message = "A check asks a URL that is closed"
-  }
-}
-
-run "domain_only_without_a_domain_is_refused" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    domain_only = true
-  }
-
-  expect_failures = [var.domain_only]
-}
-
-run "the_certificate_needs_neither_the_load_balancer_nor_its_address" {
-  command = plan
-
-  variables {
-    domain = "movies.example.com"
   }
 
   assert {
@@ -154,30 +105,6 @@ run "the_certificate_needs_neither_the_load_balancer_nor_its_address" {
     condition     = contains(keys(google_project_service.main), "certificatemanager.googleapis.com") && contains(keys(google_project_iam_member.deployer), "roles/certificatemanager.owner")
     error_message = "The pipeline cannot manage certificates"
   }
-}
-
-run "another_domain_gets_another_certificate_beside_the_first" {
-  command = plan
-
-  variables {
-    domain = "films.example.com"
-  }
-
-  assert {
-    condition = length(distinct([
-      google_certificate_manager_certificate.api[0].name,
-      "movies-${substr(sha256("movies.example.com"), 0, 8)}",
-    ])) == 2 && google_certificate_manager_certificate.api[0].name == google_certificate_manager_certificate_map_entry.api[0].name
-    error_message = "The second certificate would take the first one's name"
-  }
-}
-
-run "it_is_reached_by_both_versions_of_ip" {
-  command = plan
-
-  variables {
-    domain = "movies.example.com"
-  }
 
   assert {
     condition     = { for version, address in google_compute_global_address.api : version => "${address.name} ${address.ip_version}" } == { IPV4 = "movies-api IPV4", IPV6 = "movies-api-ipv6 IPV6" }
@@ -191,14 +118,6 @@ run "it_is_reached_by_both_versions_of_ip" {
     )) == toset(["movies-https 443", "movies-https-ipv6 443", "movies-http 80", "movies-http-ipv6 80"])
     error_message = "A port is not forwarded for one of the versions"
   }
-}
-
-run "every_answer_through_it_demands_https_and_the_reads_are_compressed" {
-  command = plan
-
-  variables {
-    domain = "movies.example.com"
-  }
 
   assert {
     condition     = alltrue([for backend in google_compute_backend_service.function : backend.custom_response_headers == toset(["Strict-Transport-Security: max-age=31536000"])])
@@ -209,6 +128,47 @@ run "every_answer_through_it_demands_https_and_the_reads_are_compressed" {
     condition     = toset([for name, backend in google_compute_backend_service.function : name if backend.compression_mode == "AUTOMATIC"]) == toset(["movies_get", "movies_list"])
     error_message = "Compressed are other answers than those that everybody may read"
   }
+}
+
+run "domain_only_moves_checks_and_pipeline_to_the_domain_and_another_has_another_certificate" {
+  command = plan
+
+  variables {
+    domain      = "films.example.com"
+    domain_only = true
+  }
+
+  assert {
+    condition     = output.base_url == "https://films.example.com"
+    error_message = "The pipeline asks URLs that are closed"
+  }
+
+  assert {
+    condition     = alltrue([for check in google_monitoring_uptime_check_config.function : check.monitored_resource[0].labels.host == "films.example.com"])
+    error_message = "A check asks a URL that is closed"
+  }
+
+  assert {
+    condition = length(distinct([
+      google_certificate_manager_certificate.api[0].name,
+      "movies-${substr(sha256("movies.example.com"), 0, 8)}",
+    ])) == 2 && google_certificate_manager_certificate.api[0].name == google_certificate_manager_certificate_map_entry.api[0].name
+    error_message = "The second certificate would take the first one's name"
+  }
+}
+
+run "domain_only_without_a_domain_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    domain_only = true
+  }
+
+  expect_failures = [var.domain_only]
 }
 
 run "a_login_limit_as_loose_as_the_rest_is_refused" {

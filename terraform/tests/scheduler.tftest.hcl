@@ -45,41 +45,39 @@ run "a_tick_calls_as_the_scheduler_and_waits_longer_than_the_import_may_take" {
     condition     = tonumber(trimsuffix(google_cloud_scheduler_job.import["hourly"].attempt_deadline, "s")) <= 1800
     error_message = "Cloud Scheduler takes no such deadline"
   }
+
+  assert {
+    condition     = length(google_cloud_scheduler_job.hours) == 0 && length(google_project_iam_member.hours) == 0 && length(google_service_account.hours) == 0
+    error_message = "Something could stop the database"
+  }
 }
 
-run "there_may_be_several_schedules_with_bodies_of_their_own" {
+run "several_schedules_have_their_own_bodies_and_ticks_on_some_days_leave_a_pause_of_a_week" {
   command = plan
 
   variables {
     import_schedules = {
-      hourly  = { schedule = "7 * * * *" }
-      refresh = { body = "{\"refresh\": true}", paused = true, schedule = "30 3 * * SUN", time_zone = "Europe/Berlin" }
+      rarely  = { schedule = "0 4 * * SUN" }
+      refresh = { body = "{\"refresh\": true}", paused = true, schedule = "30 3 * * *", time_zone = "Europe/Berlin" }
     }
   }
 
   assert {
-    condition     = jsondecode(base64decode(google_cloud_scheduler_job.import["refresh"].http_target[0].body)).refresh && google_cloud_scheduler_job.import["refresh"].paused && !google_cloud_scheduler_job.import["hourly"].paused
+    condition     = jsondecode(base64decode(google_cloud_scheduler_job.import["refresh"].http_target[0].body)).refresh && google_cloud_scheduler_job.import["refresh"].paused && !google_cloud_scheduler_job.import["rarely"].paused
     error_message = "A schedule's body or pause is not its own"
+  }
+
+  assert {
+    condition     = local.import_pause_minutes == 7 * 24 * 60
+    error_message = "It is ${local.import_pause_minutes} minutes"
   }
 }
 
-run "one_variable_pauses_them_all" {
+run "the_longest_pause_is_between_the_ticks_of_all_schedules_and_one_variable_pauses_them" {
   command = plan
 
   variables {
     import_paused = true
-  }
-
-  assert {
-    condition     = alltrue([for job in google_cloud_scheduler_job.import : job.paused])
-    error_message = "A schedule goes on"
-  }
-}
-
-run "the_longest_pause_is_that_between_the_ticks_of_all_schedules" {
-  command = plan
-
-  variables {
     import_schedules = {
       morning = { schedule = "10,40 6-12/3 * * *" }
       evening = { schedule = "10 18 * * *" }
@@ -98,48 +96,20 @@ run "the_longest_pause_is_that_between_the_ticks_of_all_schedules" {
     condition     = local.import_pause_minutes == 720
     error_message = "From 18:10 to 6:10 it is ${local.import_pause_minutes} minutes"
   }
+
+  assert {
+    condition     = alltrue([for job in google_cloud_scheduler_job.import : job.paused])
+    error_message = "A schedule goes on"
+  }
 }
 
-run "every_ten_minutes_means_a_pause_of_ten" {
+run "a_database_with_working_hours_is_switched_by_an_account_of_its_own" {
   command = plan
 
   variables {
+    database         = { working_hours = { start = 6, stop = 20 } }
     import_schedules = { often = { schedule = "*/10 * * * *", time_zone = "Europe/Berlin" } }
-  }
-
-  assert {
-    condition     = local.import_pause_minutes == 10
-    error_message = "It is ${local.import_pause_minutes} minutes"
-  }
-}
-
-run "ticks_on_some_days_only_leave_a_pause_of_a_week" {
-  command = plan
-
-  variables {
-    import_schedules = { rarely = { schedule = "0 4 * * SUN" } }
-  }
-
-  assert {
-    condition     = local.import_pause_minutes == 7 * 24 * 60
-    error_message = "It is ${local.import_pause_minutes} minutes"
-  }
-}
-
-run "a_database_that_always_runs_is_switched_by_nobody" {
-  command = plan
-
-  assert {
-    condition     = length(google_cloud_scheduler_job.hours) == 0 && length(google_project_iam_member.hours) == 0 && length(google_service_account.hours) == 0
-    error_message = "Something could stop the database"
-  }
-}
-
-run "a_database_with_working_hours_is_started_and_stopped_by_an_account_of_its_own" {
-  command = plan
-
-  variables {
-    database = { working_hours = { start = 6, stop = 20 } }
+    pipeline         = { branch = ".*", repository = "projects/movies-tests/locations/europe-west1/connections/c/repositories/r" }
   }
 
   assert {
@@ -160,6 +130,17 @@ run "a_database_with_working_hours_is_started_and_stopped_by_an_account_of_its_o
   assert {
     condition     = google_sql_database_instance.main.settings[0].activation_policy == "ALWAYS" && google_sql_database_instance.main.settings[0].backup_configuration[0].start_time == "07:00"
     error_message = "The backup is due while nothing can be backed up"
+  }
+
+  assert {
+    condition     = local.import_pause_minutes == 10
+    error_message = "Every ten minutes means a pause of ${local.import_pause_minutes} minutes"
+  }
+
+  # One that is stopped is not as it was applied: each comparison would tell of it.
+  assert {
+    condition     = google_cloud_scheduler_job.drift[0].schedule == "17 7 * * *"
+    error_message = "It is compared while the database is stopped"
   }
 }
 

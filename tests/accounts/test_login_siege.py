@@ -169,17 +169,18 @@ def test_the_administrator_gets_in_beside_neighbours_who_fail_for_others(siege: 
 def test_neighbours_guess_no_more_for_an_administrator_who_logs_in_all_the_time(
     siege: Siege,
 ) -> None:
+    """In a quarter of a day, as each hour is like the others."""
     siege.log_in(-60)
     after, logins = 0.0, 0
-    while after < DAY:
+    while after < DAY / 4:
         wait = siege.guess(after, HOME, known=True)
         if wait:
             # Before the next guess, at the moment at which that may come.
             after += wait
             logins += siege.log_in(after) == 0
 
-    assert logins > 100
-    assert siege.reached < 450
+    assert logins > 50
+    assert 4 * siege.reached < 450
 
 
 def test_an_administrator_who_was_never_here_waits_a_quarter_of_an_hour_at_most(

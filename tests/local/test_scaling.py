@@ -26,7 +26,7 @@ def test_a_queue_before_several_servers_is_as_long_as_theory_has_it(
     second = Read(function_cpu=0, database_cpu=1.0, network=0)
     system = System(instances=1, connections=WIDE, seats=WIDE, database_cpus=servers)
 
-    outcome = simulate(second, system, rate=servers * share, requests=60_000, seed=7)
+    outcome = simulate(second, system, rate=servers * share, requests=20_000, seed=7)
 
     expected = 1 + erlang_c(servers, servers * share) / (servers * (1 - share))
     assert sum(outcome.seconds) / len(outcome.seconds) == pytest.approx(expected, rel=0.05)
@@ -44,7 +44,7 @@ def test_instances_that_are_picked_by_chance_are_as_many_single_queues() -> None
     second = Read(function_cpu=1.0, database_cpu=0, network=0)
     system = System(instances=5, connections=WIDE, seats=WIDE, database_cpus=WIDE)
 
-    outcome = simulate(second, system, rate=5 * 0.6, requests=60_000, seed=7)
+    outcome = simulate(second, system, rate=5 * 0.6, requests=20_000, seed=7)
 
     assert sum(outcome.seconds) / len(outcome.seconds) == pytest.approx(1 / (1 - 0.6), rel=0.05)
 

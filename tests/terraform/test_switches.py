@@ -6,90 +6,32 @@ refuse; but the order in which Terraform goes about it is Terraform's own.
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
-import pytest
+from tests.terraform.running import (
+    DATABASE,
+    DOMAIN,
+    FEW,
+    KEPT,
+    NO_CHANGE,
+    Plan,
+    Terraform,
+    pretended,
+    tries_terraform,
+)
 
-from tests.terraform import test_terraform as base
-from tests.terraform.test_terraform import CHANGES, Terraform
+pytestmark = [*tries_terraform, pretended]
 
-pytestmark = [*base.pytestmark, base.pretended]
-
-KEPT: Final = {"brew_coffee", "login", "migrate", "movies_delete", "movies_list"}
 PROJECT: Final = "movies-prod-example"
-# The few functions that are kept are others than prod.tfvars sizes.
-FEW: Final = ("-var", "function_sizes={}")
-DOMAIN: Final = ("-var", "domain=movies.example.com")
-DATABASE: Final = "google_sql_database_instance.main"
 
 
-@pytest.fixture(scope="module")
-def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
-    terraform = Terraform(tmp_path_factory.mktemp("live"))
-    leave(terraform, KEPT)
-    plan(terraform)
-    terraform.run("apply", "-input=false", "movies.tfplan")
-    yield terraform
-    shutil.rmtree(terraform.root / "terraform")
-
-
-def leave(terraform: Terraform, kept: set[str]) -> None:
-    """Leave just these functions."""
-    for folder in (terraform.root / "functions").iterdir():
-        if folder.is_dir() and folder.name not in kept:
-            shutil.rmtree(folder)
-
-
-@pytest.fixture
-def live(applied: Terraform) -> Iterator[Terraform]:
-    """Give prod with a domain, at its beginning; what a test does to it is undone."""
-    state, functions = state_file(applied), applied.root / "functions"
-    kept = state.read_bytes()
-    shutil.copytree(functions, applied.root / "kept")
-    yield applied
-    state.write_bytes(kept)
-    shutil.rmtree(functions)
-    (applied.root / "kept").rename(functions)
-
-
-def state_file(terraform: Terraform) -> Path:
-    return terraform.root / "terraform" / "terraform.tfstate"
-
-
-def plan(
-    terraform: Terraform,
-    *arguments: str,
-    domain: tuple[str, ...] = DOMAIN,
-    environment: str = "prod",
-) -> dict[str, list[str]]:
-    """Plan, and return what is done to each address that is not left alone."""
-    done = terraform.plan(environment, *FEW, *domain, *arguments)
-    assert done.returncode == CHANGES, done.stdout + done.stderr
-    return {
-        change["address"]: change["change"]["actions"]
-        for change in terraform.planned()["resource_changes"]
-        if change["change"]["actions"] not in (["no-op"], ["read"])
-    }
-
-
-def apply(terraform: Terraform) -> list[str]:
-    """Apply the last plan, and return what began and ended, in that order."""
-    lines = terraform.run("apply", "-input=false", "-json", "movies.tfplan").stdout.splitlines()
-    events = [json.loads(line) for line in lines]
-    return [
-        f"{event['type'].removeprefix('apply_')} {event['hook']['action']}"
-        f" {event['hook']['resource']['addr']}"
-        for event in events
-        if event["type"] in {"apply_start", "apply_complete"} and event["hook"]["action"] != "read"
-    ]
+def plan(terraform: Terraform, *arguments: str, domain: tuple[str, ...] = DOMAIN) -> Plan:
+    return terraform.plan("prod", *FEW, *domain, *arguments)
 
 
 def instances(terraform: Terraform) -> list[dict[str, Any]]:
     """Return every instance of a managed resource in the state, with its type."""
-    state = json.loads(state_file(terraform).read_text(encoding="utf-8"))
+    state = json.loads(terraform.state.read_text(encoding="utf-8"))
     return [
         {"type": resource["type"], **instance}
         for resource in state["resources"]
@@ -111,16 +53,39 @@ def protections(value: object) -> list[object]:
     ]
 
 
+def test_an_environment_is_applied_once_and_then_stays(live: Terraform) -> None:
+    live.plan("prod", *FEW, *DOMAIN, code=NO_CHANGE)
+
+
+def test_neither_plan_nor_state_holds_a_secret(applied_prod: tuple[Terraform, str]) -> None:
+    terraform, plan_text = applied_prod
+    state_text = terraform.state.read_text(encoding="utf-8")
+    for text in (plan_text, state_text):
+        # What the stand-ins make of an ephemeral password and key.
+        assert "placeholder-result" not in text
+        assert "placeholder-private_key" not in text
+        assert "placeholder-public_key_pem" not in text
+        assert not re.search(r"BEGIN PRIVATE KEY-----(\\\\n|\\n|\s)*[A-Za-z0-9+/=]{20}", text)
+    for resource in json.loads(state_text)["resources"]:
+        if (
+            resource["mode"] == "managed"
+            and resource["type"] == "google_secret_manager_secret_version"
+        ):
+            for instance in resource["instances"]:
+                assert instance["attributes"]["secret_data"] is None
+                assert instance["attributes"]["secret_data_wo"] is None
+
+
 def test_a_teardown_first_takes_all_protection_away_and_then_destroys_all(live: Terraform) -> None:
     switch = ("-var", f"teardown={PROJECT}")
     before = [one for found in instances(live) for one in protections(found["attributes"])]
     assert before
     assert all(before)
 
-    changed = plan(live, *switch)
-    assert all(actions == ["update"] for actions in changed.values())
+    changed = plan(live, *switch).changes
+    assert set(changed.values()) == {"update"}
     # The plan shows functions, too: what they read of the secrets is looked up again, and the same.
-    done = apply(live)
+    done = live.apply()
 
     assert {re.sub(r"\[.*", "", line) for line in done if line.startswith("start")} == {
         f"start update {DATABASE}",
@@ -137,15 +102,22 @@ def test_a_teardown_first_takes_all_protection_away_and_then_destroys_all(live: 
     assert settings[0]["retain_backups_on_delete"] is True
     assert settings[0]["final_backup_config"] == [{"enabled": True, "retention_days": 30}]
 
-    assert plan(live) == changed
+    assert plan(live).changes == changed
 
-    destroyed = plan(live, *switch, "-destroy")
+    destroyed = plan(live, *switch, "-destroy").changes
     assert len(destroyed) == len(after)
-    assert {tuple(actions) for actions in destroyed.values()} == {("delete",)}
+    assert set(destroyed.values()) == {"delete"}
 
 
-def test_own_urls_are_closed_by_a_switch_that_touches_nothing_else(live: Terraform) -> None:
-    changed = plan(live, "-var", "domain_only=true")
+def test_closing_own_urls_and_moving_backups_touch_nothing_else_and_can_be_taken_back(
+    live: Terraform,
+) -> None:
+    # Backups of the region alone, as prod.tfvars has it otherwise.
+    database = {"high_availability": True, "max_connections": 400, "tier": "db-custom-4-15360"}
+    database |= {"disk_limit_gb": 200, "retained_backups": 30}
+    moved = ("-var", f"database={json.dumps({**database, 'backup_location': 'europe-west1'})}")
+
+    changed = plan(live, "-var", "domain_only=true", *moved).changes
 
     public = KEPT - {"migrate"}
     functions = {
@@ -154,17 +126,17 @@ def test_own_urls_are_closed_by_a_switch_that_touches_nothing_else(live: Terrafo
     probes = {f'google_monitoring_uptime_check_config.function["{name}"]' for name in public}
     assert {address for address in changed if "function.main" in address} == functions
     assert {address for address in changed if "uptime" in address} == probes
-    assert set(changed) == functions | probes
-    assert all(changed[address] == ["update"] for address in functions)
+    assert set(changed) == functions | probes | {DATABASE}
+    assert all(changed[address] == "update" for address in (*functions, DATABASE))
 
-    apply(live)
-    assert plan(live) == changed
+    live.apply()
+    assert plan(live).changes == changed
 
 
 def test_without_the_domain_again_only_the_load_balancer_goes(live: Terraform) -> None:
-    changed = plan(live, domain=())
+    changes = plan(live, domain=())
 
-    gone = {address for address, actions in changed.items() if actions == ["delete"]}
+    changed, gone = set(changes.changes), changes.done("delete")
     assert gone == {address for address in changed if "function.main" not in address} - {
         "time_sleep.services"
     }
@@ -178,62 +150,15 @@ def test_without_the_domain_again_only_the_load_balancer_goes(live: Terraform) -
     ), gone
     assert not {address for address in changed if "_sql_" in address}
 
-    apply(live)
+    live.apply()
     again = plan(live)
-    assert {address for address, actions in again.items() if actions == ["create"]} == gone
-    assert {address for address, actions in again.items() if "delete" in actions} <= {
-        "time_sleep.services"
-    }
-    assert not {address for address in again if "_sql_" in address}
-
-
-def test_backups_move_there_and_back_and_the_database_stays(live: Terraform) -> None:
-    # Of the region alone, as prod.tfvars has it otherwise.
-    database = {"high_availability": True, "max_connections": 400, "tier": "db-custom-4-15360"}
-    database |= {"disk_limit_gb": 200, "retained_backups": 30}
-    moved = ("-var", f"database={json.dumps({**database, 'backup_location': 'europe-west1'})}")
-
-    assert plan(live, *moved) == {DATABASE: ["update"]}
-    apply(live)
-    assert plan(live) == {DATABASE: ["update"]}
-
-
-def test_working_hours_come_and_go_and_the_database_stays(tmp_path: Path) -> None:
-    terraform = Terraform(tmp_path)
-    leave(terraform, {"migrate", "movies_list"})
-    hours = ("-var", f"database={json.dumps({'working_hours': {'start': 6, 'stop': 20}})}")
-    none = ("-var", "database={}")
-
-    def switch(*to: str) -> dict[str, list[str]]:
-        return plan(terraform, *to, domain=(), environment="dev")
-
-    switch(*none)
-    apply(terraform)
-
-    changed = switch(*hours)
-
-    made = {address for address, actions in changed.items() if actions == ["create"]}
-    assert {address for address in made if "hours" in address} == {
-        "google_project_iam_member.hours[0]",
-        "google_service_account.hours[0]",
-        'google_service_account_iam_member.deployer_acts_as["hours"]',
-        'google_cloud_scheduler_job.hours["start"]',
-        'google_cloud_scheduler_job.hours["stop"]',
-    }
-    assert changed[DATABASE] == ["update"]
-    assert not {address for address in changed if "_sql_" in address} - {DATABASE}
-
-    apply(terraform)
-    back = switch(*none)
-
-    assert {address for address, actions in back.items() if actions == ["delete"]} == made
-    assert back[DATABASE] == ["update"]
-    assert not {address for address in back if "_sql_" in address} - {DATABASE}
-    shutil.rmtree(tmp_path)
+    assert again.done("create") == gone
+    assert again.done("delete") | again.done("replace") <= {"time_sleep.services"}
+    assert not {address for address in again.changes if "_sql_" in address}
 
 
 def test_the_url_map_lets_go_of_a_function_before_its_backend_goes(live: Terraform) -> None:
-    functions = live.root / "functions"
+    functions = live.functions
     table = functions / "movies_list" / "function.yaml"
     public = table.read_text(encoding="utf-8")
     table.write_text(public.replace("invoker: public", "invoker: deployer"), encoding="utf-8")
@@ -242,7 +167,7 @@ def test_the_url_map_lets_go_of_a_function_before_its_backend_goes(live: Terrafo
     removed.rename(live.root / "removed")
     plan(live)
 
-    done = apply(live)
+    done = live.apply()
 
     updated = done.index("complete update google_compute_url_map.api[0]")
     for name in ("brew_coffee", "movies_list"):
@@ -255,7 +180,7 @@ def test_the_url_map_lets_go_of_a_function_before_its_backend_goes(live: Terrafo
     (live.root / "removed").rename(removed)
     plan(live)
 
-    done = apply(live)
+    done = live.apply()
 
     updated = done.index("start update google_compute_url_map.api[0]")
     for name in ("brew_coffee", "movies_list"):
@@ -269,7 +194,7 @@ def test_a_key_goes_only_after_the_functions_that_read_it_have_another(live: Ter
     # The stand-ins give all versions one number: it is another variable that functions see change.
     plan(live, "-var", "token_key_generation=4", "-var", "log_level=DEBUG")
 
-    done = apply(live)
+    done = live.apply()
 
     versions = "google_secret_manager_secret_version.token_"
     for name, half in (("login", "private"), ("movies_delete", "public")):

@@ -22,7 +22,6 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.lifespan.on import LifespanOn
 
-from lib.limits import HEAD_TIMEOUT
 from lib.web.server import HEAD_BYTES, HEADER_FIELDS, install
 from local import servers
 from tests.deployed import (
@@ -53,6 +52,13 @@ async def tell(request: Request) -> Answer:
         }
     )
 '''
+# In less than the ten seconds that a head may take.
+HASTY: Final = 3.0
+HURRY: Final = f"""
+from lib.web import server
+
+server.HEAD_TIMEOUT = {HASTY}
+"""
 HEAD: Final = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 JSON: Final = b"Content-Type: application/json\r\n"
 CHUNKED: Final = HEAD + JSON + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -76,10 +82,10 @@ IN_CHUNKS: Final = (
 
 
 @contextmanager
-def telling(folder: Path, **variables: str) -> Iterator[Deployed]:
-    """Run the function until the end of the block."""
+def telling(folder: Path, *, first: str = "", **variables: str) -> Iterator[Deployed]:
+    """Run the function, and what comes first, until the end of the block."""
     source, log, port = folder / "main.py", folder / "log", servers.free_port()
-    source.write_text(FUNCTION, encoding="utf-8")
+    source.write_text(first + FUNCTION, encoding="utf-8")
     environment = {"PATH": os.environ["PATH"], **variables}
     with log.open("wb") as output:
         process = servers.start(source, "tell", environment, port=port, output=output)
@@ -95,6 +101,12 @@ def telling(folder: Path, **variables: str) -> Iterator[Deployed]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     with telling(tmp_path_factory.mktemp("tell")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    with telling(tmp_path_factory.mktemp("hasty"), first=HURRY) as started:
         yield started
 
 
@@ -227,7 +239,7 @@ def dripping(port: int, first: bytes, drop: bytes, drops: int = 1000) -> tuple[f
     started = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), 1) as wire:
         received = b""
-        while time.monotonic() - started < HEAD_TIMEOUT + 5:
+        while time.monotonic() - started < HASTY + 5:
             try:
                 wire.sendall(first or (drop if drops else b""))
                 first, drops = b"", drops - (not first and drops > 0)
@@ -261,15 +273,15 @@ DRIPS: Final[dict[str, Drip]] = {
 }
 
 
-def test_what_comes_too_slowly_is_given_up(server: Deployed) -> None:
+def test_what_comes_too_slowly_is_given_up(hasty: Deployed) -> None:
     with ThreadPoolExecutor(len(DRIPS)) as threads:
         waiting = {
-            name: threads.submit(dripping, server.port, *drip) for name, drip in DRIPS.items()
+            name: threads.submit(dripping, hasty.port, *drip) for name, drip in DRIPS.items()
         }
-        assert_well(server)
+        assert_well(hasty)
         ended = {name: one.result() for name, one in waiting.items()}
 
-    assert {name for name, (seconds, _) in ended.items() if seconds > HEAD_TIMEOUT + 2} == set()
+    assert {name for name, (seconds, _) in ended.items() if seconds > HASTY + 2} == set()
     statuses = {
         name: re.findall(rb"HTTP/1\.1 (\d+)", received) for name, (_, received) in ended.items()
     }
@@ -285,7 +297,7 @@ def test_what_comes_too_slowly_is_given_up(server: Deployed) -> None:
         "a byte of a body after the answer": [b"405"],
         "the end of a body after the answer": [b"405"],
     }
-    assert_well(server)
+    assert_well(hasty)
 
 
 # --- By the book ----------------------------------------------------------------------------------
@@ -462,16 +474,16 @@ BROKEN_BODY: Final = CHUNKED + b"4\r\n" + BODY[:4] + b"\r\nno size\r\n"
 )
 @pytest.mark.parametrize("pause", [0, 0.1])
 def test_a_refusal_waits_for_the_answers_before_it(
-    server: Deployed, sent: bytes, statuses: list[int], pause: float
+    hasty: Deployed, sent: bytes, statuses: list[int], pause: float
 ) -> None:
     middle = len(GOOD)
     parts = [sent[:middle], sent[middle:]] if pause else [sent]
 
-    replies = answers(server, *parts, pause=pause)
+    replies = answers(hasty, *parts, pause=pause)
 
     assert [reply.status for reply in replies][: len(statuses)] == statuses
     assert {reply.status for reply in replies[len(statuses) :]} <= {431}
-    assert_well(server)
+    assert_well(hasty)
 
 
 @pytest.mark.parametrize("path", ["/x%0Ay", "/%0A", "/x%0A", "/%0a%0a/x", "/x%E2%80%A8y"])
