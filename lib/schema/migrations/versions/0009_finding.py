@@ -14,8 +14,8 @@ depends_on = None
 
 # There are no nulls: 0 is unknown. Lexemes of `tokens` are a title's words, "@" and people's words,
 # "#", a letter, "/" and what can be filtered by: no word begins with such a mark. Facets are such
-# values as they are shown. Which tokens and facets came (1) and went (-1) is in `search_moves` until
-# `gather_words` counts them.
+# values as they are shown. Which of both came (1) and went (-1) is in `search_moves`
+# until `gather_words` counts it.
 _TABLES = """
 create table movie_search (
     imdb_id text constraint movie_search_pkey primary key,
