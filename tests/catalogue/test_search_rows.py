@@ -158,7 +158,7 @@ def test_an_unchanged_movie_costs_no_row(
     change("update movies set document = null")
 
     assert ask(database, place) == before
-    assert ask(database, "select from search_moves") == []
+    assert ask(database, "select count(*) from search_moves") == [(0,)]
 
 
 def test_who_changes_a_movie_by_hand_changes_what_it_is_found_by(
@@ -173,7 +173,7 @@ def test_who_changes_a_movie_by_hand_changes_what_it_is_found_by(
     change(GATHER)
     change("truncate movies")
     for table in ("movie_search", "search_moves", "words", "movie_facets"):
-        assert ask(database, f"select from {table}") == []
+        assert ask(database, f"select count(*) from {table}") == [(0,)]
 
 
 def counted(database: TransactionalDatabase) -> tuple[Counter[str], Counter[str]]:
@@ -206,7 +206,7 @@ def test_words_and_facets_are_those_of_the_movies_whatever_was_done_to_them(
     change(GATHER)
 
     assert kept(database) == counted(database)
-    assert ask(database, "select from search_moves") == []
+    assert ask(database, "select count(*) from search_moves") == [(0,)]
 
 
 def _as_movie(film: dict[str, object]) -> dict[str, Any]:
