@@ -20,7 +20,9 @@ BEFORE: Final = "0007"
 STORED: Final = 1_200
 INSERT: Final = """
     insert into movies (imdb_id, title, sort_key, type, genres, actors, imdb_votes)
-    select 'tt' || (1000000 + n), 'Film ' || n, 'film', 'movie', '{Drama}', array['Ann ' || mod(n, 9)],
+    select
+        'tt' || (1000000 + n), 'Film ' || n, 'film', 'movie', '{Drama}',
+        array['Ann ' || mod(n, 9)],
         case mod(n, 10) when 0 then 200000 when 1 then 2000 else n end
     from generate_series(cast(:first as integer), cast(:last as integer)) n
 """
@@ -85,7 +87,7 @@ def test_what_is_written_meanwhile_is_found_as_well(
     runs: list[Future[Migrated]] = []
 
     def write(number: int) -> None:
-        first = STORED * number
+        first = 10_000 * number
         for turn in range(1000):
             with filled.begin() as connection:
                 connection.execute(text(INSERT), {"first": first + turn, "last": first + turn})
@@ -100,7 +102,7 @@ def test_what_is_written_meanwhile_is_found_as_well(
                 )
                 connection.execute(
                     text("delete from movies where imdb_id = :imdb_id"),
-                    {"imdb_id": f"tt{1_001_200 + CHANCE.randrange(STORED)}"},
+                    {"imdb_id": f"tt{1_000_000 + first + CHANCE.randrange(turn + 1)}"},
                 )
             if turn > 5 and all(run.done() for run in runs):
                 return
