@@ -12,6 +12,7 @@ same, as it is this code that runs on it.
 """
 
 import logging
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LEAST_POSTGRES: Final = 18  # texts are folded by what it was the first to have
 NEWEST: Final = "head"
 NOTHING: Final = "base"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -128,7 +130,7 @@ def migrate(
     Raises:
         DatabaseUnavailable: The database cannot be reached, or its locks not be had in time; of the
             one on the migration itself the message says who holds it.
-        InternalError: The migrations are not one line.
+        InternalError: The migrations are not one line, or this server is too old.
         InvalidRequest: A revision is named that there is none of, or for a database that is newer.
         SettingsError: The administrator's password breaks the rule for new passwords.
     """
@@ -139,15 +141,24 @@ def migrate(
         newer = not set(after) <= set(known)
         not_granted = _give_rights(connection, grants, operators, newer=newer) if after else ()
         admin_created = bool(after) and ensure_first_admin(connection, admin)
-    share = limits.WORK_TIMEOUT if seconds is None else seconds
+    seconds = limits.WORK_TIMEOUT if seconds is None else seconds
     return Migrated(
         before=", ".join(before) or None,
         after=", ".join(after) or None,
         newer=newer,
         admin_created=admin_created,
         not_granted=not_granted,
-        left=() if newer else work.carry_out(database, _work_of(after), seconds=share),
+        left=() if newer else work.carry_out(database, _work_of(after), seconds=seconds),
     )
+
+
+def _demand_postgres(database: TransactionalDatabase) -> None:
+    with database.begin() as connection:
+        version = str(connection.execute(text("show server_version")).scalar_one())
+    if int(re.split(r"\D", version)[0]) < LEAST_POSTGRES:
+        raise InternalError(
+            f"PostgreSQL {LEAST_POSTGRES} or later is needed, and this server is {version}."
+        )
 
 
 @contextmanager
@@ -162,6 +173,7 @@ def _bring_to(
     database: TransactionalDatabase, known: tuple[str, ...], revision: str
 ) -> tuple[str, ...]:
     """Migrate step by step, unless the schema is newer than this code; return what it was."""
+    _demand_postgres(database)
     before: tuple[str, ...] | None = None
     while True:
         with _turn(database) as connection:

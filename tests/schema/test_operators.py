@@ -43,7 +43,7 @@ LOGIN: Final = "fn-login@a-project.iam"
 ANA, BOB, CEM, DAN = (f"{name}@example.com" for name in ("ana", "bob", "cem", "dan"))
 ONCALL: Final = "movies-oncall@example.com"
 REFUSED: Final = "42501"
-VIEWS: Final = {"movie_totals"}
+VIEWS: Final = {"movie_totals", "unsearched_movies"}
 
 Enter = Callable[[str], Connection]
 
@@ -215,6 +215,12 @@ def test_what_the_runbook_deletes_is_gone(enter: Enter, superuser: Connection) -
         "update movie_folds set movies = 0",
         "insert into movie_moves (sort_key, imdb_id, delta) values ('x', 'x', 1)",
         "select place_all_movies()",
+        "update movie_search set votes = 0",
+        "delete from words",
+        "insert into movie_facets (facet, movies) values ('g/Mine', 1)",
+        "update unsearched_movies set imdb_votes = 1",
+        "select search_movies('{}')",
+        "select gather_words(1)",
         "delete from imports",
         "update omdb_budget set used = 0",
         "update login_networks set user_id = 1",
