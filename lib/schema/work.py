@@ -160,8 +160,10 @@ class NewIndex:
 
     def _is_there(self, database: TransactionalDatabase) -> bool:
         with database.begin() as connection:
-            # As who makes an index holds it: with it, an index that is not valid is nobody's.
-            connection.exec_driver_sql(f"lock table {self.table} in share update exclusive mode")
+            # As who makes an index holds it: with it, an index that is not valid is nobody's. Who
+            # makes one waits for whoever has begun, so that to wait for them would be a circle.
+            lock = f"lock table {self.table} in share update exclusive mode nowait"
+            connection.exec_driver_sql(lock)
             is_valid = connection.execute(
                 text("select indisvalid from pg_index where indexrelid = to_regclass(:name)"),
                 {"name": self.name},
