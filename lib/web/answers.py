@@ -101,6 +101,7 @@ def answer_error(error: ServiceError, context: RequestContext) -> Answer:
     }
     if error.fields:
         content["fields"] = error.fields
+    content.update(error.more)
     return Answer(status=error.status, body=_encode({"error": content}), headers=error.headers)
 
 
