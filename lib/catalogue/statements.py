@@ -164,18 +164,18 @@ BY_TITLE: Final = Statement(
         from first
     """,  # noqa: S608
 )
-# Itself in any case: of what came in the last hour the words may not be known.
+# A word that nothing is like has a row as well.
 LIKE_WORDS: Final = Statement(
     repeatable=True,
     sql="""
-        select json_agg(distinct near.word)::text, coalesce(sum(near.movies), 0)::bigint
+        select asked.word, coalesce(json_object_agg(near.word, near.movies order by near.movies desc)
+            filter (where near.word is not null), '{}')::text
         from rows from (json_array_elements_text(:words::json)) with ordinality asked (word, place)
-        cross join lateral (
-            (select word, movies from words where deletes && deletions(asked.word)
-             order by word = asked.word desc, movies desc limit 8)
-            union all select asked.word, null
-        ) near
-        group by asked.place order by asked.place
+        left join lateral (
+            select word, movies from words where deletes && deletions(asked.word)
+            order by word = asked.word desc, movies desc limit 40
+        ) near on true
+        group by asked.place, asked.word order by asked.place
     """,
 )
 
@@ -192,8 +192,8 @@ NEAR_FILMS: Final = Statement(
     sql=f"""
         select imdb_id, title, movies.year, votes, loose from (
             {_near("loose in (select json_array_elements_text(:names::json))")}
-            union {_near("tokens @@ :most::tsquery")}
-            union {_near("tokens @@ :some::tsquery")}
+            union {_near("tokens @@ :two::tsquery")}
+            union {_near("tokens @@ :one::tsquery")}
             union {_near("tokens @@ :of_year::tsquery")}
         ) near join movies using (imdb_id)
     """,  # noqa: S608

@@ -77,7 +77,7 @@ def _meanings(title: str, year: int | None) -> Iterator[tuple[str, int | None]]:
     undated, told = take_year(title)
     year = year or told
     yield undated, year
-    bare = " ".join(_BRACKETS.sub(" ", undated).split())
+    bare = without_brackets(undated)
     yield bare, year
     for inside in _BRACKETS.findall(undated):
         if sum(map(str.isalnum, inside)) >= _LEAST_LETTERS:
@@ -87,6 +87,11 @@ def _meanings(title: str, year: int | None) -> Iterator[tuple[str, int | None]]:
         yield dated[1], told
     for with_other_numbers in _with_other_numbers(bare):
         yield with_other_numbers, year
+
+
+def without_brackets(title: str) -> str:
+    """Return a title without what stands in brackets."""
+    return " ".join(_BRACKETS.sub(" ", title).split())
 
 
 def take_year(title: str) -> tuple[str, int | None]:
