@@ -90,7 +90,10 @@ WRITTEN: Final[dict[str, Rule]] = {
     "volume in full": _sub(r"Vol\. ", "Volume "),
     "a raised number": _sub(r" ([23])$", lambda found: " \u00b2\u00b3"[int(found[1]) - 1]),
     "another title behind it": lambda title: f"{title} (Ein anderer Titel)",
-    "behind another title": lambda title: f"Ein anderer Titel ({title})",
+    # "(1917)" is a year.
+    "behind another title": lambda title: (
+        None if title.isdigit() else f"Ein anderer Titel ({title})"
+    ),
     "also known as": lambda title: f"{title} (a.k.a. Quite Another)",
 }
 # The rest of these belongs to the name only with the year.
