@@ -177,7 +177,7 @@ begin
                 || array_agg('#' || kind || '/' || folded)
                 || array[
                     '#y/' || movie.year, '#e/' || movie.year / 10 * 10,
-                    '#i/' || floor(movie.imdb_rating), '#m/' || movie.runtime_minutes / 10 * 10],
+                    '#i/' || floor(movie.imdb_rating), '#m/' || least(movie.runtime_minutes, 600) / 10 * 10],
                 null), ''), '@'))
         from named
         on conflict (imdb_id) do update set
