@@ -58,10 +58,9 @@ def store(database: Database, movie: Movie) -> Stored:
 
 def store_all(database: TransactionalDatabase, some: Iterable[Movie]) -> None:
     """Store movies in one statement."""
+    upserting = statements.upserting().replace(":movies::json", "cast(:movies as json)")
     with database.begin() as connection:
-        connection.execute(
-            text(statements.upserting()), {"movies": movies.as_records([*some])}
-        )
+        connection.execute(text(upserting), {"movies": movies.as_records([*some])})
 
 
 def await_calls(omdb: DemoOmdb) -> None:

@@ -117,9 +117,7 @@ async def _ask(database: Database, wanted: Wanted, attempt: Attempt) -> Page:
 
 def _find_page(wanted: Wanted, attempt: Attempt) -> Query[Page]:
     if wanted.sort == "relevance":
-        values = attempts.relevance_values(
-            attempt, wanted.filters, wanted.cursor, wanted.records
-        )
+        values = attempts.relevance_values(attempt, wanted.filters, wanted.cursor, wanted.records)
         return Query(statement=BY_RELEVANCE, values=values, read=_read_page)
     values = attempts.column_values(
         attempt,

@@ -54,9 +54,7 @@ def parse_search_query(query: Mapping[str, str]) -> Wanted:
     terms = parse_text(query["query"]) if "query" in query else None
     filters = parse_filters(query)
     sort, descending = _parse_sort(query, terms)
-    looked_for = "&".join(
-        f"{name}={encode(query[name])}" for name in _LOOKED_FOR if name in query
-    )
+    looked_for = "&".join(f"{name}={encode(query[name])}" for name in _LOOKED_FOR if name in query)
     records = parse_number_of_records(query)
     counts = _parse_counts(query)
     cursor = None
@@ -75,8 +73,6 @@ def parse_search_query(query: Mapping[str, str]) -> Wanted:
         as_asked=query.get("number_of_records") in {None, str(records)}
         and query.get("counts") != "false",
     )
-
-
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +101,10 @@ def _parse_sort(query: Mapping[str, str], terms: Terms | None) -> tuple[str, boo
     sort = asked.removeprefix("-")
     if sort not in _SORTS or asked == f"-{_BY_RELEVANCE}":
         allowed = ", ".join(_SORTS)
-        _refuse("sort", f"must be one of {allowed}; with '-' before it, but for relevance, the other way round")
+        _refuse(
+            "sort",
+            f"must be one of {allowed}; with '-' before it, but for relevance, the other way round",
+        )
     if sort == _BY_RELEVANCE and terms is None:
         _refuse("sort", "is by relevance only with a query")
     return sort, asked != sort

@@ -171,7 +171,10 @@ def column_values(
 
 
 def _place(
-    filters: Filters, column: str, descending: bool, cursor: Cursor | None  # noqa: FBT001
+    filters: Filters,
+    column: str,
+    descending: bool,
+    cursor: Cursor | None,  # noqa: FBT001
 ) -> tuple[str | int, str, str]:
     """Return behind which value and id a page begins, and of the unknown behind which id."""
     if column == "sort_key":

@@ -25,7 +25,9 @@ NOTHING: Final = "'~'"  # a lexeme that no row has
 ANYTHING: Final = "!'~'"  # true of every row, and never asked of an index
 
 _YEAR: Final = re.compile(r"(?P<rest>.*[^\s(\[])\s*(?:\s|(?P<open>[(\[]))(?P<year>[0-9]{4})[)\]]?")
-_BRACKETS: Final = re.compile(r"(?P<before>[^()\[\]]*[^()\[\] ])\s*[(\[](?P<within>[^()\[\]]+)[)\]]")
+_BRACKETS: Final = re.compile(
+    r"(?P<before>[^()\[\]]*[^()\[\] ])\s*[(\[](?P<within>[^()\[\]]+)[)\]]"
+)
 
 # A film's number is written in one way and asked for in another.
 _ROMAN: Final = (

@@ -109,7 +109,11 @@ def fits(movie: Movie, asked: Mapping[str, Any]) -> bool:
         elif name in RANGED:
             low, high = rule
             value = number(movie, name)
-            if value is None or not (low is None or value >= low) or not (high is None or value <= high):
+            if (
+                value is None
+                or not (low is None or value >= low)
+                or not (high is None or value <= high)
+            ):
                 return False
         else:
             how, wanted = rule
@@ -125,7 +129,11 @@ def written(asked: Mapping[str, Any]) -> dict[str, str]:
             return str(rule)
         if name in RANGED:
             low, high = rule
-            return str(low) if low == high else f"{'' if low is None else low}..{'' if high is None else high}"
+            return (
+                str(low)
+                if low == high
+                else f"{'' if low is None else low}..{'' if high is None else high}"
+            )
         how, wanted = rule
         return how.join(v.replace(",", "\\,").replace("|", "\\|") for v in wanted)
 
