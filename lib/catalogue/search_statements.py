@@ -109,7 +109,7 @@ _CLOSENESS: Final = f"""
     + case when :text::text = (
         select title from movies where movies.imdb_id = movie_search.imdb_id
     ) then {1 << 32} else 0 end
-"""
+"""  # noqa: S608
 _ASKED_ROWS: Final = f"""
     select imdb_id, {_CLOSENESS} + votes as score from movie_search
     where {_IS_ASKED} and {_FILTERED} and {_BOUNDS}
@@ -164,6 +164,7 @@ GATHERED_BY: Final = {
 }
 _PAGE: Final = ":records::bigint + 1"  # with one more, which tells that there is another page
 _IS_SHORT: Final = "(select count(*) from {}) <= :records::bigint"
+SMALL: Final = frozenset({"year", "rating"})  # columns of two bytes
 SORT_COLUMNS: Final = {
     "title": "sort_key",
     "year": "year",
@@ -182,7 +183,7 @@ def _walk(name: str, column: str, behind: str, order: str, *, gate: str = "true"
         gate: An SQL condition that is evaluated once: whether they are wanted at all.
     """
     off_index = f"{column} || ''" if column == "sort_key" else f"{column} + 0"
-    all_walked = f"(select count(*) from {name}_walked) < {_WALKED} * ({_PAGE})"
+    all_walked = f"(select count(*) from {name}_walked) < {_WALKED} * ({_PAGE})"  # noqa: S608
     gathered = " union all ".join(
         f"""(
             select imdb_id, {column} as value from movie_search
@@ -208,7 +209,7 @@ def _walk(name: str, column: str, behind: str, order: str, *, gate: str = "true"
 
 
 def _sorted(column: str, *, descending: bool) -> Statement:
-    kind = {"sort_key": "text", "year": "smallint", "rating": "smallint"}.get(column, "integer")
+    kind = "text" if column == "sort_key" else "smallint" if column in SMALL else "integer"
     sign, way = ("<", "desc") if descending else (">", "asc")
     behind = f"({{}}, imdb_id) {sign} (:value::{kind}, :imdb_id::text)"
     order = f"{column} {way}, imdb_id {way}"
@@ -226,7 +227,7 @@ def _sorted(column: str, *, descending: bool) -> Statement:
             _walk("known", column, behind, order),
             _walk("unknown", column, unknown, f"{column}, imdb_id", gate=gate),
         ]
-        hits = f"(select * from known union all select * from unknown limit {_PAGE})"
+        hits = f"(select * from known union all select * from unknown limit {_PAGE})"  # noqa: S608
     return Statement(repeatable=True, sql=f"with {', '.join(tables)} {page_of(hits)}")
 
 
@@ -256,7 +257,7 @@ def counted_rows(most: int) -> str:
         ("all", "true"),
     ]
     parts = [
-        f"(select facets from movie_search where :by::text = '{by}' and {where} limit {most})"
+        f"(select facets from movie_search where :by::text = '{by}' and {where} limit {most})"  # noqa: S608
         for by, where in steps
     ]
     return f"select facets from ({' union all '.join(parts)}) steps limit {most}"  # noqa: S608

@@ -42,9 +42,10 @@ _NUMBERS: Final[dict[str, tuple[str, ...]]] = {
     for way in ways
 }
 # Of these a row has so many that they narrow nothing down.
-COMMON: Final = frozenset(
-    "the a an of in and to on my la le les de des du der die das el los las il lo un une et y".split()
-)
+COMMON: Final = frozenset((
+    "the", "a", "an", "of", "in", "and", "to", "on", "my", "la", "le", "les", "de", "des", "du",
+    "der", "die", "das", "el", "los", "las", "il", "lo", "un", "une", "et", "y",
+))  # fmt: skip
 _SHORT: Final = 2  # letters with which very many words begin
 
 
@@ -176,7 +177,7 @@ def _word(
     parts: tuple[str, ...], marks: Sequence[str], *, is_first: bool, is_beginning: bool
 ) -> str:
     end = ":*" if is_beginning else ""
-    # Of a word in parts a short last one is no beginning: with "schindler's" all of "s" is not meant.
+    # Of a word in parts a short last one is no beginning: "schindler's" is not all that has an "s".
     end_of_part = end if len(parts) == 1 or len(parts[-1]) > _SHORT else ""
     ways = []
     for mark in marks:

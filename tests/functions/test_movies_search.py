@@ -166,8 +166,8 @@ def test_a_title_as_it_is_written_goes_before_one_with_more_votes(
         ("the godfathe part ii", "The Godfather Part II", "the godfather part ii"),
         ("matirx reloaded", "The Matrix Reloaded", "matrix reloaded"),
         ("hallowen", "Halloween", "halloween"),
-        ("the matrixreloaded", "The Matrix Reloaded", "the matrix reloaded"),
-        ("Halloven (2018)", "Halloween", "halloween"),
+        ("keanu matrixreloaded", "The Matrix Reloaded", "keanu matrix reloaded"),
+        ("Haloween (2018)", "Halloween", "halloween"),
     ],
 )
 def test_a_typo_is_forgiven_when_nothing_else_is_found_and_told(
