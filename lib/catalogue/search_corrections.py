@@ -6,9 +6,12 @@ have one of these in common are alike, or nearly so.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from lib.catalogue.search_text import (
+    ANYTHING,
+    COMMON,
     IN_ALL,
     IN_TITLE,
     NOTHING,
@@ -54,7 +57,8 @@ class Corrections:
     Attributes:
         words: As they were asked for.
         known: Those that films have.
-        others: Of each word others, as one or as two words. None of them is the word itself.
+        others: Of each word others, as one or as two words, or none where it may be left out. It is
+            not among them itself.
     """
 
     words: tuple[str, ...]
@@ -143,12 +147,12 @@ def texts_of(found: Corrections) -> Iterator[str]:
     wrong = [place for place, word in enumerate(found.words) if word not in found.known]
     for place in wrong or range(len(best)):
         for other in found.others[place]:
-            yield " ".join(" ".join(part) for part in [*best[:place], other, *best[place + 1 :]])
+            yield " ".join(chain(*best[:place], other, *best[place + 1 :]))
 
 
 def text_of(found: Corrections, lexemes: frozenset[str]) -> str:
     """Return the words as a film has them, so far as it has words like them."""
-    said = []
+    said: list[str] = []
     for word, others in zip(found.words, found.others, strict=True):
         ways = [(word,), *others]
         said += next((way for way in ways if lexemes.issuperset(way)), (word,))
@@ -163,6 +167,8 @@ def _query_of(found: Corrections, mended: Sequence[int], marks: Sequence[str]) -
 
 
 def _all(words: tuple[str, ...], marks: Sequence[str]) -> str:
+    if not words:
+        return ANYTHING
     return all_of([any_of([lexeme(mark + word) for mark in marks]) for word in words])
 
 
@@ -176,26 +182,37 @@ def _read(words: tuple[str, ...], rows: Rows) -> Corrections:
     return Corrections(
         words=words,
         known=frozenset(word for word in words if word in counts),
-        others=tuple(tuple(_others(word, alike.get(word, []), counts)) for word in words),
+        others=tuple(
+            tuple(_others(word, alike.get(word, []), counts, is_alone=len(words) == 1))
+            for word in words
+        ),
     )
 
 
 def _others(
-    word: str, alike: Sequence[str], counts: Mapping[str, int]
+    word: str, alike: Sequence[str], counts: Mapping[str, int], *, is_alone: bool
 ) -> Iterator[tuple[str, ...]]:
     yield from ((other,) for other in alike[:_MOST_OTHERS])
+    if (
+        len(word) <= _SHORT
+    ):  # of which hardly any less a letter has something in common with another
+        yield from (
+            (other,) for other in sorted(COMMON) if _is_alike(word, other) and other != word
+        )
     if word not in counts:
         yield from (pair for pair in _halves(word) if all(half in counts for half in pair))
+        if len(word) <= _SHORT and not is_alone:
+            yield ()
 
 
-_SHORTEST_HALF: Final = 2
+_SHORT: Final = 2
 
 
 def _halves(word: str) -> Iterator[tuple[str, str]]:
     """Yield the two words that a word may be without its blank, or with a letter instead of it."""
     for at in range(1, len(word)):
         for behind in (word[at:], word[at + 1 :]):
-            if len(behind) and len(word) > _SHORTEST_HALF:
+            if behind and len(word) > _SHORT:
                 yield word[:at], behind
 
 

@@ -173,7 +173,7 @@ def _refuse(name: str, rule: str) -> NoReturn:
 
 def _years(low: int, high: int) -> list[str]:
     low, high = max(low, FIRST_YEAR), min(high, LAST_YEAR)
-    decades = [ten for ten in range(-(-low // 10) * 10, high - 8, 10)]
+    decades = range(-(-low // 10) * 10, high - 8, 10)
     single = (year for year in range(low, high + 1) if year // 10 * 10 not in decades)
     return [*(f"#e/{ten}" for ten in decades), *(f"#y/{year}" for year in single)]
 

@@ -222,10 +222,11 @@ def _sorted(column: str, *, descending: bool) -> Statement:
     else:
         behind += f" and {{}} <= :{column}_to::integer"
         gate = f"(:{column}_from::integer = 0 and {_IS_SHORT.format('known')})"
-        unknown = "{} = 0 and imdb_id > :unknown_after::text"
+        # No `= 0`: then the order would be that of the ids alone, and the index for that read.
+        unknown = "({}, imdb_id) > (0, :unknown_after::text) and {} <= 0"
         tables = [
             _walk("known", column, behind, order),
-            _walk("unknown", column, unknown, f"{column}, imdb_id", gate=gate),
+            _walk("unknown", column, unknown, order, gate=gate),
         ]
         hits = f"(select * from known union all select * from unknown limit {_PAGE})"  # noqa: S608
     return Statement(repeatable=True, sql=f"with {', '.join(tables)} {page_of(hits)}")

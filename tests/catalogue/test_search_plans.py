@@ -35,11 +35,12 @@ ROWS: Final = f"""
         mod(n, 101), array['t/movie'],
         array_to_tsvector(array_remove(array[
             '#t/movie', 'film', n::text, case mod(n, 3) when 0 then 'the' end,
-            '#g/' || case when mod(n, 1000) = 3 then 'rare' when n < 1000 then 'old' else 'drama' end,
+            '#g/' || case when mod(n, 1000) = 3 then 'rare' when n < 1000 then 'old'
+                else 'drama' end,
             '#y/' || 1900 + n / 300, '#e/' || (1900 + n / 300) / 10 * 10, '#i/' || mod(n, 101) / 10,
             '@john', '#d/john'], null))
     from generate_series(1, {MANY}) n
-"""
+"""  # noqa: S608
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def large(postgres: EmbeddedPostgres) -> Iterator[TransactionalDatabase]:
 ASKED: Final = [
     ({}, 0),
     ({"type": "movie"}, 0),
-    ({"genre": "drama"}, 0),
+    ({"genre": "drama"}, MANY),  # if the order begins with old films, which are none
     ({"genre": "rare"}, 30),
     ({"genre": "old"}, 1_000),
     ({"genre": "rare|old", "rated": "R"}, 0),
@@ -71,7 +72,7 @@ ASKED: Final = [
     ({"year": "1950", "genre": "drama"}, 300),
     ({"released": "1900-01-01..1901-01-01"}, 600),
     ({"imdb_votes": "1..100"}, 300),
-    ({"imdb_rating": "9.9.."}, 600),
+    ({"imdb_rating": "9.9.."}, 2_000),  # the index knows whole ones
     ({"query": "film 777"}, 20),
     ({"query": "nothing"}, 0),
 ]
@@ -92,7 +93,7 @@ def place(sort: str, where: str) -> Cursor | None:
     return Cursor(value=value, imdb_id="tt1010000")
 
 
-@pytest.mark.parametrize(("query", "hits"), ASKED, ids=lambda asked: json.dumps(asked))
+@pytest.mark.parametrize(("query", "hits"), ASKED, ids=json.dumps)
 def test_no_page_in_the_order_of_a_column_reads_the_table(
     large: TransactionalDatabase, query: dict[str, str], hits: int
 ) -> None:
@@ -125,7 +126,7 @@ def test_no_page_in_the_order_of_a_column_reads_the_table(
         # What a word in three has: the famous, and no others.
         ({"query": "the"}, 20_000),
     ],
-    ids=lambda asked: json.dumps(asked),
+    ids=json.dumps,
 )
 def test_no_page_by_relevance_reads_more_than_is_found(
     large: TransactionalDatabase, query: dict[str, str], most: int
