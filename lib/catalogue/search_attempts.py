@@ -132,6 +132,7 @@ def relevance_values(
         **hit_values(attempt, filters),
         "title": words.title,
         "title_indexed": all_of(title),
+        "whole_words": words.whole,
         "beginnings": as_array(attempt.beginnings),
         "year": year or _NO_YEAR,
         "in_year": any_of([lexeme(f"#y/{year}"), lexeme(str(year))]) if year else NOTHING,

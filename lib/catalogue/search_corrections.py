@@ -132,7 +132,9 @@ def far_words(found: Corrections) -> Words:
 
 def _words(query: Callable[[Sequence[str]], str], *, is_possible: bool) -> Words:
     anywhere, title = (query(IN_ALL), query(IN_TITLE)) if is_possible else (NOTHING, NOTHING)
-    return Words(anywhere=anywhere, indexed=anywhere, title=title, title_indexed=title)
+    return Words(
+        anywhere=anywhere, indexed=anywhere, title=title, title_indexed=title, whole=title
+    )
 
 
 def texts_of(found: Corrections) -> Iterator[str]:

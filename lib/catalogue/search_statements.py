@@ -4,8 +4,8 @@ They are planned once for all values, as the project's statements are, so they s
 bounds the work: which index gives the rows, in which steps, and how many at most. `+ 0` keeps a
 condition off the indexes, of which a range whose ends are not known yet would read far too much.
 
-By relevance: a hit's score is how many know it (votes), sixteenfold where its title begins with
-what is asked, fourfold where the title has all the words, as it is where people complete them.
+By relevance: a hit's score is how many know it (votes), many times over where its title begins with
+what is asked, some times where the title has all the words, as it is where people complete them.
 Titles that are what is asked stand above all, films of the year that is asked for next. The best
 are few and found in the index of the famous alone; each further step reads a larger index and is
 taken only when the steps before it have not filled the page. A step has all hits of its scores.
@@ -20,11 +20,12 @@ from lib.database.statement import Statement
 
 KNOWN: Final = 1_000  # votes, from which the partial indexes of the search rows begin
 FAMOUS: Final = 100_000
-_BEGINS, _IN_TITLE = 16, 4
+# How many times over: its title begins with whole words, with the beginning of a word, has the words.
+_BEGINS, _BEGINS_SO, _IN_TITLE = 64, 16, 8
 # Above any votes and what they are multiplied by: titles that are what is asked, of quite another
 # year than is asked for; films of that year; titles that are what is asked.
-_OTHER_YEAR: Final = 1 << 36
-_OF_YEAR: Final = 1 << 38
+_OTHER_YEAR: Final = 1 << 38
+_OF_YEAR: Final = 1 << 39
 _EXACT: Final = 1 << 40
 BEST: Final = 1 << 60
 
@@ -69,8 +70,12 @@ def page_of(hits: str) -> str:
 _NEXT: Final = "(score < :score::bigint or (score = :score::bigint and imdb_id > :imdb_id::text))"
 _ORDER: Final = "order by score desc, imdb_id limit :records::bigint + 1"
 _WEIGHT: Final = f"""
-    case when tokens @@ :title::tsquery
-    then case when loose ^@ any(:beginnings::text[]) then {_BEGINS} else {_IN_TITLE} end else 1 end
+    case
+        when (tokens @@ :title::tsquery) is not true then 1
+        when loose ^@ any(:beginnings::text[])
+            then case when tokens @@ :whole_words::tsquery then {_BEGINS} else {_BEGINS_SO} end
+        else {_IN_TITLE}
+    end
 """
 
 

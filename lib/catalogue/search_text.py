@@ -17,6 +17,7 @@ from lib.errors import InvalidRequest
 
 QUERY_LENGTH: Final = 100
 MOST_WORDS: Final = 10
+UNCOUNTED: Final = ("the", "of", "and", "to", "in")
 
 # What stands before the words of titles and of people, and before those of titles.
 IN_ALL: Final = ("", "@")
@@ -69,6 +70,11 @@ class Terms:
     titles: tuple[str, ...]
     is_typed: bool
 
+    @property
+    def counted(self) -> int:
+        """How many words there are, but for those that long titles are full of."""
+        return sum("".join(parts) not in UNCOUNTED for parts in self.words)
+
     @cached_property
     def loose_titles(self) -> tuple[str, ...]:
         """Letters and digits of what the title may be, numbers written in both ways."""
@@ -96,16 +102,19 @@ def read_terms(text: str, *, year: int | None = None) -> Terms:
         words=tuple(split_words(rest)),
         whole=whole,
         titles=tuple(titles),
-        is_typed=year is None and (whole[-1:].isalnum()),
+        is_typed=rest[-1:].isalnum(),
     )
 
 
 def parse_text(text: str) -> Terms:
     """Read the parameter `query`, or raise `InvalidRequest` for one that is too long or blank."""
-    rule = f"must be a text of 1 to {QUERY_LENGTH} characters, and at most {MOST_WORDS} words"
+    rule = (
+        f"must be a text of 1 to {QUERY_LENGTH} characters, and at most {MOST_WORDS} words, not "
+        f"counting {', '.join(UNCOUNTED)}"
+    )
     text = " ".join(text.split())
     terms = read_terms(text) if 1 <= len(text) <= QUERY_LENGTH else None
-    if terms is None or len(terms.titles[0].split()) > MOST_WORDS:
+    if terms is None or terms.counted > MOST_WORDS:
         raise InvalidRequest(f"query {rule}.", fields={"query": rule})
     return terms
 
@@ -140,12 +149,14 @@ class Words:
         indexed: What of it the index is asked; the rest is looked at in the rows that it gives.
         title: All of them, in the title.
         title_indexed: As `indexed`, in the title.
+        whole: All of them, in the title, and none only as a beginning.
     """
 
     anywhere: str
     indexed: str
     title: str
     title_indexed: str
+    whole: str
 
 
 def compose(words: Sequence[tuple[str, ...]], *, is_typed: bool) -> Words:
@@ -160,7 +171,10 @@ def compose(words: Sequence[tuple[str, ...]], *, is_typed: bool) -> Words:
         asked = every[:-1] if _is_dear(words, is_typed=is_typed) else every
         queries += [all_of(every) or NOTHING, all_of(asked) or NOTHING]
     anywhere, indexed, title, title_indexed = queries
-    return Words(anywhere=anywhere, indexed=indexed, title=title, title_indexed=title_indexed)
+    whole = compose(words, is_typed=False).title if is_typed else title
+    return Words(
+        anywhere=anywhere, indexed=indexed, title=title, title_indexed=title_indexed, whole=whole
+    )
 
 
 def _is_dear(words: Sequence[tuple[str, ...]], *, is_typed: bool) -> bool:
