@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
+from lib.catalogue.search_text import MOST_WORDS, QUERY_LENGTH
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Statement
@@ -26,17 +27,11 @@ from lib.database.transactions import TransactionalDatabase
 from lib.omdb.faults import OmdbTombstone
 from lib.omdb.reading import read_movie
 from tests.catalogue.names import Named, mistyped, names_of
+from tests.support import asks
 
 TABLE: Final = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))
 SAMPLES: Final = os.environ.get("MOVIES_OMDB_SAMPLES")
 EACH: Final = 40  # films that a rule is tried on
-LEAST: Final = {
-    "written, with the year": 1.0,
-    "written": 1.0,
-    "mistyped, with the year": 1.0,
-    "mistyped": 1.0,
-}
-
 with_samples = pytest.mark.skipif(
     not SAMPLES, reason="MOVIES_OMDB_SAMPLES names no folder of recorded answers"
 )
@@ -119,6 +114,17 @@ def leads(client: httpx.Client, named: Named, *, year: int | None) -> bool:
     return bool(found.get("imdb_id") == named.imdb_id)
 
 
+def hits(client: httpx.Client, named: Named) -> list[str]:
+    """Return the ids of the first ten films that `movies.search` finds."""
+    answer = client.get("/movies.search", params={"query": named.name}).json()
+    return [movie["imdb_id"] for movie in answer["data"]]
+
+
+def is_searched(name: str) -> bool:
+    """Tell whether a query is as short as it has to be."""
+    return len(name) <= QUERY_LENGTH and len(re.findall(r"\w+", name)) <= MOST_WORDS
+
+
 def judge(
     named: Sequence[Named], is_right: Callable[[Named], bool]
 ) -> tuple[float, dict[str, list[str]]]:
@@ -130,8 +136,9 @@ def judge(
     return 1 - sum(map(len, lost.values())) / len(named), lost
 
 
-@with_samples
-def test_names_of_real_films_lead_to_them(client: httpx.Client, store_all: StoreAll) -> None:
+@pytest.fixture
+def named(store_all: StoreAll) -> tuple[Sequence[Named], Sequence[Named]]:
+    """Return names of stored films as people write them, and with typing errors."""
     films = {film.imdb_id: film for film in reversed(list(recorded_films()))}
     store_all(films.values())
     known = [
@@ -139,14 +146,28 @@ def test_names_of_real_films_lead_to_them(client: httpx.Client, store_all: Store
         for film in films.values()
         if film.type == "movie" and film.imdb_votes
     ]
-    written, wrong = of_each_rule(names_of(known)), of_each_rule(mistyped(known))
+    return of_each_rule(names_of(known)), of_each_rule(mistyped(known))
 
-    judged = {
-        "written, with the year": judge(written, lambda one: leads(client, one, year=one.year)),
-        "written": judge(written, lambda one: leads(client, one, year=None)),
-        "mistyped, with the year": judge(wrong, lambda one: leads(client, one, year=one.year)),
-        "mistyped": judge(wrong, lambda one: leads(client, one, year=None)),
-    }
 
-    too_few = {how: found for how, found in judged.items() if found[0] < LEAST[how]}
-    assert not too_few
+@with_samples
+def test_a_name_of_a_real_film_leads_to_it(
+    client: httpx.Client, named: tuple[Sequence[Named], Sequence[Named]]
+) -> None:
+    written, wrong = named
+
+    assert judge(written, lambda one: leads(client, one, year=one.year)) == (1.0, {})
+    assert judge(written, lambda one: leads(client, one, year=None)) == (1.0, {})
+    assert judge(wrong, lambda one: leads(client, one, year=one.year)) == (1.0, {})
+    assert judge(wrong, lambda one: leads(client, one, year=None)) == (1.0, {})
+
+
+@with_samples
+@asks("/movies.search")
+def test_a_search_for_a_name_of_a_real_film_finds_it(
+    client: httpx.Client, named: tuple[Sequence[Named], Sequence[Named]]
+) -> None:
+    written, wrong = ([one for one in some if is_searched(one.name)] for some in named)
+
+    assert judge(written, lambda one: one.imdb_id in hits(client, one)[:1]) == (1.0, {})
+    assert judge(wrong, lambda one: one.imdb_id in hits(client, one)) == (1.0, {})
+    assert judge(wrong, lambda one: one.imdb_id in hits(client, one)[:1]) == (1.0, {})
