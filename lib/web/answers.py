@@ -101,6 +101,7 @@ def answer_error(error: ServiceError, context: RequestContext) -> Answer:
     }
     if error.fields:
         content["fields"] = error.fields
+    content.update(error.more)
     return Answer(status=error.status, body=write_json({"error": content}), headers=error.headers)
 
 

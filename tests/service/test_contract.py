@@ -224,7 +224,7 @@ def test_a_good_request_is_answered_with_or_without_the_version(
     elif endpoint.status < 400:
         assert answer.headers["Content-Type"] == "application/json"
         assert next(iter(answer.json())) == "data"
-        assert set(answer.json()) <= {"data", "pagination", "alternatives"}
+        assert set(answer.json()) <= {"data", "pagination", "match", "alternatives"}
     else:
         assert_error(answer, 418, "IM_A_TEAPOT")
 
