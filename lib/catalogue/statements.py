@@ -132,6 +132,20 @@ BY_ID: Final = Statement(
             {merged_into(":imdb_id")})
     """,  # noqa: S608
 )
+# Each id as `BY_ID` finds it, and those under which it finds none.
+BY_IDS: Final = Statement(
+    repeatable=True,
+    sql=f"""
+        select string_agg(shown, ',' order by place),
+            string_agg('"' || asked.id || '"', ',' order by place) filter (where shown is null)
+        from unnest(string_to_array(:imdb_ids::text, ',')) with ordinality asked (id, place)
+        left join lateral (
+            select {DOCUMENT} as shown from movies where imdb_id = coalesce(
+                (select imdb_id from movies where imdb_id = asked.id),
+                {merged_into("asked.id")})
+        ) found on true
+    """,  # noqa: S608
+)
 # Names are asked for in their order, and films of each in the order of how exact they are, then of
 # votes. All have the loose form in common: who is equal in a stricter one is equal in that as well.
 # The year belongs to what identifies a film, so it narrows.
