@@ -20,7 +20,7 @@ from lib.database.statement import Statement
 
 KNOWN: Final = 1_000  # votes, from which the partial indexes of the search rows begin
 FAMOUS: Final = 100_000
-# How many times over: its title begins with whole words, with the beginning of a word, has the words.
+# How many times: its title begins with the words, with the beginning of the last, or has them.
 _BEGINS, _BEGINS_SO, _IN_TITLE = 64, 16, 8
 # Above any votes and what they are multiplied by: titles that are what is asked, of quite another
 # year than is asked for; films of that year; titles that are what is asked.
