@@ -73,8 +73,13 @@ def fold(text: str) -> str:
 def loose(text: str) -> str:
     """Fold to letters and digits alone, without the article: "Godfather, The" as "godfather"."""
     folded = fold(text)
-    bare = _ARTICLE_BEFORE.sub("", _ARTICLE_BEHIND.sub(r"\2 \1", folded))
+    bare = _ARTICLE_BEFORE.sub("", turn_article(folded))
     return "".join("".join(parts) for parts in split_words(bare)) or folded
+
+
+def turn_article(folded: str) -> str:
+    """Put an article that stands behind a folded title before it: "the godfather"."""
+    return _ARTICLE_BEHIND.sub(r"\2 \1", folded) if "," in folded else folded
 
 
 def split_words(folded: str) -> Iterator[tuple[str, ...]]:
