@@ -20,13 +20,16 @@ from lib.database.statement import Statement
 
 KNOWN: Final = 1_000  # votes, from which the partial indexes of the search rows begin
 FAMOUS: Final = 100_000
-# How many times over: its title begins with whole words, with the beginning of a word, has the words.
+# How many times: its title begins with the words, with the beginning of the last, or has them.
 _BEGINS, _BEGINS_SO, _IN_TITLE = 64, 16, 8
-# Above any votes and what they are multiplied by: titles that are what is asked, of quite another
-# year than is asked for; films of that year; titles that are what is asked.
+# Above any votes and what they are multiplied by, where a year is asked for: titles that are just
+# what is asked, of quite another year; films of that year; such titles of a year before or after,
+# as films are often dated so; films of that year that begin so. And titles that are what is asked.
 _OTHER_YEAR: Final = 1 << 38
 _OF_YEAR: Final = 1 << 39
-_EXACT: Final = 1 << 40
+_NEXT_YEAR: Final = 1 << 40
+_BEGINS_OF_YEAR: Final = 1 << 41
+_EXACT: Final = 1 << 42
 BEST: Final = 1 << 60
 
 _BOUNDS: Final = "\n and ".join(
@@ -79,7 +82,7 @@ _WEIGHT: Final = f"""
 """
 
 
-def _score(above: int = 0) -> str:
+def _score(above: str = "0") -> str:
     return f"{above} + votes::bigint * {_WEIGHT}"
 
 
@@ -100,12 +103,13 @@ def _step(rows: str, lowest: int, highest: int) -> str:
     )"""  # noqa: S608
 
 
-# A year that is a part of the title, as of "Blade Runner 2049", comes before one that is not; films
-# are often dated a year apart. Then the title as it is written, but for marks, but for its article.
+# A year that is a part of the title, as of "Blade Runner 2049", comes before one that is not. Then
+# comes the title as it is written, but for marks, but for its article.
 _CLOSENESS: Final = f"""
     case
         when loose = :whole::text then {3 * _EXACT}
         when :year::integer > 0 and abs(year - :year::integer) > 1 then {_OTHER_YEAR}
+        when :year::integer > 0 and year <> :year::integer then {_NEXT_YEAR}
         when loose = :main::text then {2 * _EXACT}
         else {_EXACT}
     end
@@ -119,8 +123,11 @@ _ASKED_ROWS: Final = f"""
     select imdb_id, {_CLOSENESS} + votes as score from movie_search
     where {_IS_ASKED} and {_FILTERED} and {_BOUNDS}
 """  # noqa: S608
+_YEARS_OWN: Final = f"""
+    case when loose ^@ any(:beginnings::text[]) then {_BEGINS_OF_YEAR} else {_OF_YEAR} end
+"""
 _OF_ITS_YEAR: Final = _rows(
-    f":year::integer > 0 and {_WORDS} and (tokens @@ :in_year::tsquery)", _score(_OF_YEAR)
+    f":year::integer > 0 and {_WORDS} and (tokens @@ :in_year::tsquery)", _score(_YEARS_OWN)
 )
 _NOT_OF_ITS_YEAR: Final = "(tokens @@ :in_year::tsquery) is not true"
 _REST: Final = f"{_WORDS} and {_NOT_OF_ITS_YEAR}"
@@ -131,7 +138,9 @@ _IN_TITLES: Final = f"""
 _NOT_IN_TITLE: Final = "(tokens @@ :title::tsquery) is not true"
 _STEPS: Final = (
     _step(_ASKED_ROWS, _EXACT, BEST),
-    _step(_OF_ITS_YEAR, _OF_YEAR, _EXACT),
+    _step(_OF_ITS_YEAR, _BEGINS_OF_YEAR, _EXACT),
+    _step(_ASKED_ROWS, _NEXT_YEAR, _BEGINS_OF_YEAR),
+    _step(_OF_ITS_YEAR, _OF_YEAR, _NEXT_YEAR),
     _step(_ASKED_ROWS, _OTHER_YEAR, _OF_YEAR),
     # No film that is not famous reaches these scores, and then none whose title has not the words.
     _step(_rows(f"votes >= {FAMOUS} and {_REST}", _score()), FAMOUS * _BEGINS, _OTHER_YEAR),
