@@ -182,8 +182,9 @@ BY_TITLE: Final = Statement(
 LIKE_WORDS: Final = Statement(
     repeatable=True,
     sql="""
-        select asked.word, coalesce(json_object_agg(near.word, near.movies order by near.movies desc)
-            filter (where near.word is not null), '{}')::text
+        select asked.word, coalesce(
+            json_object_agg(near.word, near.movies order by near.movies desc)
+                filter (where near.word is not null), '{}')::text
         from rows from (json_array_elements_text(:words::json)) with ordinality asked (word, place)
         left join lateral (
             select word, movies from words where deletes && deletions(asked.word)

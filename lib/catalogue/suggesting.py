@@ -2,13 +2,12 @@
 
 Two questions. The first asks for words that are a letter away from those of the title. The second
 asks for films whose title is the one that was asked for with such a word in it, or that have two of
-its rarest words, or a rare one, or one and the year. Which of these are nearest is told here, by the
-pairs of letters that titles have in common.
+its rarest words, or a rare one, or one and the year. Which of these are nearest is told here, by
+the pairs of letters that titles have in common.
 """
 
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations, islice
@@ -111,8 +110,8 @@ def _read_likes(word: str, near: Mapping[str, int]) -> Likes:
 
 def _is_a_slip(word: str, other: str) -> bool:
     """Tell whether two words are a letter apart, or two letters that follow each other."""
-    start = len(os.path.commonprefix([word, other]))
-    word, other = word[start:], other[start:]
+    while word[:1] == other[:1] != "":
+        word, other = word[1:], other[1:]
     return (
         word[1:] in {other, other[1:]}
         or word == other[1:]
@@ -120,10 +119,10 @@ def _is_a_slip(word: str, other: str) -> bool:
     )
 
 
-def find_nearest(asked: Asked, likes: Sequence[Likes]) -> Query[tuple[Film, ...]]:
+def find_nearest(asked: Asked, likes: Sequence[Likes]) -> Query[Sequence[Film]]:
     """Ask which films are nearest to a title that nobody has, or nobody in that year."""
 
-    def read(rows: Rows) -> tuple[Film, ...]:
+    def read(rows: Rows) -> Sequence[Film]:
         films = [
             Film(imdb_id=imdb_id, title=title, year=year, votes=votes, loose=loose)
             for imdb_id, title, year, votes, loose in rows
