@@ -14,6 +14,7 @@ from itertools import chain, combinations, islice
 from typing import Final
 
 from lib.catalogue.folding import fold, split_words, turn_article
+from lib.catalogue.search_text import all_of, any_of, lexeme
 from lib.catalogue.statements import LIKE_WORDS, NEAR_FILMS
 from lib.catalogue.titles import name_of, other_names_of, take_year, without_brackets
 from lib.database.statement import Query, Rows
@@ -193,10 +194,10 @@ def _part(likes: Likes, most: int) -> Part:
     words = {likes.word: likes.movies}
     if likes.movies < _KNOWN:
         words.update(islice(likes.others.items(), most))
-    lexemes = [f"'{word}'" for word in words]
+    lexemes = [lexeme(word) for word in words]
     if len(words) == 1 and not likes.movies and len(likes.word) >= _JOINED:
-        lexemes.append(f"'{likes.word[: len(likes.word) // 2 - 1]}':*")
-    return Part(query=f"({' | '.join(lexemes)})", movies=sum(words.values()))
+        lexemes.append(lexeme(likes.word[: len(likes.word) // 2 - 1]) + ":*")
+    return Part(query=any_of(lexemes), movies=sum(words.values()))
 
 
 def _of_year(rarest: Sequence[Part], year: int | None) -> str | None:
@@ -204,12 +205,13 @@ def _of_year(rarest: Sequence[Part], year: int | None) -> str | None:
     ways = _any_way([one] for one in rarest)
     if year is None or ways is None:
         return None
-    years = " | ".join(f"'#y/{about}'" for about in range(year - 1, year + 2))
-    return f"({ways}) & ({years})"
+    years = [lexeme(f"#y/{about}") for about in range(year - 1, year + 2)]
+    return all_of([ways, any_of(years)])
 
 
 def _any_way(ways: Iterable[Iterable[Part]]) -> str | None:
-    return " | ".join(f"({' & '.join(one.query for one in way)})" for way in ways) or None
+    queries = [all_of([one.query for one in way]) for way in ways]
+    return f"({' | '.join(queries)})" if queries else None
 
 
 def _nearness(
