@@ -182,7 +182,7 @@ EVERY_TABLE = (
     "movies", "movie_totals", "movie_folds", "movie_moves", "movie_places", "movie_checks", "users",
     "sessions", "login_failures", "login_networks", "imports", "import_items", "import_keys",
     "omdb_budget", "omdb_answers", "omdb_source", "omdb_callers", "schema_work",
-    "alembic_version", "movie_search", "search_moves", "words", "movie_facets",
+    "alembic_version",
 )  # fmt: skip
 ACTIONS = ("select", "insert", "update", "delete", "truncate")
 
