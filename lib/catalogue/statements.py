@@ -9,7 +9,8 @@ A check may be locked without its movie, where OMDb had nothing new; the order h
 as whoever has the movie asks for its check later than for any movie. The check of a movie that is
 new comes after these; nobody else can want it. Of `omdb_answers` a statement waits for one row. For
 the total and the places of the list nobody waits: each adds rows of their own to `movie_moves`, and
-who folds them at commit takes rows that only who folds takes, and passes while another does.
+who folds them at commit takes rows that only who folds takes, and passes while another does. What
+a movie is found by belongs to whoever has the movie; for words and facets nobody waits either.
 """
 
 from typing import Final
