@@ -41,7 +41,7 @@ class Attempt:
     Attributes:
         words: None where no text is looked for, as `terms` then is.
         titles: Letters and digits of the titles that are just what is asked.
-        main: That of them which is meant first.
+        main: That of them which is meant first, if one is.
         beginnings: Letters and digits of the beginnings of titles that are good hits.
         corrected: What is looked for instead of what was asked, as far as it is known before.
     """
@@ -50,6 +50,7 @@ class Attempt:
     terms: Terms | None = None
     words: Words | None = None
     titles: tuple[str, ...] = ()
+    main: str = ""
     beginnings: tuple[str, ...] = ()
     corrected: str = ""
 
@@ -90,6 +91,7 @@ def _plain(way: Way, terms: Terms, corrected: str = "") -> Attempt:
         terms=terms,
         words=compose(terms.words, is_typed=terms.is_typed),
         titles=terms.loose_titles,
+        main=loose(terms.titles[0]),
         beginnings=(loose(terms.titles[0]),),
         corrected=corrected,
     )
@@ -132,11 +134,12 @@ def relevance_values(
         **hit_values(attempt, filters),
         "title": words.title,
         "title_indexed": all_of(title),
+        "whole_words": words.whole,
         "beginnings": as_array(attempt.beginnings),
         "year": year or _NO_YEAR,
         "in_year": any_of([lexeme(f"#y/{year}"), lexeme(str(year))]) if year else NOTHING,
         "whole": loose(terms.whole),
-        "main": attempt.beginnings[0] if attempt.beginnings else "",
+        "main": attempt.main,
         "folded": fold(terms.titles[0]),
         "text": terms.text,
         "score": int(cursor.value) if cursor else BEST,

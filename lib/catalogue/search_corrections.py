@@ -4,6 +4,7 @@ The dictionary has each word of the catalogue, and each less any one of its lett
 have one of these in common are alike, or nearly so.
 """
 
+import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -11,7 +12,6 @@ from typing import Final
 
 from lib.catalogue.search_text import (
     ANYTHING,
-    COMMON,
     IN_ALL,
     IN_TITLE,
     NOTHING,
@@ -82,6 +82,7 @@ def words_of(terms: Terms) -> tuple[str, ...]:
 def find_corrections(words: Sequence[str]) -> Query[Corrections]:
     """Ask the dictionary what may have been meant."""
     parts = {part for word in words for pair in _halves(word) for part in pair}
+    parts.update(*(_like_short(word) for word in words if len(word) <= _SHORT))
     return Query(
         statement=ALIKE,
         values={"words": as_array(sorted(set(words))), "parts": as_array(sorted(parts))},
@@ -132,7 +133,7 @@ def far_words(found: Corrections) -> Words:
 
 def _words(query: Callable[[Sequence[str]], str], *, is_possible: bool) -> Words:
     anywhere, title = (query(IN_ALL), query(IN_TITLE)) if is_possible else (NOTHING, NOTHING)
-    return Words(anywhere=anywhere, indexed=anywhere, title=title, title_indexed=title)
+    return Words(anywhere=anywhere, indexed=anywhere, title=title, title_indexed=title, whole=title)
 
 
 def texts_of(found: Corrections) -> Iterator[str]:
@@ -193,19 +194,26 @@ def _others(
     word: str, alike: Sequence[str], counts: Mapping[str, int], *, is_alone: bool
 ) -> Iterator[tuple[str, ...]]:
     yield from ((other,) for other in alike[:_MOST_OTHERS])
-    if (
-        len(word) <= _SHORT
-    ):  # of which hardly any less a letter has something in common with another
-        yield from (
-            (other,) for other in sorted(COMMON) if _is_alike(word, other) and other != word
-        )
+    if len(word) <= _SHORT:
+        known = [other for other in _like_short(word) if other in counts]
+        known.sort(key=lambda other: (-counts[other], other))
+        yield from ((other,) for other in known[:_MOST_OTHERS])
     if word not in counts:
         yield from (pair for pair in _halves(word) if all(half in counts for half in pair))
-        if len(word) <= _SHORT and not is_alone:
-            yield ()
+    if not is_alone and (len(word) == 1 or (len(word) <= _SHORT and word not in counts)):
+        yield ()
 
 
 _SHORT: Final = 2
+_LETTERS: Final = string.ascii_lowercase + string.digits
+
+
+def _like_short(word: str) -> set[str]:
+    """Return what a short word may be meant as: less a letter it has hardly one left."""
+    places = range(len(word) + 1)
+    longer = {word[:at] + letter + word[at:] for at in places for letter in _LETTERS}
+    other = {word[:at] + letter + word[at + 1 :] for at in places[:-1] for letter in _LETTERS}
+    return (longer | other | {word[::-1]}) - {word}
 
 
 def _halves(word: str) -> Iterator[tuple[str, str]]:

@@ -4,8 +4,8 @@ They are planned once for all values, as the project's statements are, so they s
 bounds the work: which index gives the rows, in which steps, and how many at most. `+ 0` keeps a
 condition off the indexes, of which a range whose ends are not known yet would read far too much.
 
-By relevance: a hit's score is how many know it (votes), sixteenfold where its title begins with
-what is asked, fourfold where the title has all the words, as it is where people complete them.
+By relevance: a hit's score is how many know it (votes), many times over where its title begins with
+what is asked, some times where the title has all the words, as it is where people complete them.
 Titles that are what is asked stand above all, films of the year that is asked for next. The best
 are few and found in the index of the famous alone; each further step reads a larger index and is
 taken only when the steps before it have not filled the page. A step has all hits of its scores.
@@ -17,15 +17,20 @@ from typing import Final
 from lib.catalogue.document import DOCUMENT
 from lib.catalogue.search_filters import COLUMNS
 from lib.database.statement import Statement
+from lib.web.paging import MOST_RECORDS
 
 KNOWN: Final = 1_000  # votes, from which the partial indexes of the search rows begin
 FAMOUS: Final = 100_000
-_BEGINS, _IN_TITLE = 16, 4
-# Above any votes and what they are multiplied by: titles that are what is asked, of quite another
-# year than is asked for; films of that year; titles that are what is asked.
-_OTHER_YEAR: Final = 1 << 36
-_OF_YEAR: Final = 1 << 38
-_EXACT: Final = 1 << 40
+# How many times: its title begins with the words, with the beginning of the last, or has them.
+_BEGINS, _BEGINS_SO, _IN_TITLE = 64, 16, 8
+# Above any votes and what they are multiplied by, where a year is asked for: titles that are just
+# what is asked, of quite another year; films of that year; such titles of a year before or after,
+# as films are often dated so; films of that year that begin so. And titles that are what is asked.
+_OTHER_YEAR: Final = 1 << 38
+_OF_YEAR: Final = 1 << 39
+_NEXT_YEAR: Final = 1 << 40
+_BEGINS_OF_YEAR: Final = 1 << 41
+_EXACT: Final = 1 << 42
 BEST: Final = 1 << 60
 
 _BOUNDS: Final = "\n and ".join(
@@ -69,12 +74,16 @@ def page_of(hits: str) -> str:
 _NEXT: Final = "(score < :score::bigint or (score = :score::bigint and imdb_id > :imdb_id::text))"
 _ORDER: Final = "order by score desc, imdb_id limit :records::bigint + 1"
 _WEIGHT: Final = f"""
-    case when tokens @@ :title::tsquery
-    then case when loose ^@ any(:beginnings::text[]) then {_BEGINS} else {_IN_TITLE} end else 1 end
+    case
+        when (tokens @@ :title::tsquery) is not true then 1
+        when loose ^@ any(:beginnings::text[])
+            then case when tokens @@ :whole_words::tsquery then {_BEGINS} else {_BEGINS_SO} end
+        else {_IN_TITLE}
+    end
 """
 
 
-def _score(above: int = 0) -> str:
+def _score(above: str = "0") -> str:
     return f"{above} + votes::bigint * {_WEIGHT}"
 
 
@@ -95,12 +104,13 @@ def _step(rows: str, lowest: int, highest: int) -> str:
     )"""  # noqa: S608
 
 
-# A year that is a part of the title, as of "Blade Runner 2049", comes before one that is not; films
-# are often dated a year apart. Then the title as it is written, but for marks, but for its article.
+# A year that is a part of the title, as of "Blade Runner 2049", comes before one that is not. Then
+# comes the title as it is written, but for marks, but for its article.
 _CLOSENESS: Final = f"""
     case
         when loose = :whole::text then {3 * _EXACT}
         when :year::integer > 0 and abs(year - :year::integer) > 1 then {_OTHER_YEAR}
+        when :year::integer > 0 and year <> :year::integer then {_NEXT_YEAR}
         when loose = :main::text then {2 * _EXACT}
         else {_EXACT}
     end
@@ -114,8 +124,11 @@ _ASKED_ROWS: Final = f"""
     select imdb_id, {_CLOSENESS} + votes as score from movie_search
     where {_IS_ASKED} and {_FILTERED} and {_BOUNDS}
 """  # noqa: S608
+_YEARS_OWN: Final = f"""
+    case when loose ^@ any(:beginnings::text[]) then {_BEGINS_OF_YEAR} else {_OF_YEAR} end
+"""
 _OF_ITS_YEAR: Final = _rows(
-    f":year::integer > 0 and {_WORDS} and (tokens @@ :in_year::tsquery)", _score(_OF_YEAR)
+    f":year::integer > 0 and {_WORDS} and (tokens @@ :in_year::tsquery)", _score(_YEARS_OWN)
 )
 _NOT_OF_ITS_YEAR: Final = "(tokens @@ :in_year::tsquery) is not true"
 _REST: Final = f"{_WORDS} and {_NOT_OF_ITS_YEAR}"
@@ -126,7 +139,9 @@ _IN_TITLES: Final = f"""
 _NOT_IN_TITLE: Final = "(tokens @@ :title::tsquery) is not true"
 _STEPS: Final = (
     _step(_ASKED_ROWS, _EXACT, BEST),
-    _step(_OF_ITS_YEAR, _OF_YEAR, _EXACT),
+    _step(_OF_ITS_YEAR, _BEGINS_OF_YEAR, _EXACT),
+    _step(_ASKED_ROWS, _NEXT_YEAR, _BEGINS_OF_YEAR),
+    _step(_OF_ITS_YEAR, _OF_YEAR, _NEXT_YEAR),
     _step(_ASKED_ROWS, _OTHER_YEAR, _OF_YEAR),
     # No film that is not famous reaches these scores, and then none whose title has not the words.
     _step(_rows(f"votes >= {FAMOUS} and {_REST}", _score()), FAMOUS * _BEGINS, _OTHER_YEAR),
@@ -195,9 +210,11 @@ def _walk(name: str, column: str, behind: str, order: str, *, gate: str = "true"
     )
     return f"""
         {name}_walked as materialized (
-            select imdb_id, {column} as value, ({HIT}) as is_hit from movie_search
-            where {behind.replace("{}", column)} and {gate}
-            order by {order} limit {_WALKED} * ({_PAGE})
+            select * from (
+                select imdb_id, {column} as value, ({HIT}) as is_hit from movie_search
+                where {behind.replace("{}", column)} and {gate}
+                order by {order} limit {_WALKED * (MOST_RECORDS + 1)}  -- a plan knows this number
+            ) most limit {_WALKED} * ({_PAGE})
         ), {name}_head as materialized (
             select imdb_id, value from {name}_walked where is_hit limit {_PAGE}
         ), {name} as materialized (

@@ -36,6 +36,7 @@ TEXTS = st.text(
         ("Ocean's 11", None, "ocean's 11"),
         ("! 1999", None, "! 1999"),
         ("The Film (1999", None, "the film (1999"),
+        ("The Office (TV Series 2005–2013)", 2005, "the office"),
     ],
 )
 def test_a_year_at_the_end_is_read(asked: str, year: int | None, title: str) -> None:

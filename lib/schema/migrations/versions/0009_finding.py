@@ -68,7 +68,7 @@ begin
             coalesce(imdb_votes, 0),
             coalesce(to_char(released, 'YYYYMMDD')::integer, 0),
             coalesce(year, 0),
-            coalesce(least(runtime_minutes, 32767), 0),
+            least(coalesce(runtime_minutes, 0), 32767),
             coalesce(imdb_rating * 10, 0),
             shown || case when year > 0 then array['e/' || year / 10 * 10] end,
             array_to_tsvector(array_remove(array_remove(array_remove(
@@ -77,7 +77,8 @@ begin
                 || tags
                 || array[
                     '#y/' || year, '#e/' || year / 10 * 10, '#i/' || floor(imdb_rating),
-                    '#m/' || least(runtime_minutes, 600) / 10 * 10
+                    '#m/' || case
+                        when runtime_minutes > 0 then least(runtime_minutes, 600) / 10 * 10 end
                 ], null), ''), '@'))
         from (
             select *, fold_title(title) as folded from movies
