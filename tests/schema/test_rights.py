@@ -182,6 +182,7 @@ EVERY_TABLE = (
     "movies", "movie_totals", "movie_folds", "movie_moves", "movie_places", "movie_checks", "users",
     "sessions", "login_failures", "login_networks", "imports", "import_items", "import_keys",
     "omdb_budget", "omdb_answers", "omdb_source", "omdb_callers", "schema_work",
+    "movie_search", "search_moves", "words", "movie_facets", "unsearched_movies",
     "alembic_version",
 )  # fmt: skip
 ACTIONS = ("select", "insert", "update", "delete", "truncate")
@@ -237,6 +238,10 @@ def test_a_role_has_the_rights_of_the_table_and_no_others(
             ("movies_create", "select * from movie_moves"),
             ("movies_delete", "select place_all_movies()"),
             ("movies_list", "update movie_places set before = 0"),
+            ("movies_create", "delete from movie_search"),
+            ("movies_create", "select search_movies('{}')"),
+            ("movies_import", "update words set movies = 0"),
+            ("movies_import", "update unsearched_movies set imdb_votes = 1"),
             ("movies_create", "select password_hash from users"),
             ("movies_create", "delete from sessions"),
             ("movies_import", "select * from omdb_callers"),
