@@ -29,6 +29,8 @@ SERVER_SETTINGS: Final = {
     "timezone": "UTC",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
+    # What is appended comes in its order, and to start a process takes longer than most statements.
+    "max_parallel_workers_per_gather": "0",
 }
 _PAUSE: Final = 1.0  # between two tries to open the first connection
 
