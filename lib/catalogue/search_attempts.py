@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from lib.catalogue.folding import fold, loose
+from lib.catalogue.folding import loose, turn_article
 from lib.catalogue.movie import TITLE_LENGTH
 from lib.catalogue.search_corrections import (
     Corrections,
@@ -143,7 +143,7 @@ def relevance_values(
         "in_year": any_of([lexeme(f"#y/{year}"), lexeme(str(year))]) if year else NOTHING,
         "whole": loose(terms.whole),
         "main": attempt.main,
-        "folded": fold(terms.titles[0]),
+        "folded": turn_article(terms.titles[0]),
         "text": terms.text,
         "score": int(cursor.value) if cursor else BEST,
         "imdb_id": cursor.imdb_id if cursor else "",
