@@ -117,11 +117,11 @@ _CLOSENESS: Final = f"""
     end
     + case when year = :year::integer then {1 << 34} else 0 end
     + case when folded = :folded::text then {1 << 33} else 0 end
-    + case when :text::text = (
+    + case when folded = :folded::text and :text::text = (
         select title from movies where movies.imdb_id = movie_search.imdb_id
     ) then {1 << 32} else 0 end
 """  # noqa: S608
-_ASKED_ROWS: Final = f"""
+_ASKED: Final = f"""
     select imdb_id, {_CLOSENESS} + votes as score from movie_search
     where {_IS_ASKED} and {_FILTERED} and {_BOUNDS}
 """  # noqa: S608
@@ -139,11 +139,11 @@ _IN_TITLES: Final = f"""
 """
 _NOT_IN_TITLE: Final = "(tokens @@ :title::tsquery) is not true"
 _STEPS: Final = (
-    _step(_ASKED_ROWS, _EXACT, BEST),
-    _step(_OF_ITS_YEAR, _BEGINS_OF_YEAR, _EXACT),
-    _step(_ASKED_ROWS, _NEXT_YEAR, _BEGINS_OF_YEAR),
-    _step(_OF_ITS_YEAR, _OF_YEAR, _NEXT_YEAR),
-    _step(_ASKED_ROWS, _OTHER_YEAR, _OF_YEAR),
+    _step("table asked", _EXACT, BEST),
+    _step("table of_its_year", _BEGINS_OF_YEAR, _EXACT),
+    _step("table asked", _NEXT_YEAR, _BEGINS_OF_YEAR),
+    _step("table of_its_year", _OF_YEAR, _NEXT_YEAR),
+    _step("table asked", _OTHER_YEAR, _OF_YEAR),
     # No film that is not famous reaches these scores, and then none whose title has not the words.
     _step(_rows(f"votes >= {FAMOUS} and {_REST}", _score()), FAMOUS * _BEGINS, _OTHER_YEAR),
     _step(
@@ -158,7 +158,8 @@ _STEPS: Final = (
 BY_RELEVANCE: Final = Statement(
     repeatable=True,
     sql=f"""
-        with hits as materialized (
+        with asked as materialized ({_ASKED}), of_its_year as materialized ({_OF_ITS_YEAR}),
+        hits as materialized (
             select score as value, imdb_id from ({" union all ".join(_STEPS)}) steps
             limit :records::bigint + 1
         )
