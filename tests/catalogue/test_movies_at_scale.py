@@ -21,6 +21,7 @@ SERVED_BY_AN_INDEX = {
     "page_after": statements.PAGE_AFTER,
     "page_before": statements.PAGE_BEFORE,
     "by_id": statements.BY_ID,
+    "by_ids": statements.BY_IDS,
     "by_title": statements.BY_TITLE,
     "by_names": statements.BY_NAMES,
     "near_films": statements.NEAR_FILMS,
