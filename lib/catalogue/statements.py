@@ -140,27 +140,111 @@ BY_ID: Final = Statement(
             {merged_into(":imdb_id")})
     """,  # noqa: S608
 )
-# The year belongs to what identifies a film, so it narrows; what is left is ordered by votes.
-BY_TITLE: Final = Statement(
+# Each id as `BY_ID` finds it, and those under which it finds none. Each is looked up by itself: a
+# join might be made with the whole table, and without the offset each would be looked up twice.
+BY_IDS: Final = Statement(
     repeatable=True,
     sql=f"""
-        with named as materialized (
-            select imdb_id, title, year, row_number() over
-                (order by imdb_votes desc nulls last, imdb_id) as place
-            from movies
-            where sort_key = :sort_key::text and (:year::integer is null or year = :year::integer)
-            order by place limit {ALTERNATIVES_LIMIT + 1}
-        )
-        select
-            (select {DOCUMENT} from movies
-             where imdb_id = (select imdb_id from named where place = 1)),
-            (select json_agg(json_build_object('imdb_id', imdb_id, 'title', title, 'year', year)
-                             order by place)::text from named where place > 1),
-            (select title from named where place = 1)
-        where exists (select from named)
+        select string_agg(shown, ',' order by place),
+            string_agg('"' || id || '"', ',' order by place) filter (where shown is null)
+        from (
+            select id, place, (
+                select {DOCUMENT} from movies where imdb_id = coalesce(
+                    (select imdb_id from movies where imdb_id = asked.id),
+                    {merged_into("asked.id")})
+            ) as shown
+            from unnest(string_to_array(:imdb_ids::text, ',')) with ordinality asked (id, place)
+            offset 0
+        ) found
     """,  # noqa: S608
 )
-FINDING: Final = (BY_ID, BY_TITLE)
+
+
+def _by_title(names: str) -> Statement:
+    """Make a statement that answers the film of a title, and the others of it.
+
+    Films of the first name go first; of each, who is equal in the title itself, then in its folded
+    form, then who is in its loose form, which is equal in any case; then who has most votes. The
+    year belongs to what identifies a film, so it narrows.
+
+    Args:
+        names: Selects the names that are looked for.
+    """
+    return Statement(
+        repeatable=True,
+        sql=f"""
+            with named as materialized (
+                select imdb_id, title, movies.year, how, row_number() over (
+                    order by name.place, how, film.folded = name.turned desc, votes desc, imdb_id
+                ) as place
+                from {names} as name (asked, folded, turned, loose, year, place)
+                join movie_search film on film.loose = name.loose
+                    and (name.year is null or film.year = name.year)
+                join movies using (imdb_id)
+                cross join lateral (
+                    select case when movies.title = name.asked then 0
+                        when film.folded = name.folded then 1 else 2 end as how
+                ) compared
+                order by place limit {ALTERNATIVES_LIMIT + 1}
+            ), first as materialized (select * from named where place = 1)
+            select
+                (select {DOCUMENT} from movies where imdb_id = (select imdb_id from first)),
+                (select json_agg(json_build_object('imdb_id', imdb_id, 'title', title, 'year', year)
+                                 order by place)::text
+                 from named where place > 1),
+                title, how
+            from first
+        """,  # noqa: S608
+    )
+
+
+BY_TITLE: Final = _by_title(
+    "(values (:title::text, :folded::text, :turned::text, :loose::text, :year::integer, 1))"
+)
+BY_NAMES: Final = _by_title(
+    """
+        rows from (
+            json_to_recordset(:names::json)
+            as (title text, folded text, turned text, loose text, year integer)
+        ) with ordinality
+    """
+)
+# A word that nothing is like has a row as well.
+LIKE_WORDS: Final = Statement(
+    repeatable=True,
+    sql="""
+        select asked.word, coalesce(
+            json_object_agg(near.word, near.movies order by near.movies desc)
+                filter (where near.word is not null), '{}')::text
+        from rows from (json_array_elements_text(:words::json)) with ordinality asked (word, place)
+        left join lateral (
+            select word, movies from words where deletes && deletions(asked.word)
+            order by word = asked.word desc, movies desc limit 40
+        ) near on true
+        group by asked.place, asked.word order by asked.place
+    """,
+)
+
+
+def _near(condition: str) -> str:
+    return f"""(
+        select imdb_id, loose, year, votes from movie_search where {condition}
+        order by votes desc, imdb_id limit 50
+    )"""  # noqa: S608
+
+
+NEAR_FILMS: Final = Statement(
+    repeatable=True,
+    sql=f"""
+        select imdb_id, title, movies.year, votes, loose from (
+            {_near("loose in (select json_array_elements_text(:names::json))")}
+            union {_near("tokens @@ :two::tsquery")}
+            union {_near("tokens @@ :one::tsquery")}
+            union {_near("tokens @@ :of_year::tsquery")}
+        ) near join movies using (imdb_id)
+    """,  # noqa: S608
+)
+FINDING: Final = (BY_ID, BY_TITLE, BY_NAMES, LIKE_WORDS, NEAR_FILMS)
 DELETE: Final = Statement(
     repeatable=False, sql="delete from movies where imdb_id = :imdb_id returning imdb_id"
 )

@@ -83,7 +83,7 @@ class Rules:
 
 def data(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """Answer `{"data": value}`."""
-    return Answer(body=_encode({"data": value}), status=status, headers=headers or {})
+    return Answer(body=write_json({"data": value}), status=status, headers=headers or {})
 
 
 def tag_of(body: bytes) -> str:
@@ -101,7 +101,8 @@ def answer_error(error: ServiceError, context: RequestContext) -> Answer:
     }
     if error.fields:
         content["fields"] = error.fields
-    return Answer(status=error.status, body=_encode({"error": content}), headers=error.headers)
+    content.update(error.more)
+    return Answer(status=error.status, body=write_json({"error": content}), headers=error.headers)
 
 
 def make_response(
@@ -115,7 +116,8 @@ def make_response(
     """
     body, status = answer.body, answer.status
     headers = {**rules.headers, **answer.headers}
-    is_read = rules.is_read and status == 200  # noqa: PLR2004
+    # What says itself how long it may be kept, as what is drawn by chance, is not asked for again.
+    is_read = rules.is_read and status == 200 and "Cache-Control" not in headers  # noqa: PLR2004
     is_shared = is_read and rules.is_public_read and answer.at_its_address
     if not is_shared:
         # A shared cache would tell everybody the id that its first caller had.
@@ -171,5 +173,6 @@ def _matches(sent: str, tag: str) -> bool:
     )
 
 
-def _encode(value: object) -> bytes:
+def write_json(value: object) -> bytes:
+    """Return a body: compact JSON in UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

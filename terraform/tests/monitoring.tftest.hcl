@@ -73,6 +73,16 @@ run "every_alert_links_the_runbook_and_reaches_every_channel" {
   }
 
   assert {
+    condition     = toset(local._reads) == toset(["movies-get", "movies-get-many", "movies-list", "movies-random", "movies-search"])
+    error_message = "The objectives of reads count ${join(", ", local._reads)}"
+  }
+
+  assert {
+    condition     = toset(concat(local._reads, local._writes)) == toset([for name in keys(local.public_functions) : replace(name, "_", "-")])
+    error_message = "A public function counts for no objective, or as both"
+  }
+
+  assert {
     condition     = alltrue([for alert in concat(values(google_monitoring_alert_policy.main), values(google_monitoring_alert_policy.burn_rate)) : length(alert.notification_channels) == 2])
     error_message = "An alert reaches nobody"
   }

@@ -58,7 +58,7 @@ run "without_it_no_network_is_there_or_authorised_and_no_address_needed" {
 
   variables {
     database        = { max_connections = 1000 }
-    function_sizes  = { movies_list = { max_instances = 52 } }
+    function_sizes  = { movies_list = { max_instances = 49 } }
     private_network = false
   }
 
@@ -83,21 +83,22 @@ run "without_it_no_network_is_there_or_authorised_and_no_address_needed" {
   }
 }
 
-run "as_many_instances_as_a_subnet_of_64_addresses_has_room_for_can_be_planned" {
+run "as_many_instances_as_a_subnet_of_128_addresses_has_room_for_can_be_planned" {
   command = plan
 
   variables {
-    function_sizes = { brew_coffee = { max_instances = 50 }, login = { max_instances = 2 } }
-    subnet_cidr    = "10.20.0.0/26"
+    database       = { max_connections = 1000 }
+    function_sizes = { brew_coffee = { max_instances = 50 }, login = { max_instances = 15 } }
+    subnet_cidr    = "10.20.0.0/25"
   }
 
   assert {
-    condition     = google_compute_subnetwork.functions[0].ip_cidr_range == "10.20.0.0/26"
+    condition     = google_compute_subnetwork.functions[0].ip_cidr_range == "10.20.0.0/25"
     error_message = "The range was not taken over"
   }
 
   assert {
-    condition     = local.addresses_needed == 12 * 4 + 4
+    condition     = local.addresses_needed == 28 * 4 + 4
     error_message = "brew_coffee was counted, or this boundary moved: needed are ${local.addresses_needed}"
   }
 }
@@ -107,7 +108,7 @@ run "the_default_subnet_does_not_take_one_more" {
 
   variables {
     database       = { max_connections = 1000 }
-    function_sizes = { movies_list = { max_instances = 52 } }
+    function_sizes = { movies_list = { max_instances = 49 } }
   }
 
   expect_failures = [google_compute_subnetwork.functions]
@@ -118,7 +119,7 @@ run "one_more_takes_the_next_larger_subnet" {
 
   variables {
     database       = { max_connections = 1000 }
-    function_sizes = { movies_list = { max_instances = 52 } }
+    function_sizes = { movies_list = { max_instances = 49 } }
     subnet_cidr    = "10.20.0.0/23"
   }
 

@@ -77,7 +77,8 @@ begin
                 || tags
                 || array[
                     '#y/' || year, '#e/' || year / 10 * 10, '#i/' || floor(imdb_rating),
-                    '#m/' || runtime_minutes / 10 * 10
+                    '#m/' || case
+                        when runtime_minutes > 0 then least(runtime_minutes, 600) / 10 * 10 end
                 ], null), ''), '@'))
         from (
             select *, fold_title(title) as folded from movies
