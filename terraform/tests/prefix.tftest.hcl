@@ -105,11 +105,11 @@ run "an_account_of_thirty_characters_is_taken" {
   command = plan
 
   variables {
-    prefix = "sixteen-letters1"
+    prefix = "fourteen-lett1"
   }
 
   assert {
-    condition     = length(google_service_account.function["movies_create"].account_id) == 30
+    condition     = length(google_service_account.function["movies_get_many"].account_id) == 30
     error_message = "This is not the limit"
   }
 }
@@ -118,7 +118,7 @@ run "an_account_of_thirty_one_characters_is_refused" {
   command = plan
 
   variables {
-    prefix = "seventeen-letters"
+    prefix = "fifteen-letter1"
   }
 
   expect_failures = [google_service_account.function]
