@@ -60,19 +60,19 @@ run "with_another_prefix_of_the_greatest_length_functions_are_called_and_watched
   command = plan
 
   variables {
-    prefix = "sixteen-letters1"
+    prefix = "fourteen-lett1"
   }
 
   assert {
     condition = alltrue([
       for name, account in google_service_account.function :
-      account.account_id == "sixteen-letters1-${replace(name, "_", "-")}" && local._services[name] == account.account_id
+      account.account_id == "fourteen-lett1-${replace(name, "_", "-")}" && local._services[name] == account.account_id
     ])
     error_message = "A function, or its account, would be the other one's"
   }
 
   assert {
-    condition     = local.database_grants.movies_list.user == "sixteen-letters1-movies-list@p-tests.iam" && google_sql_user.function["movies_list"].name == "sixteen-letters1-movies-list@p-tests.iam"
+    condition     = local.database_grants.movies_list.user == "fourteen-lett1-movies-list@p-tests.iam" && google_sql_user.function["movies_list"].name == "fourteen-lett1-movies-list@p-tests.iam"
     error_message = "Rights in the database go to an account that there is not"
   }
 
@@ -82,12 +82,12 @@ run "with_another_prefix_of_the_greatest_length_functions_are_called_and_watched
   }
 
   assert {
-    condition     = strcontains(google_logging_metric.main["omdb_failed"].filter, "\"sixteen-letters1-movies-import\"") && !strcontains(google_logging_metric.main["omdb_failed"].filter, "\"movies-import\"")
+    condition     = strcontains(google_logging_metric.main["omdb_failed"].filter, "\"fourteen-lett1-movies-import\"") && !strcontains(google_logging_metric.main["omdb_failed"].filter, "\"movies-import\"")
     error_message = "The other one's log lines are counted, or ours are not"
   }
 
   assert {
-    condition     = strcontains(local.alerts.import_stopped.query, "service_name=\"sixteen-letters1-movies-import\"") && strcontains(local._all, "sixteen-letters1-login|") && google_compute_region_network_endpoint_group.function["movies_list"].cloud_run[0].service == "sixteen-letters1-movies-list"
+    condition     = strcontains(local.alerts.import_stopped.query, "service_name=\"fourteen-lett1-movies-import\"") && strcontains(local._all, "fourteen-lett1-login|") && google_compute_region_network_endpoint_group.function["movies_list"].cloud_run[0].service == "fourteen-lett1-movies-list"
     error_message = "An alert or the load balancer asks the other one's functions"
   }
 
@@ -96,12 +96,12 @@ run "with_another_prefix_of_the_greatest_length_functions_are_called_and_watched
       values(google_compute_global_address.api)[*].name,
       values(google_compute_global_forwarding_rule.http)[*].name,
       values(google_compute_global_forwarding_rule.https)[*].name,
-    )) == toset(["sixteen-letters1-api", "sixteen-letters1-api-ipv6", "sixteen-letters1-http", "sixteen-letters1-http-ipv6", "sixteen-letters1-https", "sixteen-letters1-https-ipv6"])
+    )) == toset(["fourteen-lett1-api", "fourteen-lett1-api-ipv6", "fourteen-lett1-http", "fourteen-lett1-http-ipv6", "fourteen-lett1-https", "fourteen-lett1-https-ipv6"])
     error_message = "Addresses and rules are called after something else"
   }
 
   assert {
-    condition     = length(google_service_account.function["movies_create"].account_id) == 30
+    condition     = length(google_service_account.function["movies_get_many"].account_id) == 30
     error_message = "This is not the limit"
   }
 }
@@ -110,7 +110,7 @@ run "an_account_of_thirty_one_characters_is_refused" {
   command = plan
 
   variables {
-    prefix = "seventeen-letters"
+    prefix = "fifteen-letter1"
   }
 
   expect_failures = [google_service_account.function]
