@@ -21,7 +21,7 @@ from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.schema import migrating
 from lib.settings import require
-from local.bench import films
+from local.bench import films, words
 from local.postgres import EmbeddedPostgres
 
 _CHUNK: Final = 2_000  # rows that go to COPY at once
@@ -63,9 +63,9 @@ def provide(postgres: EmbeddedPostgres, rows: int, *, password: str) -> str:
     """
     name = f"catalogue_{rows}"
     complete = postgres.folder / f"{name}.complete"
-    fingerprint = _fingerprint()
+    wanted = fingerprint()
     there = postgres.has_database(name)
-    is_complete = complete.exists() and complete.read_text(encoding="ascii") == fingerprint
+    is_complete = complete.exists() and complete.read_text(encoding="ascii") == wanted
     if not (there and is_complete):
         complete.unlink(missing_ok=True)
         if there:
@@ -75,8 +75,20 @@ def provide(postgres: EmbeddedPostgres, rows: int, *, password: str) -> str:
         settings = require(DatabaseSettings, {"DATABASE_URL": postgres.url(name)})
         _migrate(settings, password)
         _load(settings, rows)
-        complete.write_text(fingerprint, encoding="ascii")
+        complete.write_text(wanted, encoding="ascii")
     return name
+
+
+def fingerprint(*more: Path) -> str:
+    """Name what a catalogue is made of: the schema, the films, the keys of titles.
+
+    Args:
+        more: Sources of what else is made of it.
+    """
+    versions = Path(migrating.__file__).parent / "versions"
+    modules = [Path(__file__), Path(films.__file__), Path(words.__file__), Path(movie.__file__)]
+    sources = [*modules, *more, *sorted(versions.glob("*.py"))]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
 @contextlib.contextmanager
@@ -115,13 +127,6 @@ def sample(settings: DatabaseSettings, rows: int) -> Sample:
         titles=[title for (title,) in unique][:SAMPLED],
         pages=chance.sample(range(1, last + 1), min(SAMPLED, last)),
     )
-
-
-def _fingerprint() -> str:
-    versions = Path(migrating.__file__).parent / "versions"
-    modules = [Path(__file__), Path(films.__file__), Path(movie.__file__)]
-    sources = [*modules, *sorted(versions.glob("*.py"))]
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
 def _migrate(settings: DatabaseSettings, password: str) -> None:

@@ -108,7 +108,7 @@ def test_a_catalogue_is_kept_until_the_films_change(
     catalogue.provide(small.postgres, 40, password="a password")
     catalogue.provide(small.postgres, 40, password="a password")
     assert len(loads) == 1
-    monkeypatch.setattr(catalogue, "_fingerprint", lambda: "another")
+    monkeypatch.setattr(catalogue, "fingerprint", lambda: "another")
     name = catalogue.provide(small.postgres, 40, password="a password")
     assert len(loads) == 2
 

@@ -1,0 +1,205 @@
+"""What finding films takes: every way to ask, against the floor, with SQLite's FTS5 beside it.
+
+One request at a time, and hardly any twice. The floor is the framework and one round trip, asked
+in turn with them. FTS5 is asked in this process and answers with numbers: what it takes is an index
+alone, without a request, a film or a byte of JSON.
+"""
+
+import contextlib
+import itertools
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import requests
+
+from local.bench import catalogue, fts5, queries, rivals
+from local.bench.calling import ask_each, request
+from local.bench.laboratory import MANY, Laboratory
+from local.bench.queries import Film, Search
+from local.bench.report import Report, Value
+from local.bench.serving import Subject, ours, serve
+
+SEARCHES: Final = 200  # of each class
+ROUNDS: Final = 10
+WALKED: Final = 30  # pages of a hundred, to where the deep ones are
+_WARM_UP: Final = 20
+_SORTS: Final = ("title", "year", "released", "imdb_rating", "imdb_votes")
+_SORTED: Final = (
+    Search(filters={"genre": "Drama"}),
+    Search(filters={"genre": "Western|Film-Noir"}),
+    Search(filters={"language": "English", "type": "movie", "year": "1990..1999"}),
+    Search("the", {"genre": "Comedy"}),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Laid:
+    """What is asked: the ports of the functions, and of the floor."""
+
+    search: int
+    get: int
+    random: int
+    floor: int
+
+
+def measure(laboratory: Laboratory, report: Report) -> None:
+    """Measure the classes, without counts and with them, the sorts, and titles nobody has."""
+    settings = laboratory.settings(laboratory.many)
+    catalogue.warm(settings)
+    films = queries.known_films(settings, MANY)
+    searches = queries.make_searches(films, SEARCHES)
+    with contextlib.ExitStack() as stack:
+        index = _open_index(stack, laboratory)
+        ports = _serve(stack, laboratory)
+        _measure_classes(ports, index, searches, report)
+        _measure_sorts(ports, report)
+        _measure_the_rest(ports, films, report)
+
+
+def _open_index(stack: contextlib.ExitStack, laboratory: Laboratory) -> fts5.Fts5:
+    made_of = catalogue.fingerprint(Path(fts5.__file__))
+    path = laboratory.postgres.folder / f"films-{MANY}-{made_of}.sqlite"
+    fts5.provide(laboratory.settings(laboratory.many), path)
+    return stack.enter_context(contextlib.closing(fts5.Fts5(path)))
+
+
+def _serve(stack: contextlib.ExitStack, laboratory: Laboratory) -> Laid:
+    variables = laboratory.variables(laboratory.many)
+
+    def start(subject: Subject) -> int:
+        return stack.enter_context(serve(subject, variables)).port
+
+    return Laid(
+        search=start(ours("movies_search")),
+        get=start(ours("movies_get", status=400)),
+        random=start(ours("movies_random")),
+        floor=start(rivals.floor(laboratory.scratch_folder)),
+    )
+
+
+def _measure_classes(
+    ports: Laid, index: fts5.Fts5, searches: Mapping[str, Sequence[Search]], report: Report
+) -> None:
+    for heading, more, by_index in (
+        ("a page of ten", {}, index.find),
+        ("a page of ten, counts and facets", {"counts": "true"}, index.count),
+    ):
+        report.begin(f"Search: {heading}, one request at a time, {MANY:,} movies")
+        made = {
+            name: [search.request(**more) for search in some] for name, some in searches.items()
+        }
+        took, floor = _ask_in_turn(ports.search, made, ports.floor)
+        beside = {name: _time_index(by_index, some) for name, some in searches.items()}
+        for name, times in took.items():
+            _report(report, name, times, floor, beside[name])
+        everything = list(itertools.chain(*took.values()))
+        _report(report, "all classes", everything, floor, list(itertools.chain(*beside.values())))
+        base = ("floor", floor * 1e3)
+        report.add("all, 99th percentile", _last(everything) * 1e3, "ms", against=base)
+
+
+def _measure_sorts(ports: Laid, report: Report) -> None:
+    report.begin("Search: sorts with filters, the first page and one after thousands of movies")
+    made: dict[str, list[bytes]] = {}
+    for sort in (order + name for name in _SORTS for order in ("", "-")):
+        first = [search.request(sort=sort) for search in _SORTED]
+        deep = [
+            search.request(sort=sort, cursor=cursor)
+            for search in _SORTED
+            if (cursor := _walk(ports.search, search, sort))
+        ]
+        made |= {f"{sort}, first page": first * ROUNDS}
+        made |= {f"{sort}, deep": deep * ROUNDS} if deep else {}
+    took, floor = _ask_in_turn(ports.search, made, ports.floor)
+    for name, times in took.items():
+        _report(report, name, times, floor)
+
+
+def _measure_the_rest(ports: Laid, films: Sequence[Film], report: Report) -> None:
+    report.begin("Search: what movies.get suggests, and films by chance")
+    chance = random.Random(0)  # noqa: S311  no secret
+    some = chance.choices(films, k=SEARCHES)
+    missed = {
+        "a title, one letter wrong": [queries.mistype(film.title, chance) for film in some],
+        "a title without one of its words": [film.title.rpartition(" ")[0] + " x" for film in some],
+        "a title that nobody has": [queries.nonsense(chance) for _ in some],
+    }
+    made = {name: [_get(title) for title in titles] for name, titles in missed.items()}
+    took, floor = _ask_in_turn(ports.get, made, ports.floor, status=404)
+    for name, times in took.items():
+        _report(report, f"movies.get, {name}", times, floor)
+    by_chance = [search.request("/movies.random") for search in _SORTED] * ROUNDS
+    took, floor = _ask_in_turn(ports.random, {"movies.random": by_chance}, ports.floor)
+    _report(report, "movies.random, filtered", took["movies.random"], floor)
+
+
+def _get(title: str) -> bytes:
+    return Search(filters={"title": title}).request("/movies.get")
+
+
+def _ask_in_turn(
+    port: int, made: Mapping[str, Sequence[bytes]], floor: int, *, status: int = 200
+) -> tuple[dict[str, list[float]], float]:
+    """Ask each once, some of each name a round; return what they took, and the floor's median."""
+    for name_requests in made.values():
+        ask_each(port, name_requests[:1] * _WARM_UP, status=status)
+    took: dict[str, list[float]] = {name: [] for name in made}
+    on_floor: list[float] = []
+    for number in range(ROUNDS):
+        on_floor += ask_each(floor, [request("/")] * _WARM_UP)
+        for name, some in made.items():
+            took[name] += ask_each(port, some[number::ROUNDS], status=status)
+    return took, statistics.median(on_floor)
+
+
+def _walk(port: int, search: Search, sort: str) -> str | None:
+    """Return the cursor that follows some thousands of movies, or the last there is."""
+    cursor: str | None = None
+    asked: dict[str, Any] = {**search.parameters, "sort": sort, "number_of_records": 100}
+    for _ in range(WALKED):
+        answer = requests.get(f"http://127.0.0.1:{port}/", asked, timeout=30)
+        answer.raise_for_status()
+        following = answer.json()["pagination"]["next_cursor"]
+        if following is None:
+            break
+        cursor = asked["cursor"] = following
+    return cursor
+
+
+def _time_index(ask: Callable[[Search], object], searches: Iterable[Search]) -> list[float]:
+    took = []
+    for search in searches:
+        started = time.perf_counter()
+        ask(search)
+        took.append(time.perf_counter() - started)
+    return took
+
+
+def _report(
+    report: Report,
+    name: str,
+    took: Sequence[float],
+    floor: float,
+    beside: Sequence[float] | None = None,
+) -> None:
+    parts = {}
+    if beside is not None:
+        parts |= {
+            "FTS5, 99th": Value(_last(beside) * 1e3, "ms"),
+            "FTS5": Value(statistics.median(beside) * 1e3, "ms"),
+        }
+    parts |= {
+        "99th": Value(_last(took) * 1e3, "ms"),
+        "median": Value(statistics.median(took) * 1e3, "ms"),
+    }
+    report.add_parts(name, parts, against=("floor", floor * 1e3))
+
+
+def _last(took: Sequence[float]) -> float:
+    """Return the 99th percentile."""
+    return sorted(took)[min(len(took) - 1, len(took) * 99 // 100)]
