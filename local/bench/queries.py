@@ -109,11 +109,11 @@ def mistype(title: str, chance: random.Random) -> str:
         return title
     word = chance.choice(words)
     at = chance.randrange(word.start(), word.end() - 1)
-    here, following = title[at], title[at + 1]
+    before, here, following, after = title[:at], title[at], title[at + 1], title[at + 2 :]
     other = chance.choice(string.ascii_lowercase)
-    typed = chance.choice(("", here + other, other, following + here))
-    rest = title[at + 2 :] if typed == following + here else title[at + 1 :]
-    return title[:at] + typed + rest
+    pairs = (following, here + other + following, other + following, following + here)
+    typed = [before + pair + after for pair in pairs if pair != here + following]
+    return chance.choice(typed)
 
 
 def nonsense(chance: random.Random) -> str:
