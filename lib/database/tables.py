@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON
 
-from lib.database import import_tables
+from lib.database import import_tables, search_tables
 from lib.database.columns import count, metadata, moment, names
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "movie_places",
     "movies",
     "schema_work",
+    "search_tables",
     "sessions",
     "users",
 ]

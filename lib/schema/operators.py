@@ -24,9 +24,11 @@ RIGHTS: Final[Mapping[str, str]] = {
     "login_failures": "select, delete",
     "login_networks": "select, insert (user_id, network), update (last_login_at)",
     "movie_checks": "select",
+    "movie_facets": "select",
     "movie_folds": "select",
     "movie_moves": "select",
     "movie_places": "select",
+    "movie_search": "select",
     "movie_totals": "select",
     "movies": "select",
     "omdb_answers": "select",
@@ -34,8 +36,11 @@ RIGHTS: Final[Mapping[str, str]] = {
     "omdb_callers": "select",
     "omdb_source": "select",
     "schema_work": "select",
+    "search_moves": "select",
     "sessions": "select, delete",
+    "unsearched_movies": "select",
     "users": "select (id, username, role, created_at), delete",
+    "words": "select",
 }
 
 # What they may know or do only in these words; which hash is usable, lib/accounts/passwords.py
