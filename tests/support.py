@@ -1,13 +1,14 @@
 """What tests of several modules share."""
 
 import time
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import text
 
-from lib.catalogue import movies
+from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Stored
 from lib.database.database import Database
@@ -53,6 +54,13 @@ def store(database: Database, movie: Movie) -> Stored:
     records = movies.as_records([movie])
     rows = database.run(STORE, movies=records, source="a test", question=movie.imdb_id)
     return movies.read_stored(movie, rows)
+
+
+def store_all(database: TransactionalDatabase, some: Iterable[Movie]) -> None:
+    """Store movies in one statement."""
+    upserting = statements.upserting().replace(":movies::json", "cast(:movies as json)")
+    with database.begin() as connection:
+        connection.execute(text(upserting), {"movies": movies.as_records([*some])})
 
 
 def await_calls(omdb: DemoOmdb) -> None:

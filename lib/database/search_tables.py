@@ -36,14 +36,14 @@ movie_search: Final = Table(
             f"movie_search_{name}_idx",
             "tokens",
             postgresql_using="gin",
-            postgresql_with={"fastupdate": "off"},
-            postgresql_where=None if condition is None else text(condition),
+            postgresql_with={"gin_pending_list_limit": limit},
+            postgresql_where=condition,
         )
-        for name, condition in {
-            "famous": "votes >= 100000",
-            "known": "votes >= 1000",
-            "tokens": None,
-        }.items()
+        for name, limit, condition in (
+            ("famous", 64, text("votes >= 100000")),
+            ("known", 64, text("votes >= 1000")),
+            ("tokens", 256, None),
+        )
     ),
 )
 

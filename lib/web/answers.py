@@ -115,7 +115,8 @@ def make_response(
     """
     body, status = answer.body, answer.status
     headers = {**rules.headers, **answer.headers}
-    is_read = rules.is_read and status == 200  # noqa: PLR2004
+    # What says itself how long it may be kept, as what is drawn by chance, is not asked for again.
+    is_read = rules.is_read and status == 200 and "Cache-Control" not in headers  # noqa: PLR2004
     is_shared = is_read and rules.is_public_read and answer.at_its_address
     if not is_shared:
         # A shared cache would tell everybody the id that its first caller had.

@@ -19,12 +19,13 @@ language plpgsql immutable strict parallel safe as $$
 declare
     folded text collate "C" := title;
 begin
+    -- Most are no more than this.
+    if title ~ '^[!-_a-~]+( [!-_a-~]+)*$' and octet_length(title) <= 500 then
+        return lower(folded);
+    end if;
     if octet_length(title) = length(title) then
-        folded := lower(folded);
-        if folded ~ '[`[:cntrl:]]' then
-            folded := translate(folded, E'`\t\n\v\f\r', '''     ');
-            folded := regexp_replace(folded, '[\u0001-\u001f\u007f]+', '', 'g');
-        end if;
+        folded := translate(lower(folded), E'`\t\n\v\f\r', '''     ');
+        folded := regexp_replace(folded, '[\u0001-\u001f\u007f]+', '', 'g');
     else
         folded := translate(folded,
             E'‘’‚‛ʹʻʼʽˈ′‵‹›`´΄᾽᾿῾＇｀“”„‟ʺ˝″‶«»〃〝〞〟＂‐‑‒–—―⁃−﹘﹣－➖⸺⸻·•‧∙⋅・･。｡⁄∕⧸／'
@@ -47,10 +48,7 @@ begin
             '', 'g');
         folded := normalize(folded, nfc);
     end if;
-    if position('  ' in folded) > 0 then
-        folded := regexp_replace(folded, ' +', ' ', 'g');
-    end if;
-    folded := rtrim(left(btrim(folded), 500));
+    folded := rtrim(left(btrim(regexp_replace(folded, ' +', ' ', 'g')), 500));
     return case folded when '' then left(title, 500) else folded end;
 end $$;
 
@@ -58,13 +56,14 @@ end $$;
 create function folded_words(folded text) returns text[]
 language plpgsql immutable strict parallel safe as $$
 declare
-    words text collate "C" := replace(replace(folded, '&', ' and '), '+', ' and ');
+    words text collate "C" := folded;
 begin
-    if octet_length(words) = length(words) then
-        return string_to_array(translate(words, $a$!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~$a$, repeat(' ', 32)) || ' '
-            || translate(words, $a$!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~$a$, ''), ' ');
+    if words !~ '[^a-z0-9 ]' then
+        return string_to_array(words, ' ');
     end if;
-    return string_to_array(regexp_replace(words collate pg_c_utf8, '[[:punct:]]', ' ', 'g') || ' '
+    words := replace(replace(words, '&', ' and '), '+', ' and ');
+    return string_to_array(
+        regexp_replace(words collate pg_c_utf8, '[[:punct:]]', ' ', 'g') || ' '
         || regexp_replace(words collate pg_c_utf8, '[[:punct:]]+', '', 'g'), ' ');
 end $$;
 create function loose_title(title text) returns text
@@ -80,11 +79,7 @@ begin
     end if;
     bare := regexp_replace(bare, '^(the|an?) (?=.)', '');
     bare := replace(replace(bare, '&', 'and'), '+', 'and');
-    if octet_length(bare) = length(bare) then
-        bare := translate(bare, $a$ !"#$%&'()*+,-./:;<=>?@[\]^_`{|}~$a$, '');
-    else
-        bare := regexp_replace(bare collate pg_c_utf8, '[ [:punct:]]+', '', 'g');
-    end if;
+    bare := regexp_replace(bare collate pg_c_utf8, '[ [:punct:]]+', '', 'g');
     return case bare when '' then folded else bare end;
 end $$;
 create function deletions(word text) returns text[]
@@ -141,87 +136,109 @@ create table movie_facets (
 );
 """
 
-# security definer: who may write movies need not be able to write these by themselves.
+# security definer: who may write movies need not be able to write these by themselves. All of a
+# statement's movies at once, as to begin a query for each takes longer than all that it does.
 _TRIGGERS = """
-create function search_movie(movie movies) returns void
+create function search_movies(imdb_ids text[]) returns void
 language plpgsql security definer set search_path = public, pg_temp as $$
-declare
-    title_folded text := fold_title(movie.title);
 begin
-    with named as materialized (
-        select kind, value, left(fold_title(value), 200) as folded
-        from (
-            select 'd' as kind, unnest(movie.directors) as value
-            union all select 'w', unnest(movie.writers)
-            union all select 'a', unnest(movie.actors)
-            union all select 'g', unnest(movie.genres)
-            union all select 'l', unnest(movie.languages)
-            union all select 'c', unnest(movie.countries)
-            union all values ('t', movie.type), ('r', movie.rated)
-        ) given where value <> ''
-    ), written as (
-        insert into movie_search as known (
-            imdb_id, sort_key, folded, loose, votes, released, year, runtime, rating, facets, tokens)
+    with written as (
+        insert into movie_search (
+            imdb_id, sort_key, folded, loose, votes, released, year, runtime, rating, facets, tokens
+        )
         select
-            movie.imdb_id, movie.sort_key, title_folded, loose_title(movie.title),
-            coalesce(movie.imdb_votes, 0),
-            coalesce(to_char(movie.released, 'YYYYMMDD')::integer, 0),
-            coalesce(movie.year, 0), coalesce(least(movie.runtime_minutes, 32767), 0),
-            coalesce(movie.imdb_rating * 10, 0),
-            array_agg(kind || '/' || value) filter (where kind not in ('d', 'w', 'a'))
-                || case when movie.year > 0 then array['e/' || movie.year / 10 * 10] end,
+            imdb_id, sort_key, folded, loose_title(title),
+            coalesce(imdb_votes, 0),
+            coalesce(to_char(released, 'YYYYMMDD')::integer, 0),
+            coalesce(year, 0),
+            coalesce(least(runtime_minutes, 32767), 0),
+            coalesce(imdb_rating * 10, 0),
+            shown || case when year > 0 then array['e/' || year / 10 * 10] end,
             array_to_tsvector(array_remove(array_remove(array_remove(
-                folded_words(title_folded)
-                || string_to_array('@' || array_to_string(folded_words(
-                    string_agg(folded, ' ') filter (where kind in ('d', 'w', 'a'))), ' @'), ' ')
-                || array_agg('#' || kind || '/' || folded)
+                folded_words(folded)
+                || string_to_array('@' || array_to_string(folded_words(people), ' @'), ' ')
+                || tags
                 || array[
-                    '#y/' || movie.year, '#e/' || movie.year / 10 * 10,
-                    '#i/' || floor(movie.imdb_rating), '#m/' || movie.runtime_minutes / 10 * 10],
-                null), ''), '@'))
-        from named
+                    '#y/' || year, '#e/' || year / 10 * 10, '#i/' || floor(imdb_rating),
+                    '#m/' || least(runtime_minutes, 600) / 10 * 10
+                ], null), ''), '@'))
+        from (
+            select *, fold_title(title) as folded from movies
+            where imdb_id = any(imdb_ids) offset 0
+        ) movie, lateral (
+            select
+                array_agg(kind || '/' || value) filter (where kind in ('g', 'l', 'c', 't', 'r'))
+                    as shown,
+                string_agg(tag, ' ') filter (where kind in ('d', 'w', 'a')) as people,
+                array_agg('#' || kind || '/' || tag) as tags
+            from (
+                select kind, value, left(fold_title(value), 200) as tag
+                from (
+                    select 'd' as kind, unnest(directors) as value
+                    union all select 'w', unnest(writers)
+                    union all select 'a', unnest(actors)
+                    union all select 'g', unnest(genres)
+                    union all select 'l', unnest(languages)
+                    union all select 'c', unnest(countries)
+                    union all values ('t', type), ('r', rated)
+                ) given
+                where value <> '' offset 0
+            ) tagged
+        ) named
         on conflict (imdb_id) do update set
             sort_key = excluded.sort_key, folded = excluded.folded, loose = excluded.loose,
             votes = excluded.votes, released = excluded.released, year = excluded.year,
             runtime = excluded.runtime, rating = excluded.rating, facets = excluded.facets,
             tokens = excluded.tokens
-        returning
-            old.tokens as gone, old.facets as gone_facets, new.tokens as came,
-            new.facets as came_facets
+        returning old.tokens as gone, old.facets as gone_facets,
+            new.tokens as came, new.facets as came_facets
     )
     insert into search_moves (tokens, facets, delta)
     select moves.* from written, lateral (
         values (gone, gone_facets, -1), (came, came_facets, 1)
     ) moves (tokens, facets, delta)
-    where (gone, gone_facets) is distinct from (came, came_facets) and tokens is not null;
+    where tokens is not null and (gone, gone_facets) is distinct from (came, came_facets);
 end $$;
-create function search_written_movie() returns trigger
-language plpgsql security definer set search_path = public, pg_temp as $$
-begin
-    perform search_movie(new);
-    return null;
-end $$;
-create trigger movies_inserted_search after insert on movies
-    for each row execute function search_written_movie();
-create trigger movies_updated_search after update on movies for each row
-    when ((
-        old.title, old.sort_key, old.type, old.year, old.rated, old.released,
-        old.runtime_minutes, old.genres, old.directors, old.writers, old.actors, old.languages,
-        old.countries, old.imdb_rating, old.imdb_votes
-    ) is distinct from (
-        new.title, new.sort_key, new.type, new.year, new.rated, new.released,
-        new.runtime_minutes, new.genres, new.directors, new.writers, new.actors, new.languages,
-        new.countries, new.imdb_rating, new.imdb_votes
-    )) execute function search_written_movie();
-
-create function search_deleted_movies() returns trigger
+create function unsearch_movies(imdb_ids text[]) returns void
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin
     with gone as (
-        delete from movie_search using old_movies where movie_search.imdb_id = old_movies.imdb_id
-        returning tokens, facets
+        delete from movie_search where imdb_id = any(imdb_ids) returning tokens, facets
     )
     insert into search_moves (tokens, facets, delta) select tokens, facets, -1 from gone;
+end $$;
+
+create function search_inserted_movies() returns trigger
+language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    perform search_movies(array(select imdb_id from new_movies));
+    return null;
+end $$;
+create function search_updated_movies() returns trigger
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    changed text[] := array(
+        select imdb_id from (
+            select imdb_id, title, sort_key, type, year, rated, released, runtime_minutes, genres,
+                directors, writers, actors, languages, countries, imdb_rating, imdb_votes
+            from new_movies
+            except
+            select imdb_id, title, sort_key, type, year, rated, released, runtime_minutes, genres,
+                directors, writers, actors, languages, countries, imdb_rating, imdb_votes
+            from old_movies
+        ) changes);
+begin
+    if changed <> '{}' then
+        perform unsearch_movies(array(
+            select imdb_id from old_movies except select imdb_id from new_movies));
+        perform search_movies(changed);
+    end if;
+    return null;
+end $$;
+create function search_deleted_movies() returns trigger
+language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    perform unsearch_movies(array(select imdb_id from old_movies));
     return null;
 end $$;
 create function search_no_movies() returns trigger
@@ -233,6 +250,12 @@ begin
     delete from movie_facets;
     return null;
 end $$;
+create trigger movies_inserted_search after insert on movies
+    referencing new table as new_movies
+    for each statement execute function search_inserted_movies();
+create trigger movies_updated_search after update on movies
+    referencing old table as old_movies new table as new_movies
+    for each statement execute function search_updated_movies();
 create trigger movies_deleted_search after delete on movies
     referencing old table as old_movies
     for each statement execute function search_deleted_movies();
@@ -281,10 +304,10 @@ create view unsearched_movies as select imdb_id, imdb_votes from movies;
 create function search_unsearched_movie() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin
-    perform search_movie(movies) from movies where imdb_id = old.imdb_id;
+    perform search_movies(array[old.imdb_id]);
     return new;
 end $$;
-create function gather_words_of_filled() returns trigger
+create function gather_filled_words() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin
     perform gather_words(2000);
@@ -293,8 +316,9 @@ end $$;
 create trigger unsearched_movies_searched instead of update on unsearched_movies
     for each row execute function search_unsearched_movie();
 create trigger unsearched_movies_gathered after update on unsearched_movies
-    for each statement execute function gather_words_of_filled();
-revoke execute on function search_movie(movies), gather_words(integer) from public;
+    for each statement execute function gather_filled_words();
+revoke execute on function
+    search_movies(text[]), unsearch_movies(text[]), gather_words(integer) from public;
 """
 
 
@@ -309,8 +333,8 @@ def _fill(name: str, condition: str) -> dict[str, str]:
     }
 
 
-def _index(name: str, condition: str = "") -> dict[str, str]:
-    columns = f"using gin (tokens) with (fastupdate = off) {condition}"
+def _index(name: str, limit: int, condition: str = "") -> dict[str, str]:
+    columns = f"using gin (tokens) with (gin_pending_list_limit = {limit}) {condition}"
     return {"index": name, "table": "movie_search", "columns": columns.strip()}
 
 
@@ -319,9 +343,9 @@ work = [
     _fill("search of the famous", "imdb_votes >= 100000"),
     _fill("search of the known", "imdb_votes >= 1000"),
     _fill("search of the others", "true"),
-    _index("movie_search_famous_idx", "where votes >= 100000"),
-    _index("movie_search_known_idx", "where votes >= 1000"),
-    _index("movie_search_tokens_idx"),
+    _index("movie_search_famous_idx", 64, "where votes >= 100000"),
+    _index("movie_search_known_idx", 64, "where votes >= 1000"),
+    _index("movie_search_tokens_idx", 256),
 ]
 
 
@@ -340,8 +364,8 @@ def downgrade() -> None:
         drop trigger movies_truncated_search on movies;
         drop view unsearched_movies;
         drop table movie_search, search_moves, words, movie_facets;
-        drop function search_movie(movies), search_written_movie(), search_deleted_movies(),
-            search_no_movies(), search_unsearched_movie(), gather_words_of_filled(),
-            gather_words(integer), deletions(text), loose_title(text), folded_words(text),
-            fold_title(text);
+        drop function search_inserted_movies(), search_updated_movies(), search_deleted_movies(),
+            search_no_movies(), search_unsearched_movie(), gather_filled_words(),
+            search_movies(text[]), unsearch_movies(text[]), gather_words(integer),
+            deletions(text), loose_title(text), folded_words(text), fold_title(text);
     """)

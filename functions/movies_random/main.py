@@ -1,0 +1,21 @@
+"""`GET /movies.random`: movies by chance, of all or of those that filters let through."""
+
+import functions_framework.aio
+
+from lib.catalogue import search_random
+from lib.catalogue.search_asking import RANDOM_PARAMETERS, parse_random_query
+from lib.database.database import Database
+from lib.database.settings import DatabaseSettings
+from lib.settings import require
+from lib.web.endpoint import Answer, Request, endpoint
+
+database = Database(require(DatabaseSettings), statements=search_random.STATEMENTS)
+database.warm_after_fork()
+
+
+@functions_framework.aio.http
+@endpoint("GET", parameters=RANDOM_PARAMETERS)
+async def movies_random(request: Request) -> Answer:
+    """Answer as many movies as are wanted, or all there are."""
+    wanted = parse_random_query(request.query)
+    return await search_random.draw(database, wanted)

@@ -1,0 +1,171 @@
+"""What `movies.search` answers: from what is wanted to a page, and how to go on from it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import quote
+
+from lib.catalogue import search_attempts as attempts
+from lib.catalogue.search_asking import Wanted
+from lib.catalogue.search_attempts import Attempt
+from lib.catalogue.search_corrections import (
+    CORRECTING,
+    find_corrections,
+    find_lexemes,
+    text_of,
+    words_of,
+)
+from lib.catalogue.search_counts import COUNTING, Counts, count
+from lib.catalogue.search_cursor import Cursor
+from lib.catalogue.search_statements import BY_COLUMN, BY_RELEVANCE, SEARCHING, SORT_COLUMNS
+from lib.catalogue.search_text import Terms
+from lib.database.database import Database
+from lib.database.statement import Query, Rows
+from lib.web.answers import Answer
+
+STATEMENTS: Final = (*SEARCHING, COUNTING, *CORRECTING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page of hits.
+
+    Attributes:
+        value: What its last movie is ordered by; None where no page follows.
+        last: The id of that movie.
+        first: The id of the first; None when it is empty.
+    """
+
+    movies_json: str
+    value: str | None
+    last: str | None
+    first: str | None
+
+
+async def search(database: Database, wanted: Wanted, *, path: str) -> Answer:
+    """Find what is wanted, and answer a page of it.
+
+    Args:
+        database: With `STATEMENTS`.
+        path: The path that was asked for, to which the links lead.
+    """
+    attempt, page = await _find(database, wanted)
+    counts = None
+    if wanted.counts:
+        values = attempts.hit_values(attempt, wanted.filters)
+        counts = await database.ask_together(count(values))
+    following = None
+    if page.value is not None and page.last is not None:
+        following = Cursor(
+            value=page.value, imdb_id=page.last, way=attempt.way, corrected=attempt.corrected
+        ).encode(wanted.looked_for)
+    answer = Answer(
+        body=_write(page, wanted, attempt.corrected, counts, following),
+        headers={"Link": ", ".join(_links(wanted, following, path))},
+        at_its_address=wanted.as_asked and page.first is not None,
+    )
+    return wanted.fields.narrow(answer)
+
+
+async def _find(database: Database, wanted: Wanted) -> tuple[Attempt, Page]:
+    """Return the first way to understand what is asked in which anything is found.
+
+    A cursor knows the way of its first page.
+    """
+    cursor, terms = wanted.cursor, wanted.terms
+    attempt = attempts.as_asked(terms)
+    if terms is None or cursor is None or cursor.way == "asked":
+        page = await _ask(database, wanted, attempt)
+        if page.first is not None or cursor is not None or terms is None:
+            return attempt, page
+    if cursor is None:
+        for part in attempts.instead_of(terms):
+            page = await _ask(database, wanted, part)
+            if page.first is not None:
+                return part, page
+    elif cursor.way == "instead":
+        part = attempts.instead(cursor.corrected, terms)
+        return part, await _ask(database, wanted, part)
+    return await _find_alike(database, wanted, terms)
+
+
+async def _find_alike(database: Database, wanted: Wanted, terms: Terms) -> tuple[Attempt, Page]:
+    """Return what is found by words that are like those that were asked for."""
+    cursor = wanted.cursor
+    found = await database.ask_together(find_corrections(words_of(terms)))
+    ways = [attempts.near(terms, found), attempts.far(terms, found)]
+    for attempt in ways:
+        if cursor is not None and cursor.way == attempt.way:
+            return replace(attempt, corrected=cursor.corrected), await _ask(
+                database, wanted, attempt
+            )
+        if cursor is None and attempt.is_possible:
+            page = await _ask(database, wanted, attempt)
+            if page.first is not None:
+                lexemes = await database.ask_together(find_lexemes(page.first))
+                return replace(attempt, corrected=text_of(found, lexemes)), page
+    return attempts.as_asked(terms), _EMPTY
+
+
+_EMPTY: Final = Page(movies_json="[]", value=None, last=None, first=None)
+
+
+async def _ask(database: Database, wanted: Wanted, attempt: Attempt) -> Page:
+    return await database.ask_together(_find_page(wanted, attempt))
+
+
+def _find_page(wanted: Wanted, attempt: Attempt) -> Query[Page]:
+    if wanted.sort == "relevance":
+        values = attempts.relevance_values(attempt, wanted.filters, wanted.cursor, wanted.records)
+        return Query(statement=BY_RELEVANCE, values=values, read=_read_page)
+    values = attempts.column_values(
+        attempt,
+        wanted.filters,
+        SORT_COLUMNS[wanted.sort],
+        descending=wanted.descending,
+        cursor=wanted.cursor,
+        records=wanted.records,
+    )
+    statement = BY_COLUMN[wanted.sort, wanted.descending]
+    return Query(statement=statement, values=values, read=_read_page)
+
+
+def _read_page(rows: Rows) -> Page:
+    [[movies_json, value, last, more, first]] = rows
+    return Page(
+        movies_json=f"[{movies_json or ''}]",
+        value=value if more else None,
+        last=last if more else None,
+        first=first,
+    )
+
+
+def _write(
+    page: Page, wanted: Wanted, corrected: str, counts: Counts | None, following: str | None
+) -> bytes:
+    pagination = {
+        "number_of_records": wanted.records,
+        "next_cursor": following,
+        "total_records": counts.total if counts else None,
+        "total_is_exact": counts.is_exact if counts else None,
+    }
+    told = {
+        "pagination": pagination,
+        "corrected_query": corrected or None,
+        "facets": counts.facets if counts else None,
+    }
+    rest = json.dumps(told, ensure_ascii=False)
+    return f'{{"data": {page.movies_json}, {rest[1:]}'.encode()
+
+
+def _links(wanted: Wanted, following: str | None, path: str) -> Iterator[str]:
+    # One slash: `//` would lead to another host.
+    target = "/" + quote(path, safe="/.-_~%").lstrip("/")
+    begin = f"{wanted.looked_for}&" if wanted.looked_for else ""
+    rest = f"number_of_records={wanted.records}"
+    rest += "&counts=true" if wanted.counts else ""
+    rest += wanted.fields.link
+    yield f'<{target}?{begin}{rest}>; rel="first"'
+    if following is not None:
+        yield f'<{target}?{begin}cursor={following}&{rest}>; rel="next"'

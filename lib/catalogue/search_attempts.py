@@ -1,0 +1,194 @@
+"""The ways to understand what was asked for, and the values that the statements take for each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from lib.catalogue.folding import fold, loose
+from lib.catalogue.search_corrections import (
+    Corrections,
+    as_array,
+    far_words,
+    near_words,
+    texts_of,
+)
+from lib.catalogue.search_cursor import Cursor, Way
+from lib.catalogue.search_filters import Filters
+from lib.catalogue.search_statements import BEST
+from lib.catalogue.search_text import (
+    ANYTHING,
+    NOTHING,
+    Terms,
+    Words,
+    all_of,
+    any_of,
+    compose,
+    lexeme,
+    read_terms,
+)
+from lib.database.statement import Values
+
+_MOST_TEXTS: Final = 200
+_NO_YEAR: Final = -10  # next to none that a film has
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One way to understand what was asked.
+
+    Attributes:
+        words: None where no text is looked for, as `terms` then is.
+        titles: Letters and digits of the titles that are just what is asked.
+        main: That of them which is meant first.
+        beginnings: Letters and digits of the beginnings of titles that are good hits.
+        corrected: What is looked for instead of what was asked, as far as it is known before.
+    """
+
+    way: Way = "asked"
+    terms: Terms | None = None
+    words: Words | None = None
+    titles: tuple[str, ...] = ()
+    beginnings: tuple[str, ...] = ()
+    corrected: str = ""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether it may find anything."""
+        return self.words is None or self.words.anywhere != NOTHING or bool(self.titles)
+
+
+def as_asked(terms: Terms | None) -> Attempt:
+    """Look for what was asked, as it was."""
+    return _plain("asked", terms) if terms else Attempt()
+
+
+def instead_of(terms: Terms) -> Iterator[Attempt]:
+    """Yield the attempts with a part of what was asked: a title without the one in brackets."""
+    return (instead(text, terms) for text in terms.titles[1:])
+
+
+def instead(text: str, terms: Terms) -> Attempt:
+    """Look for another text than was asked for, of the same year."""
+    return _plain("instead", read_terms(text, year=terms.year), corrected=text)
+
+
+def near(terms: Terms, found: Corrections) -> Attempt:
+    """Look for the words with one of them mended, or those that no film has."""
+    return _mended("near", terms, found, near_words(found))
+
+
+def far(terms: Terms, found: Corrections) -> Attempt:
+    """Look for the words with any of them mended."""
+    return _mended("far", terms, found, far_words(found))
+
+
+def _plain(way: Way, terms: Terms, corrected: str = "") -> Attempt:
+    return Attempt(
+        way=way,
+        terms=terms,
+        words=compose(terms.words, is_typed=terms.is_typed),
+        titles=terms.loose_titles,
+        beginnings=(loose(terms.titles[0]),),
+        corrected=corrected,
+    )
+
+
+def _mended(way: Way, terms: Terms, found: Corrections, words: Words) -> Attempt:
+    texts = tuple(dict.fromkeys(map(loose, islice(texts_of(found), _MOST_TEXTS))))
+    return Attempt(way=way, terms=terms, words=words, titles=texts, beginnings=texts)
+
+
+def hit_values(attempt: Attempt, filters: Filters) -> dict[str, str | int | None]:
+    """Return the values that tell which rows are hits."""
+    words, lexemes = attempt.words, filters.lexemes
+    indexed = [query for query in (words.indexed if words else "", lexemes) if query]
+    by = "all"
+    if indexed:
+        by = "tokens"
+    elif filters.bounds:
+        by = "votes" if "votes" in filters.bounds else "released"
+    return {
+        **filters.values,
+        "by": by,
+        "indexed": all_of(indexed) or ANYTHING,
+        "anywhere": words.anywhere if words and words.anywhere != words.indexed else ANYTHING,
+        "filters": lexemes or ANYTHING,
+        "loose_titles": as_array(attempt.titles),
+    }
+
+
+def relevance_values(
+    attempt: Attempt, filters: Filters, cursor: Cursor | None, records: int
+) -> Values:
+    """Return the values of a page by relevance."""
+    terms, words = attempt.terms, attempt.words
+    assert terms is not None  # noqa: S101  without a text there is no relevance
+    assert words is not None  # noqa: S101
+    year = terms.year
+    title = [query for query in (words.title_indexed, filters.lexemes) if query]
+    return {
+        **hit_values(attempt, filters),
+        "title": words.title,
+        "title_indexed": all_of(title),
+        "beginnings": as_array(attempt.beginnings),
+        "year": year or _NO_YEAR,
+        "in_year": any_of([lexeme(f"#y/{year}"), lexeme(str(year))]) if year else NOTHING,
+        "whole": loose(terms.whole),
+        "main": attempt.beginnings[0] if attempt.beginnings else "",
+        "folded": fold(terms.titles[0]),
+        "text": terms.text,
+        "score": int(cursor.value) if cursor else BEST,
+        "imdb_id": cursor.imdb_id if cursor else "",
+        "records": records,
+    }
+
+
+# Behind every id and every sort key, and behind every number.
+_LAST_ID: Final = "u"
+_LAST_KEY: Final = "\U0010ffff" * 2
+_LAST_NUMBER: Final = 2**31 - 1
+_LAST_SMALL: Final = 2**15 - 1
+
+
+def column_values(
+    attempt: Attempt,
+    filters: Filters,
+    column: str,
+    *,
+    descending: bool,
+    cursor: Cursor | None,
+    records: int,
+) -> Values:
+    """Return the values of a page in the order of a column."""
+    value, imdb_id, unknown_after = _place(filters, column, descending, cursor)
+    values = {
+        **hit_values(attempt, filters), "value": value, "imdb_id": imdb_id, "records": records
+    }  # fmt: skip
+    if not descending and column != "sort_key":
+        values["unknown_after"] = unknown_after
+    return values
+
+
+def _place(
+    filters: Filters,
+    column: str,
+    descending: bool,
+    cursor: Cursor | None,  # noqa: FBT001
+) -> tuple[str | int, str, str]:
+    """Return behind which value and id a page begins, and of the unknown behind which id."""
+    if column == "sort_key":
+        if cursor:
+            return cursor.value, cursor.imdb_id, ""
+        return (_LAST_KEY if descending else "", "", "")
+    low, high = filters.of(column)
+    last = _LAST_SMALL if column in {"year", "rating"} else _LAST_NUMBER
+    if cursor and descending:
+        return int(cursor.value), cursor.imdb_id, ""
+    if cursor and int(cursor.value):
+        return int(cursor.value), cursor.imdb_id, ""
+    if cursor:  # among the unknown, which stand at the end
+        return last, _LAST_ID, cursor.imdb_id
+    if descending:
+        return min(high, last), _LAST_ID, ""
+    return (low, "", "") if low else (0, _LAST_ID, "")

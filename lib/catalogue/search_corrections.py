@@ -1,0 +1,213 @@
+"""Words that are alike: one letter more, less or other, two letters changed, a blank too many.
+
+The dictionary has each word of the catalogue, and each less any one of its letters: two words that
+have one of these in common are alike, or nearly so.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lib.catalogue.search_text import (
+    IN_ALL,
+    IN_TITLE,
+    NOTHING,
+    Terms,
+    Words,
+    all_of,
+    any_of,
+    lexeme,
+)
+from lib.database.statement import Query, Rows, Statement
+
+# Other words that a word may have been meant as; of a word that there is as it is written, too.
+_MOST_OTHERS: Final = 40
+_FEW_OTHERS: Final = 6
+
+# Of short words hundreds are alike.
+ALIKE: Final = Statement(
+    repeatable=True,
+    sql="""
+        select given.word, known.word, known.movies
+        from unnest(:words::text[]) given (word), lateral (
+            select word, movies from words where deletes && deletions(given.word) and movies > 0
+            order by word = given.word desc, movies desc, word limit 300
+        ) known
+        union all
+        select '', word, movies from words where word = any(:parts::text[]) and movies > 0
+    """,
+)
+LEXEMES: Final = Statement(
+    repeatable=True,
+    sql="""
+        select lexeme from movie_search, unnest(tokens)
+        where imdb_id = :imdb_id::text and not starts_with(lexeme, '#')
+    """,
+)
+CORRECTING: Final = (ALIKE, LEXEMES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corrections:
+    """What may have been meant instead of each word, the likeliest first.
+
+    Attributes:
+        words: As they were asked for.
+        known: Those that films have.
+        others: Of each word others, as one or as two words. None of them is the word itself.
+    """
+
+    words: tuple[str, ...]
+    known: frozenset[str]
+    others: tuple[tuple[tuple[str, ...], ...], ...]
+
+    @property
+    def are_for_all(self) -> bool:
+        """Whether each word that no film has may have been meant as another."""
+        return all(
+            word in self.known or others
+            for word, others in zip(self.words, self.others, strict=True)
+        )
+
+
+def words_of(terms: Terms) -> tuple[str, ...]:
+    """Return the words that may be mended."""
+    return tuple(part for parts in terms.words for part in parts)
+
+
+def find_corrections(words: Sequence[str]) -> Query[Corrections]:
+    """Ask the dictionary what may have been meant."""
+    parts = {part for word in words for pair in _halves(word) for part in pair}
+    return Query(
+        statement=ALIKE,
+        values={"words": as_array(sorted(set(words))), "parts": as_array(sorted(parts))},
+        read=lambda rows: _read(tuple(words), rows),
+    )
+
+
+def find_lexemes(imdb_id: str) -> Query[frozenset[str]]:
+    """Ask for the words of a film's title and people."""
+    return Query(
+        statement=LEXEMES,
+        values={"imdb_id": imdb_id},
+        read=lambda rows: frozenset(str(row[0]).lstrip("@") for row in rows),
+    )
+
+
+def as_array(texts: Iterable[str]) -> str:
+    """Write an array of texts as Postgres reads it."""
+    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return "{" + ",".join(f'"{text}"' for text in escaped) + "}"
+
+
+def near_words(found: Corrections) -> Words:
+    """Return queries of the words with as few as possible mended, all in one place.
+
+    Those that no film has; where films have each, any one of them.
+    """
+    wrong = [place for place, word in enumerate(found.words) if word not in found.known]
+    ways = [wrong] if wrong else [[at] for at, others in enumerate(found.others) if others]
+
+    def query(marks: Sequence[str]) -> str:
+        return any_of([_query_of(found, way, marks) for way in ways])
+
+    return _words(query, is_possible=found.are_for_all and bool(ways))
+
+
+def far_words(found: Corrections) -> Words:
+    """Return queries of the words, each of which may be mended."""
+
+    def query(marks: Sequence[str]) -> str:
+        return all_of([
+            any_of([_all((word,), marks), *(_all(way, marks) for way in others[:_FEW_OTHERS])])
+            for word, others in zip(found.words, found.others, strict=True)
+        ])  # fmt: skip
+
+    return _words(query, is_possible=found.are_for_all and bool(found.words))
+
+
+def _words(query: Callable[[Sequence[str]], str], *, is_possible: bool) -> Words:
+    anywhere, title = (query(IN_ALL), query(IN_TITLE)) if is_possible else (NOTHING, NOTHING)
+    return Words(anywhere=anywhere, indexed=anywhere, title=title, title_indexed=title)
+
+
+def texts_of(found: Corrections) -> Iterator[str]:
+    """Yield the words with one of them mended, in any way there is, the first word first.
+
+    Where several have to be, each in its likeliest way but for one.
+    """
+    best = [
+        (word,) if word in found.known or not others else others[0]
+        for word, others in zip(found.words, found.others, strict=True)
+    ]
+    wrong = [place for place, word in enumerate(found.words) if word not in found.known]
+    for place in wrong or range(len(best)):
+        for other in found.others[place]:
+            yield " ".join(" ".join(part) for part in [*best[:place], other, *best[place + 1 :]])
+
+
+def text_of(found: Corrections, lexemes: frozenset[str]) -> str:
+    """Return the words as a film has them, so far as it has words like them."""
+    said = []
+    for word, others in zip(found.words, found.others, strict=True):
+        ways = [(word,), *others]
+        said += next((way for way in ways if lexemes.issuperset(way)), (word,))
+    return " ".join(said)
+
+
+def _query_of(found: Corrections, mended: Sequence[int], marks: Sequence[str]) -> str:
+    return all_of([
+        any_of([_all(way, marks) for way in (others if place in mended else ((word,),))])
+        for place, (word, others) in enumerate(zip(found.words, found.others, strict=True))
+    ])  # fmt: skip
+
+
+def _all(words: tuple[str, ...], marks: Sequence[str]) -> str:
+    return all_of([any_of([lexeme(mark + word) for mark in marks]) for word in words])
+
+
+def _read(words: tuple[str, ...], rows: Rows) -> Corrections:
+    counts: dict[str, int] = {}
+    alike: dict[str, list[str]] = {}
+    for given, word, movies in rows:
+        counts[word] = movies
+        if given and given != word and _is_alike(given, word):
+            alike.setdefault(given, []).append(word)
+    return Corrections(
+        words=words,
+        known=frozenset(word for word in words if word in counts),
+        others=tuple(tuple(_others(word, alike.get(word, []), counts)) for word in words),
+    )
+
+
+def _others(
+    word: str, alike: Sequence[str], counts: Mapping[str, int]
+) -> Iterator[tuple[str, ...]]:
+    yield from ((other,) for other in alike[:_MOST_OTHERS])
+    if word not in counts:
+        yield from (pair for pair in _halves(word) if all(half in counts for half in pair))
+
+
+_SHORTEST_HALF: Final = 2
+
+
+def _halves(word: str) -> Iterator[tuple[str, str]]:
+    """Yield the two words that a word may be without its blank, or with a letter instead of it."""
+    for at in range(1, len(word)):
+        for behind in (word[at:], word[at + 1 :]):
+            if len(behind) and len(word) > _SHORTEST_HALF:
+                yield word[:at], behind
+
+
+def _is_alike(one: str, other: str) -> bool:
+    """Tell whether one letter is added, lost or other, or two neighbours have changed places."""
+    if abs(len(one) - len(other)) > 1:
+        return False
+    begin = 0
+    while begin < min(len(one), len(other)) and one[begin] == other[begin]:
+        begin += 1
+    a, b = one[begin:], other[begin:]
+    return (
+        a[1:] == b[1:] or a[1:] == b or a == b[1:]
+        or (a[:2] == b[:2][::-1] and a[2:] == b[2:])
+    )  # fmt: skip

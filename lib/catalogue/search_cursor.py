@@ -1,0 +1,94 @@
+"""From where a search goes on: an opaque text that belongs to what is looked for, and its order."""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from lib.catalogue.movie import IMDB_ID, TITLE_LENGTH
+from lib.catalogue.search_text import QUERY_LENGTH
+from lib.errors import InvalidRequest
+
+_LENGTH: Final = 4096
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_MOST: Final = {"relevance": 2**60 - 1, "year": 2**15 - 1, "imdb_rating": 2**15 - 1}
+
+# Whether what was asked for was found as it is, or another text instead of it, or words like it.
+Way = Literal["asked", "instead", "near"]
+_WAYS: Final[dict[str, Way]] = {"a": "asked", "i": "instead", "n": "near"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor:
+    """The last movie of a page.
+
+    Attributes:
+        value: What it is ordered by: a number, or its sort key.
+        corrected: What was found instead, which every page tells; empty where nothing was.
+    """
+
+    value: str
+    imdb_id: str
+    way: Way = "asked"
+    corrected: str = ""
+
+    def encode(self, looked_for: str) -> str:
+        """Return the cursor as callers carry it.
+
+        Args:
+            looked_for: What it belongs to: the order, the text, the filters.
+        """
+        place = f"{self.way[0]}{self.imdb_id} {self.corrected}\n{self.value}"
+        text = f"{_print_of(looked_for)}{place}"
+        return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def decode(text: str, looked_for: str, sort: str) -> Cursor:
+    """Read a cursor; raise `InvalidRequest` for one of another search, or none at all."""
+    try:
+        cursor = _decode(text, sort)
+        if cursor.encode(looked_for) == text:
+            return cursor
+    except ValueError:
+        pass
+    raise InvalidRequest(
+        "The cursor is none that this search gave out: a cursor goes with the query, the filters "
+        "and the sort that it came with. Start again without one.",
+        fields={"cursor": "must be a next_cursor of the same search"},
+    )
+
+
+def _decode(text: str, sort: str) -> Cursor:
+    if len(text) > _LENGTH:
+        raise ValueError
+    padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+    decoded = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    place, _, value = decoded[_PRINT_LENGTH:].partition("\n")
+    found, _, corrected = place.partition(" ")
+    is_right = (
+        found[:1] in _WAYS
+        and IMDB_ID.fullmatch(found[1:])
+        and len(corrected) <= 2 * QUERY_LENGTH
+        and corrected.isprintable()
+        and (_is_key(value) if sort == "title" else _is_number(value, sort))
+    )
+    if not is_right:
+        raise ValueError
+    return Cursor(value=value, imdb_id=found[1:], way=_WAYS[found[0]], corrected=corrected)
+
+
+def _is_key(text: str) -> bool:
+    return 1 <= len(text) <= TITLE_LENGTH and "\0" not in text
+
+
+def _is_number(text: str, sort: str) -> bool:
+    return bool(_NUMBER.fullmatch(text)) and int(text) <= _MOST.get(sort, 2**31 - 1)
+
+
+_PRINT_LENGTH: Final = 8
+
+
+def _print_of(looked_for: str) -> str:
+    digest = hashlib.sha256(looked_for.encode()).digest()
+    return base64.urlsafe_b64encode(digest[:6]).decode()

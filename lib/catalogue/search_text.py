@@ -1,0 +1,205 @@
+"""What a caller types, read as words and as titles that it may be; pure functions on texts.
+
+Words become lexemes of a `tsquery` as the search rows hold them: of titles as they are, of people
+with "@" before, what can be filtered by with "#" and a letter. No lexeme of another kind begins
+with such a mark, so none is met by the beginning of a word.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from lib.catalogue.folding import fold, loose, split_words
+from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR
+from lib.errors import InvalidRequest
+
+QUERY_LENGTH: Final = 100
+MOST_WORDS: Final = 10
+
+# What stands before the words of titles and of people, and before those of titles.
+IN_ALL: Final = ("", "@")
+IN_TITLE: Final = ("",)
+NOTHING: Final = "'~'"  # a lexeme that no row has
+ANYTHING: Final = "!'~'"  # true of every row, and never asked of an index
+
+_YEAR: Final = re.compile(r"(?P<rest>.*[^\s(\[])\s*(?:\s|(?P<open>[(\[]))(?P<year>[0-9]{4})[)\]]?")
+_BRACKETS: Final = re.compile(
+    r"(?P<before>[^()\[\]]*[^()\[\] ])\s*[(\[](?P<within>[^()\[\]]+)[)\]]"
+)
+
+# A film's number is written in one way and asked for in another.
+_ROMAN: Final = (
+    "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv",
+    "xvi", "xvii", "xviii", "xix", "xx",
+)  # fmt: skip
+_WRITTEN: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBERS: Final[dict[str, tuple[str, ...]]] = {
+    way: tuple(other for other in ways if other != way)
+    for number, roman in enumerate(_ROMAN, start=1)
+    for ways in [(str(number), roman, *_WRITTEN[number - 1 : number])]
+    for way in ways
+}
+# Of these a row has so many that they narrow nothing down.
+COMMON: Final = frozenset(
+    "the a an of in and to on my la le les de des du der die das el los las il lo un une et y".split()
+)
+_SHORT: Final = 2  # letters with which very many words begin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """A text that is looked for.
+
+    Attributes:
+        text: As it was asked for, without surplus blanks.
+        year: Films of this year are meant first; None when the text does not end in a year.
+        words: Each by its parts: "spider-man" is ("spider", "man"). Without that year.
+        whole: All of it, folded.
+        titles: What the title may be, folded, the likeliest first.
+        is_typed: Whether more letters of the last word may follow.
+    """
+
+    text: str
+    year: int | None
+    words: tuple[tuple[str, ...], ...]
+    whole: str
+    titles: tuple[str, ...]
+    is_typed: bool
+
+    @cached_property
+    def loose_titles(self) -> tuple[str, ...]:
+        """Letters and digits of what the title may be, numbers written in both ways."""
+        found = dict.fromkeys(loose(title) for title in (self.whole, *self.titles))
+        for title in self.titles:
+            found.update(dict.fromkeys(loose(other) for other in _renumbered(title)))
+        return tuple(title for title in found if title)
+
+
+def read_terms(text: str, *, year: int | None = None) -> Terms:
+    """Read what was asked for: a title, perhaps with a year or with another title in brackets.
+
+    Args:
+        text: Without surplus blanks.
+        year: Which year is meant, when that is known and not in the text.
+    """
+    whole = fold(text)
+    year, rest = (year, whole) if year else _split_year(whole)
+    titles = {rest: None}
+    if brackets := _BRACKETS.fullmatch(rest):
+        titles[brackets["before"]] = titles[brackets["within"].strip()] = None
+    return Terms(
+        text=text,
+        year=year,
+        words=tuple(split_words(rest)),
+        whole=whole,
+        titles=tuple(titles),
+        is_typed=year is None and (whole[-1:].isalnum()),
+    )
+
+
+def parse_text(text: str) -> Terms:
+    """Read the parameter `query`, or raise `InvalidRequest` for one that is too long or blank."""
+    rule = f"must be a text of 1 to {QUERY_LENGTH} characters, and at most {MOST_WORDS} words"
+    text = " ".join(text.split())
+    terms = read_terms(text) if 1 <= len(text) <= QUERY_LENGTH else None
+    if terms is None or len(terms.titles[0].split()) > MOST_WORDS:
+        raise InvalidRequest(f"query {rule}.", fields={"query": rule})
+    return terms
+
+
+def _split_year(whole: str) -> tuple[int | None, str]:
+    found = _YEAR.fullmatch(whole)
+    if found is None or not FIRST_YEAR <= int(found["year"]) <= LAST_YEAR:
+        return None, whole
+    if (found["open"] is not None) != whole.endswith((")", "]")):
+        return None, whole
+    rest = found["rest"].rstrip(" ,-")
+    return (int(found["year"]), rest) if any(split_words(rest)) else (None, whole)
+
+
+def _renumbered(title: str) -> Iterable[str]:
+    words = title.split(" ")
+    for place, word in enumerate(words[1:], start=1):
+        bare = word.strip(":,.-")
+        for other in _NUMBERS.get(bare, ()):
+            yield " ".join([*words[:place], word.replace(bare, other), *words[place + 1 :]])
+
+
+# --- Queries for the index ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """The `tsquery` texts of some words.
+
+    Attributes:
+        anywhere: All of them, in the title and in people's names.
+        indexed: What of it the index is asked; the rest is looked at in the rows that it gives.
+        title: All of them, in the title.
+        title_indexed: As `indexed`, in the title.
+    """
+
+    anywhere: str
+    indexed: str
+    title: str
+    title_indexed: str
+
+
+def compose(words: Sequence[tuple[str, ...]], *, is_typed: bool) -> Words:
+    """Make queries of words, all of which are demanded, the last one perhaps as a beginning."""
+    last = len(words) - 1
+    queries = []
+    for marks in (IN_ALL, IN_TITLE):
+        every = [
+            _word(word, marks, is_first=not place, is_beginning=is_typed and place == last)
+            for place, word in enumerate(words)
+        ]
+        asked = every[:-1] if _is_dear(words, is_typed=is_typed) else every
+        queries += [all_of(every) or NOTHING, all_of(asked) or NOTHING]
+    anywhere, indexed, title, title_indexed = queries
+    return Words(anywhere=anywhere, indexed=indexed, title=title, title_indexed=title_indexed)
+
+
+def _is_dear(words: Sequence[tuple[str, ...]], *, is_typed: bool) -> bool:
+    """Tell whether the index would gather far more for the last word than the others leave."""
+    return (
+        is_typed
+        and len(words) > 1
+        and len("".join(words[-1])) <= _SHORT
+        and any(len(part) > _SHORT and part not in COMMON for word in words[:-1] for part in word)
+    )
+
+
+def _word(
+    parts: tuple[str, ...], marks: Sequence[str], *, is_first: bool, is_beginning: bool
+) -> str:
+    end = ":*" if is_beginning else ""
+    # Of a word in parts a short last one is no beginning: with "schindler's" all of "s" is not meant.
+    end_of_part = end if len(parts) == 1 or len(parts[-1]) > _SHORT else ""
+    ways = []
+    for mark in marks:
+        lexemes = [lexeme(mark + part) for part in parts]
+        ways.append(all_of([*lexemes[:-1], lexemes[-1] + end_of_part]))
+        if len(parts) > 1:
+            ways.append(lexeme(mark + "".join(parts)) + end)
+    if len(parts) == 1 and not is_first:
+        ways += map(lexeme, _NUMBERS.get(parts[0], ()))
+    return any_of(ways)
+
+
+def lexeme(text: str) -> str:
+    """Quote a lexeme for a `tsquery`."""
+    escaped = text.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
+
+
+def any_of(queries: Sequence[str]) -> str:
+    """Return the query that any of these satisfies."""
+    return queries[0] if len(queries) == 1 else f"({' | '.join(queries)})"
+
+
+def all_of(queries: Sequence[str]) -> str:
+    """Return the query that all of these satisfy together, nothing for none."""
+    return queries[0] if len(queries) == 1 else f"({' & '.join(queries)})" if queries else ""

@@ -1,0 +1,227 @@
+"""`GET /movies.search`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from lib.catalogue.movie import Movie
+from lib.database.transactions import TransactionalDatabase
+
+Store = Callable[..., Movie]
+
+
+def search(client: httpx.Client, **parameters: object) -> httpx.Response:
+    answer = client.get("/movies.search", params={k: str(v) for k, v in parameters.items()})
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def titles(answer: httpx.Response) -> list[str]:
+    return [movie["title"] for movie in answer.json()["data"]]
+
+
+def ids(answer: httpx.Response) -> list[str]:
+    return [movie["imdb_id"] for movie in answer.json()["data"]]
+
+
+def gather(database: TransactionalDatabase) -> None:
+    """Do what the import's tick does for the dictionary and the numbers of all."""
+    with database.begin() as connection:
+        connection.execute(text("select gather_words(100000)"))
+
+
+FILMS: list[tuple[str, dict[str, Any]]] = [
+    ("The Matrix", {"year": 1999, "imdb_votes": 2_100_000, "actors": ("Keanu Reeves",)}),
+    ("The Matrix Reloaded", {"year": 2003, "imdb_votes": 650_000, "actors": ("Keanu Reeves",)}),
+    ("Matrix of Evil", {"year": 2003, "imdb_votes": 12}),
+    ("Inside the Matrix", {"year": 2001, "imdb_votes": 3_000}),
+    ("The Godfather", {"year": 1972, "imdb_votes": 2_000_000}),
+    ("The Godfather Part II", {"year": 1974, "imdb_votes": 1_400_000}),
+    ("Amélie", {"year": 2001, "imdb_votes": 800_000, "languages": ("French",)}),
+    ("Spider-Man", {"year": 2002, "imdb_votes": 900_000}),
+    ("S.W.A.T.", {"year": 2003, "imdb_votes": 180_000}),
+    ("WALL·E", {"year": 2008, "imdb_votes": 1_200_000}),
+    ("Alien³", {"year": 1992, "imdb_votes": 330_000}),
+    ("Fast & Furious", {"year": 2009, "imdb_votes": 300_000}),
+    ("Die Hard with a Vengeance", {"year": 1995, "imdb_votes": 410_000}),
+    ("Cidade de Deus", {"year": 2002, "imdb_votes": 800_000}),
+    ("Halloween", {"year": 1978, "imdb_votes": 310_000}),
+    ("Halloween", {"year": 2018, "imdb_votes": 170_000}),
+    ("Halloween", {"year": 2007, "imdb_votes": 130_000}),
+    ("Blade Runner 2049", {"year": 2017, "imdb_votes": 680_000}),
+    ("It", {"year": 2017, "imdb_votes": 600_000}),
+    ("It Happened One Night", {"year": 1934, "imdb_votes": 110_000}),
+    ("Italian Spiderman", {"year": 2007, "imdb_votes": 5_000}),
+    ("!!!", {"year": 2010, "imdb_votes": 7}),
+    ("パンダ", {"year": 2011, "imdb_votes": 10}),
+    ("ハンダ", {"year": 2012, "imdb_votes": 900}),
+]
+
+
+@pytest.fixture
+def films(store: Store) -> None:
+    for number, (title, details) in enumerate(FILMS, start=1):
+        store(f"tt{number:07}", title, **details)
+
+
+@pytest.mark.usefixtures("films")
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("the matrix", "The Matrix"),
+        ("Matrix, The", "The Matrix"),
+        ("matrix", "The Matrix"),
+        ("matr", "The Matrix"),
+        ("matrix keanu", "The Matrix"),
+        ("matrix reloaded", "The Matrix Reloaded"),
+        ("The Matrix (2003)", "The Matrix Reloaded"),
+        ("matrix evil", "Matrix of Evil"),
+        ("AMELIE", "Amélie"),
+        ("Amélie", "Amélie"),
+        ("spider man", "Spider-Man"),
+        ("spiderman", "Spider-Man"),
+        ("Spider–Man", "Spider-Man"),
+        ("swat", "S.W.A.T."),
+        ("S.W.A.T", "S.W.A.T."),
+        ("WALL-E", "WALL·E"),
+        ("walle", "WALL·E"),
+        ("Alien 3", "Alien³"),
+        ("alien3", "Alien³"),
+        ("Fast and Furious", "Fast & Furious"),
+        ("Die Hard: With a Vengeance", "Die Hard with a Vengeance"),
+        ("City of God (Cidade de Deus)", "Cidade de Deus"),
+        ("godfather 2", "The Godfather Part II"),
+        ("The Godfather: Part Two", "The Godfather Part II"),
+        ("it", "It"),
+        ("blade runner 2049", "Blade Runner 2049"),
+        ("runner 2049", "Blade Runner 2049"),
+        ("Blade Runner 2049 (2017)", "Blade Runner 2049"),
+        ("!!!", "!!!"),
+        ("パンダ", "パンダ"),
+        ("ハン", "ハンダ"),
+    ],
+)
+def test_the_film_that_is_meant_is_first(client: httpx.Client, query: str, first: str) -> None:
+    answer = search(client, query=query)
+
+    assert titles(answer)[0] == first
+    assert answer.json()["corrected_query"] is None
+
+
+@pytest.mark.usefixtures("films")
+@pytest.mark.parametrize(
+    ("query", "years"),
+    [
+        ("halloween", [1978, 2018, 2007]),
+        ("halloween 2018", [2018, 1978, 2007]),
+        ("Halloween (2007)", [2007, 1978, 2018]),
+        ("Halloween [2008]", [2007, 1978, 2018]),
+    ],
+)
+def test_a_year_at_the_end_prefers_its_films_and_leaves_out_none(
+    client: httpx.Client, query: str, years: list[int]
+) -> None:
+    assert [movie["year"] for movie in search(client, query=query).json()["data"]] == years
+
+
+def test_neither_an_unknown_beginning_nor_a_famous_stray_word_comes_first(
+    client: httpx.Client, store: Store
+) -> None:
+    store("tt0000001", "Heat of Anybody", imdb_votes=3)
+    store("tt0000002", "The Dark Knight", imdb_votes=2_500_000, actors=("Heath Ledger",))
+    store("tt0000003", "Heathers", imdb_votes=200_000)
+    store("tt0000004", "The Last Heath", imdb_votes=90_000)
+
+    assert titles(search(client, query="heath")) == [
+        "Heathers",
+        "The Dark Knight",
+        "The Last Heath",
+    ]
+    assert titles(search(client, query="heat"))[-1] == "Heat of Anybody"
+
+
+def test_a_title_as_it_is_written_goes_before_one_with_more_votes(
+    client: httpx.Client, store: Store
+) -> None:
+    store("tt0000001", "Tár", imdb_votes=100)
+    store("tt0000002", "Tar", imdb_votes=100_000)
+    store("tt0000003", "The Tar", imdb_votes=1_000_000)
+
+    assert titles(search(client, query="Tár")) == ["Tár", "Tar", "The Tar"]
+    assert titles(search(client, query="tar")) == ["Tar", "Tár", "The Tar"]
+
+
+# --- Typos ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("films")
+@pytest.mark.parametrize(
+    ("query", "first", "corrected"),
+    [
+        ("godfahter", "The Godfather", "godfather"),
+        ("teh godfather", "The Godfather", "the godfather"),
+        ("the godfathe part ii", "The Godfather Part II", "the godfather part ii"),
+        ("matirx reloaded", "The Matrix Reloaded", "matrix reloaded"),
+        ("hallowen", "Halloween", "halloween"),
+        ("the matrixreloaded", "The Matrix Reloaded", "the matrix reloaded"),
+        ("Halloven (2018)", "Halloween", "halloween"),
+    ],
+)
+def test_a_typo_is_forgiven_when_nothing_else_is_found_and_told(
+    client: httpx.Client,
+    database: TransactionalDatabase,
+    query: str,
+    first: str,
+    corrected: str,
+) -> None:
+    gather(database)
+    answer = search(client, query=query)
+
+    assert titles(answer)[0] == first
+    assert answer.json()["corrected_query"] == corrected
+
+
+def test_every_page_of_a_corrected_search_tells_so(
+    client: httpx.Client, database: TransactionalDatabase, store: Store
+) -> None:
+    for number in range(1, 8):
+        store(f"tt000000{number}", f"Nightingale {number}", imdb_votes=number)
+    gather(database)
+    answer = search(client, query="nightingal", number_of_records=3)
+    seen = ids(answer)
+    assert answer.json()["corrected_query"] is None  # it is a beginning
+
+    answer = search(client, query="nihgtingale", number_of_records=3, counts="true")
+    seen = ids(answer)
+    assert answer.json()["pagination"]["total_records"] == 7
+    while "next" in answer.links:
+        assert answer.json()["corrected_query"] == "nightingale"
+        answer = client.get(answer.links["next"]["url"])
+        seen += ids(answer)
+    assert answer.json()["corrected_query"] == "nightingale"
+    assert seen == [f"tt000000{number}" for number in range(7, 0, -1)]
+
+
+@pytest.mark.usefixtures("films")
+def test_what_nobody_has_is_an_empty_page(
+    client: httpx.Client, database: TransactionalDatabase
+) -> None:
+    gather(database)
+    answer = search(client, query="xzqwvkj plumbo", counts="true")
+
+    assert answer.json() == {
+        "data": [],
+        "pagination": {
+            "number_of_records": 10,
+            "next_cursor": None,
+            "total_records": 0,
+            "total_is_exact": True,
+        },
+        "corrected_query": None,
+        "facets": {
+            kind: [] for kind in ("types", "genres", "decades", "languages", "countries", "rated")
+        },
+    }
