@@ -24,7 +24,8 @@ from lib.settings import require
 from local.bench import films, words
 from local.postgres import EmbeddedPostgres
 
-_CHUNK: Final = 2_000  # rows that go to COPY at once
+_CHUNK: Final = 2_000  # rows that are sent at once
+_COPIED: Final = 50_000  # that are one statement: triggers keep in memory what it wrote
 SAMPLED: Final = 10_000  # too many to be asked for twice within any cache's while
 PAGE: Final = 10
 _ROWS: Final = "select max(fetched_at) from movies"
@@ -143,7 +144,10 @@ def _load(settings: DatabaseSettings, rows: int) -> None:
     columns = ", ".join(next(films.films(1)))
     with connect(settings) as connection, _indexed_afterwards(connection):
         run = connection.cursor().execute
-        run(f"copy movies ({columns}) from stdin (format csv)", stream=_csv(films.films(rows)))
+        copy = f"copy movies ({columns}) from stdin (format csv)"
+        made = films.films(rows)
+        for _ in range(0, rows, _COPIED):
+            run(copy, stream=_csv(itertools.islice(made, _COPIED)))
         # As the migration fills it: what is well known lies together.
         run("cluster movie_search using movie_search_votes_imdb_id_idx")
         run("select gather_words(%s)", (2 * rows,))

@@ -71,6 +71,8 @@ def make_bare_requests(queries: Iterable[Query[Any]]) -> list[bytes]:
 
 def numbered(sql: str, names: Iterable[str]) -> str:
     """Return SQL as asyncpg takes it: its parameters have numbers, in the order of the names."""
+    # It takes arrays of texts as lists, and what we send is text.
+    sql = sql.replace("::text[]", "::text::text[]")
     for number, name in enumerate(names, 1):
         sql = re.sub(rf"(?<!:):{name}\b", f"${number}", sql)
     return sql

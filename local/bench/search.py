@@ -1,8 +1,8 @@
 """What finding films takes: every way to ask, against the floor, with SQLite's FTS5 beside it.
 
-One request at a time, and hardly any twice. The floor is the framework and one round trip, asked
-in turn with them. FTS5 is asked in this process and answers with numbers: what it takes is an index
-alone, without a request, a film or a byte of JSON.
+Mostly one request at a time, and hardly any twice. The floor is the framework and one round trip,
+asked in turn with them. FTS5 is asked in this process and answers with numbers: what it takes is an
+index alone, without a request, a film or a byte of JSON.
 """
 
 import contextlib
@@ -17,17 +17,24 @@ from typing import Any, Final
 
 import requests
 
+from lib.catalogue import search_attempts as attempts
+from lib.catalogue.search_asking import parse_search_query
+from lib.catalogue.search_statements import BY_RELEVANCE
+from lib.database.statement import Query
 from local.bench import catalogue, fts5, queries, rivals
 from local.bench.calling import ask_each, request
 from local.bench.laboratory import MANY, Laboratory
 from local.bench.queries import Film, Search
-from local.bench.report import Report, Value
+from local.bench.report import Report, Value, in_turn
 from local.bench.serving import Subject, ours, serve
+from local.bench.throughput import CONNECTIONS, Load
 
 SEARCHES: Final = 200  # of each class
 ROUNDS: Final = 10
+RATE_ROUNDS: Final = 8
 WALKED: Final = 30  # pages of a hundred, to where the deep ones are
 _WARM_UP: Final = 20
+_FOUND_AT_ONCE: Final = ("a full title", "a title cut while typed", "a word, two filters")
 _SORTS: Final = ("title", "year", "released", "imdb_rating", "imdb_votes")
 _SORTED: Final = (
     Search(filters={"genre": "Drama"}),
@@ -59,6 +66,7 @@ def measure(laboratory: Laboratory, report: Report) -> None:
         _measure_classes(ports, index, searches, report)
         _measure_sorts(ports, report)
         _measure_the_rest(ports, films, report)
+        _measure_rates(laboratory, searches, report)
 
 
 def _open_index(stack: contextlib.ExitStack, laboratory: Laboratory) -> fts5.Fts5:
@@ -136,6 +144,48 @@ def _measure_the_rest(ports: Laid, films: Sequence[Film], report: Report) -> Non
     by_chance = [search.request("/movies.random") for search in _SORTED] * ROUNDS
     took, floor = _ask_in_turn(ports.random, {"movies.random": by_chance}, ports.floor)
     _report(report, "movies.random, filtered", took["movies.random"], floor)
+
+
+def _measure_rates(
+    laboratory: Laboratory, searches: Mapping[str, Sequence[Search]], report: Report
+) -> None:
+    about = f"{CONNECTIONS} connections, different queries"
+    report.begin(f"Search against the same statement asked by bare asyncpg, {about}")
+    # What is found as it was asked is asked with one statement.
+    some = [search for name in _FOUND_AT_ONCE for search in searches[name]]
+    random.Random(0).shuffle(some)  # noqa: S311  no secret
+    asked = [_query(search) for search in some]
+    variables = laboratory.variables(laboratory.many)
+    with (
+        serve(ours("movies_search"), variables) as here,
+        serve(rivals.bare(asked[0]), variables) as there,
+    ):
+        loads = {
+            "there": Load(where=there, requests=itertools.cycle(rivals.make_bare_requests(asked))),
+            "here": Load(where=here, requests=itertools.cycle([one.request() for one in some])),
+        }
+        for load in loads.values():
+            load.rate(CONNECTIONS)
+        rates = in_turn(
+            {name: load.measure(CONNECTIONS) for name, load in loads.items()}, rounds=RATE_ROUNDS
+        )
+    used = {name: Value(statistics.median(load.used) * 1e3, "ms") for name, load in loads.items()}
+    parts = {
+        "CPU by asyncpg": used["there"],
+        "CPU here": used["here"],
+        "by asyncpg": Value(rates["there"], "/s"),
+        "here": Value(rates["here"], "/s"),
+    }
+    report.add_parts("movies.search", parts, against=("asyncpg", rates["there"]))
+
+
+def _query(search: Search) -> Query[Any]:
+    """Ask as `movies.search` does."""
+    wanted = parse_search_query(search.parameters)
+    values = attempts.relevance_values(
+        attempts.as_asked(wanted.terms), wanted.filters, None, wanted.records
+    )
+    return Query(statement=BY_RELEVANCE, values=values, read=lambda rows: rows)
 
 
 def _get(title: str) -> bytes:
