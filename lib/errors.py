@@ -44,6 +44,7 @@ class ServiceError(Exception):
     Attributes:
         fields: What was wrong with which parameter or member, where input was wrong.
         headers: Headers that the answer must carry, such as ``Allow``.
+        more: What else the answer tells of it, by member.
     """
 
     status: ClassVar[int] = 500
@@ -55,11 +56,13 @@ class ServiceError(Exception):
         *,
         fields: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.fields = dict(fields or {})
         self.headers = dict(headers or {})
+        self.more = dict(more or {})
 
 
 class InvalidRequest(ServiceError):

@@ -113,8 +113,8 @@ variable "database" {
   }
 
   validation {
-    condition     = can(regex("^POSTGRES_1[5-8]$", var.database.version))
-    error_message = "database.version is POSTGRES_15 to POSTGRES_18; the tests run on 18."
+    condition     = can(regex("^POSTGRES_(1[89]|[2-9][0-9])$", var.database.version))
+    error_message = "database.version is POSTGRES_18 or later; the tests run on 18."
   }
 
   validation {

@@ -113,6 +113,7 @@ def worker_database(database_url: str) -> Iterator[TransactionalDatabase]:
     every_statement = [
         *statements.LISTING,
         *statements.FINDING,
+        statements.BY_IDS,
         STORE,
         statements.DELETE,
         *AUTHORIZING,

@@ -1,11 +1,16 @@
 """`GET /movies.get`: one movie, by its title or its IMDb id."""
 
+from contextlib import suppress
+
 import functions_framework.aio
 
 from lib.catalogue import movies, statements
-from lib.catalogue.wanted import parse_get_query
+from lib.catalogue.fields import parse_fields
+from lib.catalogue.suggesting import as_asked, find_likes, find_nearest, nothing_but
+from lib.catalogue.wanted import Wanted, parse_get_query
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
+from lib.errors import MovieNotFound
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
@@ -14,15 +19,24 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("GET", parameters=("title", "imdb_id", "year"))
+@endpoint("GET", parameters=("title", "imdb_id", "year", "fields"))
 async def movies_get(request: Request) -> Answer:
     """Answer the movie, and with a title shared by several also the others."""
-    wanted = parse_get_query(request.query)
+    wanted, fields = parse_get_query(request.query), parse_fields(request.query)
     if wanted.imdb_id is not None:
-        query = movies.find_by_id(wanted.imdb_id)
+        found = await database.ask_together(movies.find_by_id(wanted.imdb_id))
     else:
-        query = movies.find_by_title(wanted.title, year=wanted.year)
-    found = await database.ask_together(query)
+        found = await _find_by_title(wanted)
     # Under other spellings of its title, of which there is no end, only its own reader keeps it.
     at_its_address = found.title in {None, request.query.get("title")}
-    return Answer(body=found.body, tag=found.tag, at_its_address=at_its_address)
+    return fields.narrow(Answer(body=found.body, tag=found.tag, at_its_address=at_its_address))
+
+
+async def _find_by_title(wanted: Wanted) -> movies.Found:
+    title, year = wanted.title, wanted.year
+    for find in (movies.find_by_title, movies.find_by_other_names):
+        with suppress(MovieNotFound):
+            return await database.ask_together(find(title, year=year))
+    asked = as_asked(title, year=year)
+    likes = await database.ask_together(find_likes(asked))
+    raise nothing_but(asked, await database.ask_together(find_nearest(asked, likes)))

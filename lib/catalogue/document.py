@@ -18,12 +18,13 @@ def utc_text(column: str) -> str:
 
 
 # What callers see of a movie, in this order (the rest is kept, but not shown).
-_VALUES: Final = f"""
-    imdb_id, title, type, year, year_end, rated, released, runtime_minutes, genres, directors,
-    writers, actors, plot, languages, countries, awards, poster_url, ratings, metascore,
-    imdb_rating, imdb_votes, box_office_usd, total_seasons, website, aliases,
-    {utc_text("fetched_at")}
-"""
+MEMBERS: Final = (
+    "imdb_id", "title", "type", "year", "year_end", "rated", "released", "runtime_minutes",
+    "genres", "directors", "writers", "actors", "plot", "languages", "countries", "awards",
+    "poster_url", "ratings", "metascore", "imdb_rating", "imdb_votes", "box_office_usd",
+    "total_seasons", "website", "aliases", "fetched_at",
+)  # fmt: skip
+_VALUES: Final = ", ".join(utc_text(name) if name == "fetched_at" else name for name in MEMBERS)
 # No `select ... from (select ...)`, which is a query for each row, and prepared even where none is
 # made: of a list of ten that is a tenth of the time.
 ANEW: Final = f"to_json(row({_VALUES})::movie_shown_{VERSION})::text"

@@ -1,7 +1,8 @@
 """How texts are folded, so that a film is found however its title or its people are written.
 
 `fold_title`, `loose_title` and `folded_words` of the schema do the same in SQL, and a test compares
-them over all of Unicode. The list's order has a key of its own, `lib.catalogue.movie.title_key`.
+them over all of Unicode: what changes here needs a migration that folds anew. The list's order has
+a key of its own, `lib.catalogue.movie.title_key`.
 """
 
 import re
@@ -34,8 +35,8 @@ _PLAIN: Final = str.maketrans(
         "þ": "th", "⁄": "/", **dict(zip(_CIRCLED, 2 * "abcdefghijklmnopqrstuvwxyz", strict=True)),
     }
 )  # fmt: skip
-# What nobody sees, accents of Latin, Greek and Cyrillic letters, points of Hebrew, Arabic and Syriac
-# ones. Voicing marks of kana and vowel signs of Indic scripts or Thai are letters, and no accents.
+# What nobody sees; accents of Latin, Greek and Cyrillic letters; points of Hebrew, Syriac, Arabic.
+# Voicing marks of kana and vowel signs of Indic scripts and Thai are letters, and no accents.
 _LEFT_OUT: Final = re.compile(
     "["
     "\u0001-\u001f\u007f-\u009f\u00ad\u061c\u0640\u180b-\u180f\u200b-\u200f\u202a-\u202e"
@@ -72,8 +73,13 @@ def fold(text: str) -> str:
 def loose(text: str) -> str:
     """Fold to letters and digits alone, without the article: "Godfather, The" as "godfather"."""
     folded = fold(text)
-    bare = _ARTICLE_BEFORE.sub("", _ARTICLE_BEHIND.sub(r"\2 \1", folded))
+    bare = _ARTICLE_BEFORE.sub("", turn_article(folded))
     return "".join("".join(parts) for parts in split_words(bare)) or folded
+
+
+def turn_article(folded: str) -> str:
+    """Put an article that stands behind a folded title before it: "the godfather"."""
+    return _ARTICLE_BEHIND.sub(r"\2 \1", folded) if "," in folded else folded
 
 
 def split_words(folded: str) -> Iterator[tuple[str, ...]]:

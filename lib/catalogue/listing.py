@@ -1,11 +1,12 @@
 """What `movies.list` is asked and what it answers beside the movies: cursors and links."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote
 
+from lib.catalogue.fields import ALL, Fields, parse_fields
 from lib.catalogue.movie import IMDB_ID, TITLE_LENGTH
 from lib.catalogue.movies import Page, Position, find_page_after, find_page_at, find_page_before
 from lib.database.statement import Query
@@ -13,7 +14,7 @@ from lib.errors import InvalidRequest
 from lib.web.answers import Answer, tag_of
 from lib.web.paging import LAST_PAGE, parse_number_of_records, parse_page_number
 
-PARAMETERS: Final = ("page", "cursor", "number_of_records")  # in the order of our own links
+PARAMETERS: Final = ("page", "cursor", "number_of_records", "fields")  # as our own links have them
 
 _CURSOR_LENGTH: Final = 4096
 
@@ -73,12 +74,14 @@ class WantedPage:
 
     Attributes:
         as_asked: Whether it is as large as was asked for, so that no other query means the same.
+        fields: What callers get to see of each movie; the same is read for all.
     """
 
     records: int
     as_asked: bool = True
     page: int | None
     cursor: Cursor | None
+    fields: Fields = ALL
 
 
 def parse_list_query(query: Mapping[str, str]) -> WantedPage:
@@ -95,23 +98,29 @@ def parse_list_query(query: Mapping[str, str]) -> WantedPage:
         cursor = Cursor.decode(query["cursor"])
     else:
         page = parse_page_number(query)
-    return WantedPage(records=records, as_asked=as_asked, page=page, cursor=cursor)
+    return WantedPage(
+        records=records,
+        as_asked=as_asked,
+        page=page,
+        cursor=cursor,
+        fields=parse_fields(query),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenPage:
-    """A page as all get it who ask for it.
+    """A page as all get it who ask for it, with all that is shown of its movies.
 
     Attributes:
         tag: The body's entity tag.
-        links: What stands in each link behind the path, which is each caller's own.
+        links: The query of each link by its relation; path and fields are each caller's own.
         leads_nowhere: Whether it is empty and was found by a cursor: those anybody can make up
             without end.
     """
 
     body: bytes
     tag: str
-    links: Sequence[str]
+    links: Mapping[str, str]
     leads_nowhere: bool
 
 
@@ -128,12 +137,17 @@ def answer_page(written: WrittenPage, wanted: WantedPage, *, path: str) -> Answe
     """
     # One slash: `//` would lead to another host.
     target = "/" + quote(path, safe="/.-_~%").lstrip("/")
-    return Answer(
+    links = [
+        f'<{target}?{query}{wanted.fields.link}>; rel="{relation}"'
+        for relation, query in written.links.items()
+    ]
+    answer = Answer(
         body=written.body,
         tag=written.tag,
-        headers={"Link": ", ".join(f"<{target}{link}" for link in written.links)},
+        headers={"Link": ", ".join(links)},
         at_its_address=wanted.as_asked and not written.leads_nowhere,
     )
+    return wanted.fields.narrow(answer)
 
 
 def _find_page(wanted: WantedPage) -> Query[Page]:
@@ -162,7 +176,7 @@ def _write_page(page: Page, wanted: WantedPage) -> WrittenPage:
     )
 
 
-def _make_links(page: Page, wanted: WantedPage, following: str | None) -> list[str]:
+def _make_links(page: Page, wanted: WantedPage, following: str | None) -> dict[str, str]:
     links = {"first": "page=1"}
     if wanted.page is not None:
         if wanted.page > 1:
@@ -175,10 +189,9 @@ def _make_links(page: Page, wanted: WantedPage, following: str | None) -> list[s
             links["prev"] = f"cursor={preceding}"
         if following is not None:
             links["next"] = f"cursor={following}"
-    return [
-        f'?{where}&number_of_records={wanted.records}>; rel="{relation}"'
-        for relation, where in links.items()
-    ]
+    return {
+        relation: f"{where}&number_of_records={wanted.records}" for relation, where in links.items()
+    }
 
 
 def _find_following(page: Page, cursor: Cursor | None) -> str | None:

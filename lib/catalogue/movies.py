@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final, Literal
 
 from lib.catalogue.movie import Movie, title_key
 from lib.catalogue.statements import (
@@ -20,11 +21,15 @@ from lib.catalogue.statements import (
     PAGE_AT,
     PAGE_BEFORE,
 )
+from lib.catalogue.titles import Name, name_of, other_names_of
 from lib.database.statement import Query, Rows, Statement
 from lib.errors import MovieNotFound
 from lib.web.answers import tag_of
 
 log = logging.getLogger(__name__)
+
+Match = Literal["exact", "folded", "loose"]
+_MATCHES: Final[Sequence[Match]] = ("exact", "folded", "loose")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,18 +65,23 @@ class Found:
 
     Attributes:
         title: As the movie has it; None when not asked by title.
+        match: Which form of the title was found; None when not asked by title.
     """
 
     movie_json: str
     alternatives_json: str | None
     title: str | None = None
+    match: Match | None = None
 
     @cached_property
     def body(self) -> bytes:
         """The answer's body; who asked by title is told what else it might have meant."""
         if self.alternatives_json is None:
             return f'{{"data": {self.movie_json}}}'.encode()
-        return f'{{"data": {self.movie_json}, "alternatives": {self.alternatives_json}}}'.encode()
+        return (
+            f'{{"data": {self.movie_json}, "match": "{self.match}", '
+            f'"alternatives": {self.alternatives_json}}}'
+        ).encode()
 
     @cached_property
     def tag(self) -> str:
@@ -120,18 +130,36 @@ def find_by_id(imdb_id: str) -> Query[Found]:
 
 
 def find_by_title(title: str, *, year: int | None) -> Query[Found]:
-    """Ask for the movie of a title that has most votes; else the answer is `MovieNotFound`."""
+    """Ask for the movie of a title; else the answer is `MovieNotFound`.
 
+    Who has the title itself goes before who has its folded form, and those before who has its loose
+    form; of several the one with most votes.
+    """
+    return _find_named([name_of(title, year=year)], year)
+
+
+def find_by_other_names(title: str, *, year: int | None) -> Query[Found]:
+    """Ask for the movie that a title may mean that no movie has; its match is loose."""
+    return _find_named(other_names_of(title, year=year), year, match="loose")
+
+
+def _find_named(
+    names: Sequence[Name], year: int | None, *, match: Match | None = None
+) -> Query[Found]:
     def read(rows: Rows) -> Found:
         if not rows:
             of_year = "" if year is None else f" of the year {year}"
             raise MovieNotFound(f"No movie with this title{of_year} is in the catalogue.")
-        [[movie_json, alternatives_json, found]] = rows
+        [[movie_json, alternatives_json, title, how]] = rows
         return Found(
-            movie_json=movie_json, alternatives_json=alternatives_json or "[]", title=found
+            movie_json=movie_json,
+            alternatives_json=alternatives_json or "[]",
+            title=title,
+            match=match or _MATCHES[how],
         )
 
-    return Query(statement=BY_TITLE, values={"sort_key": title_key(title), "year": year}, read=read)
+    asked = json.dumps([dataclasses.asdict(name) for name in names], ensure_ascii=False)
+    return Query(statement=BY_TITLE, values={"names": asked}, read=read)
 
 
 def read_stored(movie: Movie, rows: Rows) -> Stored:

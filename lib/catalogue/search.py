@@ -24,7 +24,9 @@ from lib.database.database import Database
 from lib.database.statement import Query, Rows
 from lib.web.answers import Answer
 
-STATEMENTS: Final = (*SEARCHING, COUNTING, *CORRECTING)
+# What is asked most; the others are prepared when somebody asks for them.
+STATEMENTS: Final = (BY_RELEVANCE, BY_COLUMN["imdb_votes", True])
+EVERY_STATEMENT: Final = (*SEARCHING, COUNTING, *CORRECTING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ async def search(database: Database, wanted: Wanted, *, path: str) -> Answer:
     """Find what is wanted, and answer a page of it.
 
     Args:
-        database: With `STATEMENTS`.
+        database: Asked soon for `STATEMENTS`.
         path: The path that was asked for, to which the links lead.
     """
     attempt, page = await _find(database, wanted)

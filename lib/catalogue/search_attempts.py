@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Final
 
 from lib.catalogue.folding import fold, loose
+from lib.catalogue.movie import TITLE_LENGTH
 from lib.catalogue.search_corrections import (
     Corrections,
     as_array,
@@ -15,7 +16,7 @@ from lib.catalogue.search_corrections import (
 )
 from lib.catalogue.search_cursor import Cursor, Way
 from lib.catalogue.search_filters import Filters
-from lib.catalogue.search_statements import BEST
+from lib.catalogue.search_statements import BEST, SMALL
 from lib.catalogue.search_text import (
     ANYTHING,
     NOTHING,
@@ -40,7 +41,7 @@ class Attempt:
     Attributes:
         words: None where no text is looked for, as `terms` then is.
         titles: Letters and digits of the titles that are just what is asked.
-        main: That of them which is meant first.
+        main: That of them which is meant first, if one is.
         beginnings: Letters and digits of the beginnings of titles that are good hits.
         corrected: What is looked for instead of what was asked, as far as it is known before.
     """
@@ -49,6 +50,7 @@ class Attempt:
     terms: Terms | None = None
     words: Words | None = None
     titles: tuple[str, ...] = ()
+    main: str = ""
     beginnings: tuple[str, ...] = ()
     corrected: str = ""
 
@@ -89,6 +91,7 @@ def _plain(way: Way, terms: Terms, corrected: str = "") -> Attempt:
         terms=terms,
         words=compose(terms.words, is_typed=terms.is_typed),
         titles=terms.loose_titles,
+        main=loose(terms.titles[0]),
         beginnings=(loose(terms.titles[0]),),
         corrected=corrected,
     )
@@ -131,11 +134,12 @@ def relevance_values(
         **hit_values(attempt, filters),
         "title": words.title,
         "title_indexed": all_of(title),
+        "whole_words": words.whole,
         "beginnings": as_array(attempt.beginnings),
         "year": year or _NO_YEAR,
         "in_year": any_of([lexeme(f"#y/{year}"), lexeme(str(year))]) if year else NOTHING,
         "whole": loose(terms.whole),
-        "main": attempt.beginnings[0] if attempt.beginnings else "",
+        "main": attempt.main,
         "folded": fold(terms.titles[0]),
         "text": terms.text,
         "score": int(cursor.value) if cursor else BEST,
@@ -144,9 +148,9 @@ def relevance_values(
     }
 
 
-# Behind every id and every sort key, and behind every number.
+# Behind every id, every sort key and every number.
 _LAST_ID: Final = "u"
-_LAST_KEY: Final = "\U0010ffff" * 2
+_LAST_KEY: Final = "\U0010ffff" * (TITLE_LENGTH + 1)
 _LAST_NUMBER: Final = 2**31 - 1
 _LAST_SMALL: Final = 2**15 - 1
 
@@ -161,34 +165,29 @@ def column_values(
     records: int,
 ) -> Values:
     """Return the values of a page in the order of a column."""
-    value, imdb_id, unknown_after = _place(filters, column, descending, cursor)
-    values = {
-        **hit_values(attempt, filters), "value": value, "imdb_id": imdb_id, "records": records
-    }  # fmt: skip
-    if not descending and column != "sort_key":
-        values["unknown_after"] = unknown_after
-    return values
-
-
-def _place(
-    filters: Filters,
-    column: str,
-    descending: bool,
-    cursor: Cursor | None,  # noqa: FBT001
-) -> tuple[str | int, str, str]:
-    """Return behind which value and id a page begins, and of the unknown behind which id."""
+    place = _after(cursor) if cursor else _first(filters, column, descending=descending)
+    values: dict[str, str | int | None] = {**hit_values(attempt, filters), "records": records}
     if column == "sort_key":
-        if cursor:
-            return cursor.value, cursor.imdb_id, ""
-        return (_LAST_KEY if descending else "", "", "")
-    low, high = filters.of(column)
-    last = _LAST_SMALL if column in {"year", "rating"} else _LAST_NUMBER
-    if cursor and descending:
-        return int(cursor.value), cursor.imdb_id, ""
-    if cursor and int(cursor.value):
-        return int(cursor.value), cursor.imdb_id, ""
-    if cursor:  # among the unknown, which stand at the end
-        return last, _LAST_ID, cursor.imdb_id
+        return {**values, **place}
     if descending:
-        return min(high, last), _LAST_ID, ""
-    return (low, "", "") if low else (0, _LAST_ID, "")
+        return {**values, **place, "value": int(place["value"])}
+    if cursor and cursor.value == "0":  # among the unknown, which stand at the end
+        last = _LAST_SMALL if column in SMALL else _LAST_NUMBER
+        return {**values, "value": last, "imdb_id": _LAST_ID, "unknown_after": cursor.imdb_id}
+    return {**values, **place, "value": int(place["value"]), "unknown_after": ""}
+
+
+def _after(cursor: Cursor) -> dict[str, str]:
+    return {"value": cursor.value, "imdb_id": cursor.imdb_id}
+
+
+def _first(filters: Filters, column: str, *, descending: bool) -> dict[str, str]:
+    """Return the place before the first that may be a hit."""
+    if column == "sort_key":
+        return {"value": _LAST_KEY if descending else "", "imdb_id": ""}
+    low, high = filters.of(column)
+    if descending:
+        last = min(high, _LAST_SMALL if column in SMALL else _LAST_NUMBER)
+        return {"value": str(last), "imdb_id": _LAST_ID}
+    # Behind those of 0, which are unknown.
+    return {"value": str(low), "imdb_id": "" if low else _LAST_ID}

@@ -4,11 +4,14 @@ The dictionary has each word of the catalogue, and each less any one of its lett
 have one of these in common are alike, or nearly so.
 """
 
+import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from lib.catalogue.search_text import (
+    ANYTHING,
     IN_ALL,
     IN_TITLE,
     NOTHING,
@@ -54,7 +57,8 @@ class Corrections:
     Attributes:
         words: As they were asked for.
         known: Those that films have.
-        others: Of each word others, as one or as two words. None of them is the word itself.
+        others: Of each word others, as one or as two words, or none where it may be left out. It is
+            not among them itself.
     """
 
     words: tuple[str, ...]
@@ -78,6 +82,7 @@ def words_of(terms: Terms) -> tuple[str, ...]:
 def find_corrections(words: Sequence[str]) -> Query[Corrections]:
     """Ask the dictionary what may have been meant."""
     parts = {part for word in words for pair in _halves(word) for part in pair}
+    parts.update(*(_like_short(word) for word in words if len(word) <= _SHORT))
     return Query(
         statement=ALIKE,
         values={"words": as_array(sorted(set(words))), "parts": as_array(sorted(parts))},
@@ -128,7 +133,7 @@ def far_words(found: Corrections) -> Words:
 
 def _words(query: Callable[[Sequence[str]], str], *, is_possible: bool) -> Words:
     anywhere, title = (query(IN_ALL), query(IN_TITLE)) if is_possible else (NOTHING, NOTHING)
-    return Words(anywhere=anywhere, indexed=anywhere, title=title, title_indexed=title)
+    return Words(anywhere=anywhere, indexed=anywhere, title=title, title_indexed=title, whole=title)
 
 
 def texts_of(found: Corrections) -> Iterator[str]:
@@ -143,12 +148,12 @@ def texts_of(found: Corrections) -> Iterator[str]:
     wrong = [place for place, word in enumerate(found.words) if word not in found.known]
     for place in wrong or range(len(best)):
         for other in found.others[place]:
-            yield " ".join(" ".join(part) for part in [*best[:place], other, *best[place + 1 :]])
+            yield " ".join(chain(*best[:place], other, *best[place + 1 :]))
 
 
 def text_of(found: Corrections, lexemes: frozenset[str]) -> str:
     """Return the words as a film has them, so far as it has words like them."""
-    said = []
+    said: list[str] = []
     for word, others in zip(found.words, found.others, strict=True):
         ways = [(word,), *others]
         said += next((way for way in ways if lexemes.issuperset(way)), (word,))
@@ -163,6 +168,8 @@ def _query_of(found: Corrections, mended: Sequence[int], marks: Sequence[str]) -
 
 
 def _all(words: tuple[str, ...], marks: Sequence[str]) -> str:
+    if not words:
+        return ANYTHING
     return all_of([any_of([lexeme(mark + word) for mark in marks]) for word in words])
 
 
@@ -176,26 +183,44 @@ def _read(words: tuple[str, ...], rows: Rows) -> Corrections:
     return Corrections(
         words=words,
         known=frozenset(word for word in words if word in counts),
-        others=tuple(tuple(_others(word, alike.get(word, []), counts)) for word in words),
+        others=tuple(
+            tuple(_others(word, alike.get(word, []), counts, is_alone=len(words) == 1))
+            for word in words
+        ),
     )
 
 
 def _others(
-    word: str, alike: Sequence[str], counts: Mapping[str, int]
+    word: str, alike: Sequence[str], counts: Mapping[str, int], *, is_alone: bool
 ) -> Iterator[tuple[str, ...]]:
     yield from ((other,) for other in alike[:_MOST_OTHERS])
+    if len(word) <= _SHORT:
+        known = [other for other in _like_short(word) if other in counts]
+        known.sort(key=lambda other: (-counts[other], other))
+        yield from ((other,) for other in known[:_MOST_OTHERS])
     if word not in counts:
         yield from (pair for pair in _halves(word) if all(half in counts for half in pair))
+    if not is_alone and (len(word) == 1 or (len(word) <= _SHORT and word not in counts)):
+        yield ()
 
 
-_SHORTEST_HALF: Final = 2
+_SHORT: Final = 2
+_LETTERS: Final = string.ascii_lowercase + string.digits
+
+
+def _like_short(word: str) -> set[str]:
+    """Return what a short word may be meant as: less a letter it has hardly one left."""
+    places = range(len(word) + 1)
+    longer = {word[:at] + letter + word[at:] for at in places for letter in _LETTERS}
+    other = {word[:at] + letter + word[at + 1 :] for at in places[:-1] for letter in _LETTERS}
+    return (longer | other | {word[::-1]}) - {word}
 
 
 def _halves(word: str) -> Iterator[tuple[str, str]]:
     """Yield the two words that a word may be without its blank, or with a letter instead of it."""
     for at in range(1, len(word)):
         for behind in (word[at:], word[at + 1 :]):
-            if len(behind) and len(word) > _SHORTEST_HALF:
+            if behind and len(word) > _SHORT:
                 yield word[:at], behind
 
 

@@ -153,7 +153,7 @@ def _parse_values(text: str, name: str) -> str:
 
 def _parse_range(text: str, name: str, scale: _Scale) -> tuple[int, int]:
     low, dots, high = text.partition("..")
-    ends = [scale.read(end) if end else given for end, given in ((low, 0), (high, _MOST))]
+    ends = [scale.read(low) if low else 0, scale.read(high) if high else _MOST]
     if not dots:
         ends[1] = ends[0]
     if not (low or high) or None in ends:
@@ -173,8 +173,8 @@ def _refuse(name: str, rule: str) -> NoReturn:
 
 def _years(low: int, high: int) -> list[str]:
     low, high = max(low, FIRST_YEAR), min(high, LAST_YEAR)
-    decades = [ten for ten in range(-(-low // 10) * 10, high - 8, 10)]
-    single = [year for year in range(low, high + 1) if year // 10 * 10 not in decades]
+    decades = range(-(-low // 10) * 10, high - 8, 10)
+    single = (year for year in range(low, high + 1) if year // 10 * 10 not in decades)
     return [*(f"#e/{ten}" for ten in decades), *(f"#y/{year}" for year in single)]
 
 

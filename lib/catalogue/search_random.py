@@ -26,7 +26,8 @@ DRAWING: Final = Statement(
     sql=f"""
         with drawn as materialized (
             select imdb_id from movie_search where ctid = any(array(
-                select format('(%s,%s)', floor(random() * pages), 1 + floor(random() * {_MOST_IN_PAGE}))::tid
+                select format('(%s,%s)', floor(random() * pages),
+                    1 + floor(random() * {_MOST_IN_PAGE}))::tid
                 from generate_series(1, {_DRAWN}), (
                     select pg_relation_size('movie_search')
                         / current_setting('block_size')::integer as pages

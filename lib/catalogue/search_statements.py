@@ -4,8 +4,8 @@ They are planned once for all values, as the project's statements are, so they s
 bounds the work: which index gives the rows, in which steps, and how many at most. `+ 0` keeps a
 condition off the indexes, of which a range whose ends are not known yet would read far too much.
 
-By relevance: a hit's score is how many know it (votes), sixteenfold where its title begins with
-what is asked, fourfold where the title has all the words, as it is where people complete them.
+By relevance: a hit's score is how many know it (votes), many times over where its title begins with
+what is asked, some times where the title has all the words, as it is where people complete them.
 Titles that are what is asked stand above all, films of the year that is asked for next. The best
 are few and found in the index of the famous alone; each further step reads a larger index and is
 taken only when the steps before it have not filled the page. A step has all hits of its scores.
@@ -20,12 +20,16 @@ from lib.database.statement import Statement
 
 KNOWN: Final = 1_000  # votes, from which the partial indexes of the search rows begin
 FAMOUS: Final = 100_000
-_BEGINS, _IN_TITLE = 16, 4
-# Above any votes and what they are multiplied by: titles that are what is asked, of quite another
-# year than is asked for; films of that year; titles that are what is asked.
-_OTHER_YEAR: Final = 1 << 36
-_OF_YEAR: Final = 1 << 38
-_EXACT: Final = 1 << 40
+# How many times: its title begins with the words, with the beginning of the last, or has them.
+_BEGINS, _BEGINS_SO, _IN_TITLE = 64, 16, 8
+# Above any votes and what they are multiplied by, where a year is asked for: titles that are just
+# what is asked, of quite another year; films of that year; such titles of a year before or after,
+# as films are often dated so; films of that year that begin so. And titles that are what is asked.
+_OTHER_YEAR: Final = 1 << 38
+_OF_YEAR: Final = 1 << 39
+_NEXT_YEAR: Final = 1 << 40
+_BEGINS_OF_YEAR: Final = 1 << 41
+_EXACT: Final = 1 << 42
 BEST: Final = 1 << 60
 
 _BOUNDS: Final = "\n and ".join(
@@ -69,12 +73,16 @@ def page_of(hits: str) -> str:
 _NEXT: Final = "(score < :score::bigint or (score = :score::bigint and imdb_id > :imdb_id::text))"
 _ORDER: Final = "order by score desc, imdb_id limit :records::bigint + 1"
 _WEIGHT: Final = f"""
-    case when tokens @@ :title::tsquery
-    then case when loose ^@ any(:beginnings::text[]) then {_BEGINS} else {_IN_TITLE} end else 1 end
+    case
+        when (tokens @@ :title::tsquery) is not true then 1
+        when loose ^@ any(:beginnings::text[])
+            then case when tokens @@ :whole_words::tsquery then {_BEGINS} else {_BEGINS_SO} end
+        else {_IN_TITLE}
+    end
 """
 
 
-def _score(above: int = 0) -> str:
+def _score(above: str = "0") -> str:
     return f"{above} + votes::bigint * {_WEIGHT}"
 
 
@@ -95,12 +103,13 @@ def _step(rows: str, lowest: int, highest: int) -> str:
     )"""  # noqa: S608
 
 
-# A year that is a part of the title, as of "Blade Runner 2049", comes before one that is not; films
-# are often dated a year apart. Then the title as it is written, but for marks, but for its article.
+# A year that is a part of the title, as of "Blade Runner 2049", comes before one that is not. Then
+# comes the title as it is written, but for marks, but for its article.
 _CLOSENESS: Final = f"""
     case
         when loose = :whole::text then {3 * _EXACT}
         when :year::integer > 0 and abs(year - :year::integer) > 1 then {_OTHER_YEAR}
+        when :year::integer > 0 and year <> :year::integer then {_NEXT_YEAR}
         when loose = :main::text then {2 * _EXACT}
         else {_EXACT}
     end
@@ -109,13 +118,16 @@ _CLOSENESS: Final = f"""
     + case when :text::text = (
         select title from movies where movies.imdb_id = movie_search.imdb_id
     ) then {1 << 32} else 0 end
-"""
+"""  # noqa: S608
 _ASKED_ROWS: Final = f"""
     select imdb_id, {_CLOSENESS} + votes as score from movie_search
     where {_IS_ASKED} and {_FILTERED} and {_BOUNDS}
 """  # noqa: S608
+_YEARS_OWN: Final = f"""
+    case when loose ^@ any(:beginnings::text[]) then {_BEGINS_OF_YEAR} else {_OF_YEAR} end
+"""
 _OF_ITS_YEAR: Final = _rows(
-    f":year::integer > 0 and {_WORDS} and (tokens @@ :in_year::tsquery)", _score(_OF_YEAR)
+    f":year::integer > 0 and {_WORDS} and (tokens @@ :in_year::tsquery)", _score(_YEARS_OWN)
 )
 _NOT_OF_ITS_YEAR: Final = "(tokens @@ :in_year::tsquery) is not true"
 _REST: Final = f"{_WORDS} and {_NOT_OF_ITS_YEAR}"
@@ -126,7 +138,9 @@ _IN_TITLES: Final = f"""
 _NOT_IN_TITLE: Final = "(tokens @@ :title::tsquery) is not true"
 _STEPS: Final = (
     _step(_ASKED_ROWS, _EXACT, BEST),
-    _step(_OF_ITS_YEAR, _OF_YEAR, _EXACT),
+    _step(_OF_ITS_YEAR, _BEGINS_OF_YEAR, _EXACT),
+    _step(_ASKED_ROWS, _NEXT_YEAR, _BEGINS_OF_YEAR),
+    _step(_OF_ITS_YEAR, _OF_YEAR, _NEXT_YEAR),
     _step(_ASKED_ROWS, _OTHER_YEAR, _OF_YEAR),
     # No film that is not famous reaches these scores, and then none whose title has not the words.
     _step(_rows(f"votes >= {FAMOUS} and {_REST}", _score()), FAMOUS * _BEGINS, _OTHER_YEAR),
@@ -164,6 +178,7 @@ GATHERED_BY: Final = {
 }
 _PAGE: Final = ":records::bigint + 1"  # with one more, which tells that there is another page
 _IS_SHORT: Final = "(select count(*) from {}) <= :records::bigint"
+SMALL: Final = frozenset({"year", "rating"})  # columns of two bytes
 SORT_COLUMNS: Final = {
     "title": "sort_key",
     "year": "year",
@@ -182,7 +197,7 @@ def _walk(name: str, column: str, behind: str, order: str, *, gate: str = "true"
         gate: An SQL condition that is evaluated once: whether they are wanted at all.
     """
     off_index = f"{column} || ''" if column == "sort_key" else f"{column} + 0"
-    all_walked = f"(select count(*) from {name}_walked) < {_WALKED} * ({_PAGE})"
+    all_walked = f"(select count(*) from {name}_walked) < {_WALKED} * ({_PAGE})"  # noqa: S608
     gathered = " union all ".join(
         f"""(
             select imdb_id, {column} as value from movie_search
@@ -208,7 +223,7 @@ def _walk(name: str, column: str, behind: str, order: str, *, gate: str = "true"
 
 
 def _sorted(column: str, *, descending: bool) -> Statement:
-    kind = {"sort_key": "text", "year": "smallint", "rating": "smallint"}.get(column, "integer")
+    kind = "text" if column == "sort_key" else "smallint" if column in SMALL else "integer"
     sign, way = ("<", "desc") if descending else (">", "asc")
     behind = f"({{}}, imdb_id) {sign} (:value::{kind}, :imdb_id::text)"
     order = f"{column} {way}, imdb_id {way}"
@@ -221,12 +236,13 @@ def _sorted(column: str, *, descending: bool) -> Statement:
     else:
         behind += f" and {{}} <= :{column}_to::integer"
         gate = f"(:{column}_from::integer = 0 and {_IS_SHORT.format('known')})"
-        unknown = "{} = 0 and imdb_id > :unknown_after::text"
+        # No `= 0`: then the order would be that of the ids alone, and the index for that read.
+        unknown = "({}, imdb_id) > (0, :unknown_after::text) and {} <= 0"
         tables = [
             _walk("known", column, behind, order),
-            _walk("unknown", column, unknown, f"{column}, imdb_id", gate=gate),
+            _walk("unknown", column, unknown, order, gate=gate),
         ]
-        hits = f"(select * from known union all select * from unknown limit {_PAGE})"
+        hits = f"(select * from known union all select * from unknown limit {_PAGE})"  # noqa: S608
     return Statement(repeatable=True, sql=f"with {', '.join(tables)} {page_of(hits)}")
 
 
@@ -256,7 +272,7 @@ def counted_rows(most: int) -> str:
         ("all", "true"),
     ]
     parts = [
-        f"(select facets from movie_search where :by::text = '{by}' and {where} limit {most})"
+        f"(select facets from movie_search where :by::text = '{by}' and {where} limit {most})"  # noqa: S608
         for by, where in steps
     ]
     return f"select facets from ({' union all '.join(parts)}) steps limit {most}"  # noqa: S608

@@ -6,17 +6,19 @@ with such a mark, so none is met by the beginning of a word.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from lib.catalogue.folding import fold, loose, split_words
 from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR
+from lib.catalogue.titles import other_names_of, take_year, without_brackets
 from lib.errors import InvalidRequest
 
 QUERY_LENGTH: Final = 100
 MOST_WORDS: Final = 10
+UNCOUNTED: Final = ("the", "of", "and", "to", "in")
 
 # What stands before the words of titles and of people, and before those of titles.
 IN_ALL: Final = ("", "@")
@@ -24,10 +26,8 @@ IN_TITLE: Final = ("",)
 NOTHING: Final = "'~'"  # a lexeme that no row has
 ANYTHING: Final = "!'~'"  # true of every row, and never asked of an index
 
-_YEAR: Final = re.compile(r"(?P<rest>.*[^\s(\[])\s*(?:\s|(?P<open>[(\[]))(?P<year>[0-9]{4})[)\]]?")
-_BRACKETS: Final = re.compile(
-    r"(?P<before>[^()\[\]]*[^()\[\] ])\s*[(\[](?P<within>[^()\[\]]+)[)\]]"
-)
+_YEAR_AT_END: Final = re.compile(r"(?P<rest>.*\S)[\s,]+(?P<year>[0-9]{4})")
+_BRACKETS: Final = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 
 # A film's number is written in one way and asked for in another.
 _ROMAN: Final = (
@@ -42,9 +42,10 @@ _NUMBERS: Final[dict[str, tuple[str, ...]]] = {
     for way in ways
 }
 # Of these a row has so many that they narrow nothing down.
-COMMON: Final = frozenset(
-    "the a an of in and to on my la le les de des du der die das el los las il lo un une et y".split()
-)
+COMMON: Final = frozenset((
+    "the", "a", "an", "of", "in", "and", "to", "on", "my", "la", "le", "les", "de", "des", "du",
+    "der", "die", "das", "el", "los", "las", "il", "lo", "un", "une", "et", "y",
+))  # fmt: skip
 _SHORT: Final = 2  # letters with which very many words begin
 
 
@@ -68,13 +69,17 @@ class Terms:
     titles: tuple[str, ...]
     is_typed: bool
 
+    @property
+    def counted(self) -> int:
+        """How many words there are, but for those that long titles are full of."""
+        return sum("".join(parts) not in UNCOUNTED for parts in self.words)
+
     @cached_property
     def loose_titles(self) -> tuple[str, ...]:
-        """Letters and digits of what the title may be, numbers written in both ways."""
-        found = dict.fromkeys(loose(title) for title in (self.whole, *self.titles))
-        for title in self.titles:
-            found.update(dict.fromkeys(loose(other) for other in _renumbered(title)))
-        return tuple(title for title in found if title)
+        """Letters and digits of what the title may be, numbers written in all ways."""
+        others = other_names_of(self.text, year=self.year)
+        found = (loose(self.whole), *map(loose, self.titles), *(name.loose for name in others))
+        return tuple(dict.fromkeys(found))
 
 
 def read_terms(text: str, *, year: int | None = None) -> Terms:
@@ -84,47 +89,37 @@ def read_terms(text: str, *, year: int | None = None) -> Terms:
         text: Without surplus blanks.
         year: Which year is meant, when that is known and not in the text.
     """
-    whole = fold(text)
-    year, rest = (year, whole) if year else _split_year(whole)
-    titles = {rest: None}
-    if brackets := _BRACKETS.fullmatch(rest):
-        titles[brackets["before"]] = titles[brackets["within"].strip()] = None
+    undated, told = take_year(text)
+    year, rest = year or told, fold(undated)
+    if year is None and (dated := _YEAR_AT_END.fullmatch(rest)):
+        told = int(dated["year"])
+        if FIRST_YEAR <= told <= LAST_YEAR:
+            year, rest = told, dated["rest"]
+    rest = rest.rstrip(" ,-")
+    if not any(split_words(rest)):
+        year, rest = None, fold(text)
+    titles = dict.fromkeys((rest, without_brackets(rest), *_BRACKETS.findall(rest)))
     return Terms(
         text=text,
         year=year,
         words=tuple(split_words(rest)),
-        whole=whole,
-        titles=tuple(titles),
-        is_typed=year is None and (whole[-1:].isalnum()),
+        whole=fold(text),
+        titles=tuple(title for title in titles if any(split_words(title))) or (rest,),
+        is_typed=rest[-1:].isalnum(),
     )
 
 
 def parse_text(text: str) -> Terms:
     """Read the parameter `query`, or raise `InvalidRequest` for one that is too long or blank."""
-    rule = f"must be a text of 1 to {QUERY_LENGTH} characters, and at most {MOST_WORDS} words"
+    rule = (
+        f"must be a text of 1 to {QUERY_LENGTH} characters, and at most {MOST_WORDS} words, not "
+        f"counting {', '.join(UNCOUNTED)}"
+    )
     text = " ".join(text.split())
     terms = read_terms(text) if 1 <= len(text) <= QUERY_LENGTH else None
-    if terms is None or len(terms.titles[0].split()) > MOST_WORDS:
+    if terms is None or terms.counted > MOST_WORDS:
         raise InvalidRequest(f"query {rule}.", fields={"query": rule})
     return terms
-
-
-def _split_year(whole: str) -> tuple[int | None, str]:
-    found = _YEAR.fullmatch(whole)
-    if found is None or not FIRST_YEAR <= int(found["year"]) <= LAST_YEAR:
-        return None, whole
-    if (found["open"] is not None) != whole.endswith((")", "]")):
-        return None, whole
-    rest = found["rest"].rstrip(" ,-")
-    return (int(found["year"]), rest) if any(split_words(rest)) else (None, whole)
-
-
-def _renumbered(title: str) -> Iterable[str]:
-    words = title.split(" ")
-    for place, word in enumerate(words[1:], start=1):
-        bare = word.strip(":,.-")
-        for other in _NUMBERS.get(bare, ()):
-            yield " ".join([*words[:place], word.replace(bare, other), *words[place + 1 :]])
 
 
 # --- Queries for the index ------------------------------------------------------------------------
@@ -139,12 +134,14 @@ class Words:
         indexed: What of it the index is asked; the rest is looked at in the rows that it gives.
         title: All of them, in the title.
         title_indexed: As `indexed`, in the title.
+        whole: All of them, in the title, and none only as a beginning.
     """
 
     anywhere: str
     indexed: str
     title: str
     title_indexed: str
+    whole: str
 
 
 def compose(words: Sequence[tuple[str, ...]], *, is_typed: bool) -> Words:
@@ -159,7 +156,10 @@ def compose(words: Sequence[tuple[str, ...]], *, is_typed: bool) -> Words:
         asked = every[:-1] if _is_dear(words, is_typed=is_typed) else every
         queries += [all_of(every) or NOTHING, all_of(asked) or NOTHING]
     anywhere, indexed, title, title_indexed = queries
-    return Words(anywhere=anywhere, indexed=indexed, title=title, title_indexed=title_indexed)
+    whole = compose(words, is_typed=False).title if is_typed else title
+    return Words(
+        anywhere=anywhere, indexed=indexed, title=title, title_indexed=title_indexed, whole=whole
+    )
 
 
 def _is_dear(words: Sequence[tuple[str, ...]], *, is_typed: bool) -> bool:
@@ -176,7 +176,7 @@ def _word(
     parts: tuple[str, ...], marks: Sequence[str], *, is_first: bool, is_beginning: bool
 ) -> str:
     end = ":*" if is_beginning else ""
-    # Of a word in parts a short last one is no beginning: with "schindler's" all of "s" is not meant.
+    # Of a word in parts a short last one is no beginning: "schindler's" is not all that has an "s".
     end_of_part = end if len(parts) == 1 or len(parts[-1]) > _SHORT else ""
     ways = []
     for mark in marks:

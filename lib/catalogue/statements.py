@@ -132,27 +132,87 @@ BY_ID: Final = Statement(
             {merged_into(":imdb_id")})
     """,  # noqa: S608
 )
-# The year belongs to what identifies a film, so it narrows; what is left is ordered by votes.
+# Each id as `BY_ID` finds it, and those under which it finds none.
+BY_IDS: Final = Statement(
+    repeatable=True,
+    sql=f"""
+        select string_agg(shown, ',' order by place),
+            string_agg('"' || asked.id || '"', ',' order by place) filter (where shown is null)
+        from unnest(string_to_array(:imdb_ids::text, ',')) with ordinality asked (id, place)
+        left join lateral (
+            select {DOCUMENT} as shown from movies where imdb_id = coalesce(
+                (select imdb_id from movies where imdb_id = asked.id),
+                {merged_into("asked.id")})
+        ) found on true
+    """,  # noqa: S608
+)
+# Names are asked for in their order, and films of each in the order of how exact they are, then of
+# votes. All have the loose form in common: who is equal in a stricter one is equal in that as well.
+# The year belongs to what identifies a film, so it narrows.
 BY_TITLE: Final = Statement(
     repeatable=True,
     sql=f"""
         with named as materialized (
-            select imdb_id, title, year, row_number() over
-                (order by imdb_votes desc nulls last, imdb_id) as place
-            from movies
-            where sort_key = :sort_key::text and (:year::integer is null or year = :year::integer)
+            select imdb_id, title, movies.year, how, row_number() over
+                (order by name.place, how, film.folded = name.turned desc, votes desc, imdb_id)
+                as place
+            from rows from (
+                json_to_recordset(:names::json)
+                as (title text, folded text, turned text, loose text, year integer)
+            ) with ordinality as name (asked, folded, turned, loose, year, place)
+            join movie_search film on film.loose = name.loose
+                and (name.year is null or film.year = name.year)
+            join movies using (imdb_id)
+            cross join lateral (
+                select case when movies.title = name.asked then 0
+                    when film.folded = name.folded then 1 else 2 end as how
+            ) compared
             order by place limit {ALTERNATIVES_LIMIT + 1}
-        )
+        ), first as materialized (select * from named where place = 1)
         select
-            (select {DOCUMENT} from movies
-             where imdb_id = (select imdb_id from named where place = 1)),
+            (select {DOCUMENT} from movies where imdb_id = (select imdb_id from first)),
             (select json_agg(json_build_object('imdb_id', imdb_id, 'title', title, 'year', year)
-                             order by place)::text from named where place > 1),
-            (select title from named where place = 1)
-        where exists (select from named)
+                             order by place)::text
+             from named where place > 1),
+            title, how
+        from first
     """,  # noqa: S608
 )
-FINDING: Final = (BY_ID, BY_TITLE)
+# A word that nothing is like has a row as well.
+LIKE_WORDS: Final = Statement(
+    repeatable=True,
+    sql="""
+        select asked.word, coalesce(json_object_agg(near.word, near.movies order by near.movies desc)
+            filter (where near.word is not null), '{}')::text
+        from rows from (json_array_elements_text(:words::json)) with ordinality asked (word, place)
+        left join lateral (
+            select word, movies from words where deletes && deletions(asked.word)
+            order by word = asked.word desc, movies desc limit 40
+        ) near on true
+        group by asked.place, asked.word order by asked.place
+    """,
+)
+
+
+def _near(condition: str) -> str:
+    return f"""(
+        select imdb_id, loose, year, votes from movie_search where {condition}
+        order by votes desc, imdb_id limit 50
+    )"""  # noqa: S608
+
+
+NEAR_FILMS: Final = Statement(
+    repeatable=True,
+    sql=f"""
+        select imdb_id, title, movies.year, votes, loose from (
+            {_near("loose in (select json_array_elements_text(:names::json))")}
+            union {_near("tokens @@ :two::tsquery")}
+            union {_near("tokens @@ :one::tsquery")}
+            union {_near("tokens @@ :of_year::tsquery")}
+        ) near join movies using (imdb_id)
+    """,  # noqa: S608
+)
+FINDING: Final = (BY_ID, BY_TITLE, LIKE_WORDS, NEAR_FILMS)
 DELETE: Final = Statement(
     repeatable=False, sql="delete from movies where imdb_id = :imdb_id returning imdb_id"
 )

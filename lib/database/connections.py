@@ -11,9 +11,9 @@ from typing import Any, Final
 import pg8000.dbapi
 
 from lib import limits
-from lib.database.driver import Prepared, keep_alive, let_go, wire_of
+from lib.database.driver import keep_alive, let_go, wire_of
 from lib.database.faults import PasswordMissing, sqlstate
-from lib.database.pool import AllPrepared, Connection, Pool
+from lib.database.pool import Connection, Pool, PreparedStatements
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Statement
 from lib.errors import ServiceError
@@ -29,6 +29,8 @@ SERVER_SETTINGS: Final = {
     "timezone": "UTC",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
+    # What is appended comes in its order, and to start a process takes longer than most statements.
+    "max_parallel_workers_per_gather": "0",
 }
 _PAUSE: Final = 1.0  # between two tries to open the first connection
 
@@ -42,7 +44,8 @@ class Connections:
 
     Args:
         settings: Where the database is.
-        statements: What will be asked, prepared when a connection opens.
+        statements: What will be asked soon, prepared when a connection opens; any other is prepared
+            when a connection is first asked for it.
         connector_options: Further arguments for the Cloud SQL connector, for tests.
     """
 
@@ -113,13 +116,13 @@ class Connections:
                 )
         return pool
 
-    def _open(self) -> tuple[pg8000.dbapi.Connection, AllPrepared]:
+    def _open(self) -> tuple[pg8000.dbapi.Connection, PreparedStatements]:
         connection = self._connect()
         try:
             connection.autocommit = True
-            prepared = {
-                statement: Prepared(connection, statement.sql) for statement in self._statements
-            }
+            prepared = PreparedStatements(connection)
+            for statement in self._statements:
+                prepared.prepare(statement)
         except BaseException:
             let_go(connection)
             raise

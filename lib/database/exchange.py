@@ -25,6 +25,8 @@ async def exchange(connection: Connection, statement: Statement, values: Values)
     It is read when it is complete: what makes a socket readable may be half an answer, or none at
     all, as TLS has messages of its own, and who reads on blocks the loop.
     """
+    if statement not in connection.prepared:
+        connection.is_read_ahead = True  # pg8000 prepares it
     prepared = connection.prepared[statement]
     message = driver.compose(connection.driver, prepared, values)
     wire = driver.wire_of(connection.driver)

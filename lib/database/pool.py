@@ -7,7 +7,7 @@ third of the start of a function that sends single statements only.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +21,21 @@ if TYPE_CHECKING:
 
 _IDLE_SECONDS: Final = 1.0  # a connection that rested longer is tried before it is used
 
-AllPrepared = Mapping[Statement, Prepared]
+
+class PreparedStatements(dict[Statement, Prepared]):
+    """The statements that are prepared on a connection; a further one is, when it is looked up."""
+
+    def __init__(self, driver: pg8000.dbapi.Connection) -> None:
+        super().__init__()
+        self._driver = driver
+
+    def __missing__(self, statement: Statement) -> Prepared:
+        return self.prepare(statement)
+
+    def prepare(self, statement: Statement) -> Prepared:
+        """Prepare a statement, which waits for the server."""
+        prepared = self[statement] = Prepared(self._driver, statement.sql)
+        return prepared
 
 
 class PoolExhausted(TimeoutError):
@@ -40,7 +54,7 @@ class Connection:
     """
 
     def __init__(
-        self, pool: "Pool", driver: pg8000.dbapi.Connection, prepared: AllPrepared
+        self, pool: "Pool", driver: pg8000.dbapi.Connection, prepared: PreparedStatements
     ) -> None:
         self.driver: Final = driver
         self.prepared: Final = prepared
@@ -102,7 +116,7 @@ class Pool:
 
     def __init__(
         self,
-        open_connection: Callable[[], tuple[pg8000.dbapi.Connection, AllPrepared]],
+        open_connection: Callable[[], tuple[pg8000.dbapi.Connection, PreparedStatements]],
         *,
         size: int,
         timeout: float,

@@ -77,15 +77,20 @@ class Importer:
             DatabaseUnavailable: The ledger cannot be read or written.
         """
         if order.kind == "tick":
-            return self._tick(working_time, key, requested_by)
-        import_id = open_import(self.database, order, key=key, requested_by=requested_by)
-        return self._carry_on(import_id, working_time)
+            done = self._tick(working_time, key, requested_by)
+        else:
+            import_id = open_import(self.database, order, key=key, requested_by=requested_by)
+            done = self._carry_on(import_id, working_time)
+        self._gather_words(working_time)
+        return done
 
     def fill_first(self, working_time: WorkingTime, *, requested_by: str) -> Done:
         """Go on with the first fill where one is open, else fill an empty catalogue."""
         import_id = choosing.find_open_fill(self.database)
         if import_id is not None:
-            return self._carry_on(import_id, working_time)
+            done = self._carry_on(import_id, working_time)
+            self._gather_words(working_time)
+            return done
         if choosing.find_choice(self.database, ()).needs_first_fill:
             return self.carry_out(FIRST_FILL, working_time=working_time, requested_by=requested_by)
         return Done(import_id=None, last=None, states={})
@@ -131,6 +136,14 @@ class Importer:
             states.update(last.states)
         import_id = seen[-1] if seen else choosing.find_oldest_open(self.database)
         return Done(import_id=import_id, last=last, states=dict(states))
+
+    def _gather_words(self, working_time: WorkingTime) -> None:
+        """Count the words and facets of what was written since the last time, by whomever."""
+        gathered = statements.GATHERED_AT_ONCE
+        while gathered == statements.GATHERED_AT_ONCE:
+            [[gathered]] = self.database.run(statements.GATHER)
+            if working_time.find_reason_to_stop():
+                break
 
     def _choose(self, seen: Sequence[int], requested_by: str) -> int | None:
         """Go on with what is open, else fill an empty catalogue, else refresh the stalest.

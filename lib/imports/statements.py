@@ -259,7 +259,13 @@ SWEEP: Final = Statement(
             where imports.finished_at < now() - interval '30 days' limit 2000)
     """,
 )
+# The words and facets of movies that were written or deleted since, some movies at a time.
+GATHERED_AT_ONCE: Final = 2000
+GATHER: Final = Statement(
+    repeatable=True,
+    sql=f"select gather_words({GATHERED_AT_ONCE})",
+)
 STATEMENTS: Final = (
     ORDERED, LEASE, EXTEND, NEXT_TRY, SETTLE, FINISH, LEASE_PAGE, LIST_PAGE, FAIL_PAGE, LIST_STALE,
-    CHOOSE, OPEN_FILL, OLDEST_OPEN, SWEEP,
+    CHOOSE, OPEN_FILL, OLDEST_OPEN, SWEEP, GATHER,
 )  # fmt: skip

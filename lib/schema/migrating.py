@@ -12,6 +12,7 @@ same, as it is this code that runs on it.
 """
 
 import logging
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LEAST_POSTGRES: Final = 18  # texts are folded by what it was the first to have
 NEWEST: Final = "head"
 NOTHING: Final = "base"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -128,10 +130,11 @@ def migrate(
     Raises:
         DatabaseUnavailable: The database cannot be reached, or its locks not be had in time; of the
             one on the migration itself the message says who holds it.
-        InternalError: The migrations are not one line.
+        InternalError: The migrations are not one line, or the server is too old for them.
         InvalidRequest: A revision is named that there is none of, or for a database that is newer.
         SettingsError: The administrator's password breaks the rule for new passwords.
     """
+    _demand_postgres(database)
     known = _known_revisions()
     before = _bring_to(database, known, revision)
     with _turn(database) as connection:
@@ -148,6 +151,15 @@ def migrate(
         not_granted=not_granted,
         left=() if newer else work.carry_out(database, _work_of(after), seconds=share),
     )
+
+
+def _demand_postgres(database: TransactionalDatabase) -> None:
+    with database.begin() as connection:
+        version = str(connection.execute(text("show server_version")).scalar_one())
+    if int(re.split(r"\D", version)[0]) < LEAST_POSTGRES:
+        raise InternalError(
+            f"PostgreSQL {LEAST_POSTGRES} or later is needed, and this server is {version}."
+        )
 
 
 @contextmanager

@@ -83,7 +83,7 @@ class Rules:
 
 def data(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """Answer `{"data": value}`."""
-    return Answer(body=_encode({"data": value}), status=status, headers=headers or {})
+    return Answer(body=write_json({"data": value}), status=status, headers=headers or {})
 
 
 def tag_of(body: bytes) -> str:
@@ -101,7 +101,8 @@ def answer_error(error: ServiceError, context: RequestContext) -> Answer:
     }
     if error.fields:
         content["fields"] = error.fields
-    return Answer(status=error.status, body=_encode({"error": content}), headers=error.headers)
+    content.update(error.more)
+    return Answer(status=error.status, body=write_json({"error": content}), headers=error.headers)
 
 
 def make_response(
@@ -172,5 +173,6 @@ def _matches(sent: str, tag: str) -> bool:
     )
 
 
-def _encode(value: object) -> bytes:
+def write_json(value: object) -> bytes:
+    """Return a body: compact JSON in UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

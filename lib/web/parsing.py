@@ -38,7 +38,7 @@ _NORMAL_VALUE: Final = re.compile(
 )
 _ENCODED: Final = re.compile(rb"%[0-9A-F]{2}")
 # A query as most are: nothing in it needs a closer look, and it is written as caches know it.
-_SIMPLE_PAIR: Final = rb"[a-z_]+=[A-Za-z0-9._~-]+"
+_SIMPLE_PAIR: Final = rb"[a-z_]+=[A-Za-z0-9.,_~-]+"
 _SIMPLE_QUERY: Final = re.compile(rb"%b(?:&%b)*" % (_SIMPLE_PAIR, _SIMPLE_PAIR))
 
 
@@ -181,8 +181,14 @@ def refuse_long_runs_of_marks(text: str, name: str) -> None:
         )
 
 
-def reject_unknown(given: Iterable[str], allowed: Collection[str], *, what: str) -> None:
-    """Raise `InvalidRequest` for a name that is not allowed; it tells those that are."""
+def reject_unknown(
+    given: Iterable[str], allowed: Collection[str], *, what: str, within: str | None = None
+) -> None:
+    """Raise `InvalidRequest` for a name that is not allowed; it tells those that are.
+
+    Args:
+        within: The parameter or member that holds the names, where they are not such themselves.
+    """
     for name in given:
         if name not in allowed:
             known = f"allowed: {', '.join(allowed)}" if allowed else "none is allowed here"
@@ -190,7 +196,8 @@ def reject_unknown(given: Iterable[str], allowed: Collection[str], *, what: str)
             near = difflib.get_close_matches(shown, list(allowed), n=1)
             guess = f" Did you mean {near[0]}?" if near else ""
             raise InvalidRequest(
-                f"Unknown {what} {shown!r}; {known}.{guess}", fields={shown: "is unknown"}
+                f"Unknown {what} {shown!r}; {known}.{guess}",
+                fields={within: f"holds an unknown {what}"} if within else {shown: "is unknown"},
             )
 
 

@@ -187,7 +187,7 @@ class CloudSqlStandIn:
         return refusal or JSONResponse(
             {
                 "region": REGION,
-                "databaseVersion": "POSTGRES_17",
+                "databaseVersion": "POSTGRES_18",
                 "ipAddresses": [{"type": "PRIMARY", "ipAddress": self.proxy.host}],
                 "serverCaCert": {"cert": self._authority.pem},
             }

@@ -147,6 +147,7 @@ def test_answers_are_the_same_where_the_document_is_not_of_this_version(
         "/movies.list?number_of_records=2&page=2",
         "/movies.get?imdb_id=tt0000001",
         "/movies.get?title=Film%201",
+        "/movies.get_many?imdb_ids=tt0000002,tt0000001",
     )
 
     def ask() -> Sequence[bytes]:

@@ -4,7 +4,7 @@ Judged by going through all movies, one by one.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from random import Random
 from typing import Any, Final
@@ -13,7 +13,6 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from lib.catalogue import movies
 from lib.catalogue.folding import fold, split_words
 from lib.catalogue.movie import Movie, title_key
 from lib.database.transactions import TransactionalDatabase
@@ -93,18 +92,24 @@ def number(movie: Movie, name: str) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
+def words(movie: Movie) -> set[str]:
+    return {
+        word
+        for text in (movie.title, *movie.directors, *movie.writers, *movie.actors)
+        for parts in split_words(fold(text))
+        for word in (*parts, "".join(parts))
+    }
+
+
+def is_within(value: Any, low: Any, high: Any) -> bool:
+    return value is not None and (low is None or value >= low) and (high is None or value <= high)
+
+
 def fits(movie: Movie, asked: Mapping[str, Any]) -> bool:
     """Tell whether a movie is a hit; values are (how, [value, ...]) or (from, to)."""
     for name, rule in asked.items():
         if name == "query":
-            words = {
-                word
-                for text in (movie.title, *movie.directors, *movie.writers, *movie.actors)
-                for parts in split_words(fold(text))
-                for word in (*parts, "".join(parts))
-            }
-            if not all(any(w.startswith(part) if at else part == w for w in words)
-                       for part, at in [(rule, True)]):  # fmt: skip
+            if not any(word.startswith(rule) for word in words(movie)):
                 return False
         elif name in RANGED:
             low, high = rule

@@ -76,6 +76,12 @@ KNOWN: Final = (
         route="/movies.get", method="GET", status=200, good={"params": {"imdb_id": "tt0111161"}}
     ),
     Endpoint(
+        route="/movies.get_many",
+        method="GET",
+        status=200,
+        good={"params": {"imdb_ids": "tt0111161"}},
+    ),
+    Endpoint(
         route="/movies.create",
         method="POST",
         status=201,
@@ -218,7 +224,7 @@ def test_a_good_request_is_answered_with_or_without_the_version(
     elif endpoint.status < 400:
         assert answer.headers["Content-Type"] == "application/json"
         assert next(iter(answer.json())) == "data"
-        assert set(answer.json()) <= {"data", "pagination", "alternatives"}
+        assert set(answer.json()) <= {"data", "pagination", "match", "alternatives"}
     else:
         assert_error(answer, 418, "IM_A_TEAPOT")
 
@@ -581,6 +587,13 @@ UNSHARED: Final = "private, no-cache"
             ("/movies.get?title=The+Shawshank+Redemption&year=1994", SHARED),
             ("/movies.get?title=The%20Shawshank%20Redemption", SHARED),
             ("/movies.get?imdb_id=tt0111161", SHARED),
+            ("/movies.get_many?imdb_ids=tt0111161", SHARED),
+            ("/movies.list?page=1&fields=title,year", SHARED),
+            ("/movies.list?page=1&fields=title%2Cyear", SHARED),
+            ("/movies.list?page=1&fields=title,year%2Cgenres", UNSHARED),
+            ("/movies.list?fields=title&page=1", UNSHARED),
+            ("/movies.get_many?imdb_ids=tt0111161,tt0000000", UNSHARED),
+            ("/movies.get_many?imdb_ids=tt%30111161", UNSHARED),
             ("/movies%2Elist", UNSHARED),
             ("/%761/movies.list", UNSHARED),
             ("/movies.list?p%61ge=1", UNSHARED),
@@ -778,6 +791,8 @@ def bad_requests() -> list[tuple[str, str, dict[str, Any], int]]:
         ("GET", "/movies.get", {}, 400),
         ("GET", "/movies.get?title=%00", {}, 400),
         ("GET", "/movies.get?imdb_id=x", {}, 400),
+        ("GET", "/movies.get?imdb_id=tt0111161&fields=x", {}, 400),
+        ("GET", "/movies.get_many?imdb_ids=x", {}, 400),
         ("POST", "/movies.create", {"json": {"title": ""}}, 400),
         ("POST", "/movies.create", {"json": {"imdb_id": "x"}}, 400),
         ("POST", "/movies.import", {"json": {"imdb_ids": ["x"]}}, 400),

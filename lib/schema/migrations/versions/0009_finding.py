@@ -7,96 +7,14 @@ revision writes the triggers make the rows as well. Those that are there get the
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-# As `lib.catalogue.folding`. plpgsql, as it evaluates such expressions without a query for each.
-_FOLDING = r"""
-create function fold_title(title text) returns text
-language plpgsql immutable strict parallel safe as $$
-declare
-    folded text collate "C" := title;
-begin
-    -- Most are no more than this.
-    if title ~ '^[!-_a-~]+( [!-_a-~]+)*$' and octet_length(title) <= 500 then
-        return lower(folded);
-    end if;
-    if octet_length(title) = length(title) then
-        folded := translate(lower(folded), E'`\t\n\v\f\r', '''     ');
-        folded := regexp_replace(folded, '[\u0001-\u001f\u007f]+', '', 'g');
-    else
-        folded := translate(folded,
-            E'‘’‚‛ʹʻʼʽˈ′‵‹›`´΄᾽᾿῾＇｀“”„‟ʺ˝″‶«»〃〝〞〟＂‐‑‒–—―⁃−﹘﹣－➖⸺⸻·•‧∙⋅・･。｡⁄∕⧸／'
-            '\t\n\v\f\r\u0085\u1680\u2028\u2029™℠®©',
-            repeat('''', 21) || repeat('"', 15) || repeat('-', 14) || repeat('.', 9)
-            || repeat('/', 4) || repeat(' ', 9));
-        folded := regexp_replace(folded, '([¼-¾⅐-⅟↉]|[²³¹⁰⁴-⁹]+)', ' \1', 'g');
-        folded := casefold(normalize(folded, nfkd) collate pg_unicode_fast);
-        folded := translate(folded,
-            'øłđðħı⁄🅐🅑🅒🅓🅔🅕🅖🅗🅘🅙🅚🅛🅜🅝🅞🅟🅠🅡🅢🅣🅤🅥🅦🅧🅨🅩🅰🅱🅲🅳🅴🅵🅶🅷🅸🅹🅺🅻🅼🅽🅾🅿🆀🆁🆂🆃🆄🆅🆆🆇🆈🆉',
-            'olddhi/abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz');
-        folded := replace(replace(replace(folded, 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th');
-        folded := regexp_replace(normalize(folded, nfkd),
-            '[\u0001-\u001f\u007f-\u009f\u00ad\u061c\u0640\u180b-\u180f\u200b-\u200f\u202a-\u202e'
-            '\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0001-\U000e007f'
-            '\U000e0100-\U000e01ef'
-            '\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f'
-            '\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0711\u0730-\u074a'
-            '\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed]+',
-            '', 'g');
-        folded := normalize(folded, nfc);
-    end if;
-    folded := rtrim(left(btrim(regexp_replace(folded, ' +', ' ', 'g')), 500));
-    return case folded when '' then left(title, 500) else folded end;
-end $$;
-
--- The words of a folded text, by their parts and by all of them together; and all as one text.
-create function folded_words(folded text) returns text[]
-language plpgsql immutable strict parallel safe as $$
-declare
-    words text collate "C" := folded;
-begin
-    if words !~ '[^a-z0-9 ]' then
-        return string_to_array(words, ' ');
-    end if;
-    words := replace(replace(words, '&', ' and '), '+', ' and ');
-    return string_to_array(
-        regexp_replace(words collate pg_c_utf8, '[[:punct:]]', ' ', 'g') || ' '
-        || regexp_replace(words collate pg_c_utf8, '[[:punct:]]+', '', 'g'), ' ');
-end $$;
-create function loose_title(title text) returns text
-language plpgsql immutable strict parallel safe as $$
-declare
-    folded text collate "C" := fold_title(title);
-    bare text collate "C" := folded;
-begin
-    if position(',' in folded) > 0 then
-        bare := regexp_replace(bare, '^(.*[^ ,]) ?, ?'
-            '(the|an?|les?|la|l''|une?|el|l[oa]s|una|il|lo|gli|der|die|das|eine?|den|det|het|de)$',
-            '\2 \1');
-    end if;
-    bare := regexp_replace(bare, '^(the|an?) (?=.)', '');
-    bare := replace(replace(bare, '&', 'and'), '+', 'and');
-    bare := regexp_replace(bare collate pg_c_utf8, '[ [:punct:]]+', '', 'g');
-    return case bare when '' then folded else bare end;
-end $$;
-create function deletions(word text) returns text[]
-language sql immutable strict parallel safe return (
-    select array_agg(distinct shorter) from (
-        select word as shorter
-        union all
-        select overlay(word placing '' from place for 1) from generate_series(1, length(word)) place
-        where length(word) between 3 and 24
-    ) shortened);
-revoke execute on function
-    fold_title(text), folded_words(text), loose_title(text), deletions(text) from public;
-"""
-
 # There are no nulls: 0 is unknown. Lexemes of `tokens` are a title's words, "@" and people's words,
-# and "#", a letter, "/" and what can be filtered by: no word begins with such a mark. Facets are the
-# same values as they are shown. What tokens and facets came (1) and went (-1) is in `search_moves`,
+# "#", a letter, "/" and what can be filtered by: no word begins with such a mark. Facets are such
+# values as they are shown. Which of both came (1) and went (-1) is in `search_moves`
 # until `gather_words` counts it.
 _TABLES = """
 create table movie_search (
@@ -139,8 +57,7 @@ create table movie_facets (
 # security definer: who may write movies need not be able to write these by themselves. All of a
 # statement's movies at once, as to begin a query for each takes longer than all that it does.
 _TRIGGERS = """
-create function search_movies(imdb_ids text[]) returns void
-language plpgsql security definer set search_path = public, pg_temp as $$
+create function search_movies(imdb_ids text[]) returns void language plpgsql as $$
 begin
     with written as (
         insert into movie_search (
@@ -151,7 +68,7 @@ begin
             coalesce(imdb_votes, 0),
             coalesce(to_char(released, 'YYYYMMDD')::integer, 0),
             coalesce(year, 0),
-            coalesce(least(runtime_minutes, 32767), 0),
+            least(coalesce(runtime_minutes, 0), 32767),
             coalesce(imdb_rating * 10, 0),
             shown || case when year > 0 then array['e/' || year / 10 * 10] end,
             array_to_tsvector(array_remove(array_remove(array_remove(
@@ -160,7 +77,8 @@ begin
                 || tags
                 || array[
                     '#y/' || year, '#e/' || year / 10 * 10, '#i/' || floor(imdb_rating),
-                    '#m/' || least(runtime_minutes, 600) / 10 * 10
+                    '#m/' || case
+                        when runtime_minutes > 0 then least(runtime_minutes, 600) / 10 * 10 end
                 ], null), ''), '@'))
         from (
             select *, fold_title(title) as folded from movies
@@ -199,8 +117,7 @@ begin
     ) moves (tokens, facets, delta)
     where tokens is not null and (gone, gone_facets) is distinct from (came, came_facets);
 end $$;
-create function unsearch_movies(imdb_ids text[]) returns void
-language plpgsql security definer set search_path = public, pg_temp as $$
+create function unsearch_movies(imdb_ids text[]) returns void language plpgsql as $$
 begin
     with gone as (
         delete from movie_search where imdb_id = any(imdb_ids) returning tokens, facets
@@ -263,15 +180,19 @@ create trigger movies_truncated_search after truncate on movies
     for each statement execute function search_no_movies();
 """
 
-# Of a million movies a minute's work. One gathers at a time, so that nobody waits in a circle; of a
-# word's coming and its going the later may be gathered first.
+# Not when a movie is written, as all movies have the same words. One gathers at a time, and whoever
+# else would goes on; of a word's coming and its going the later may be gathered first.
 _GATHERING = """
 create function gather_words(most integer) returns bigint
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     gathered bigint;
 begin
-    lock table words in share update exclusive mode;
+    begin
+        lock table words in share update exclusive mode nowait;
+    exception when lock_not_available then
+        return 0;
+    end;
     with taken as materialized (
         delete from search_moves where ctid = any(array(select ctid from search_moves limit most))
         returning tokens, facets, delta
@@ -351,7 +272,7 @@ work = [
 
 def upgrade() -> None:
     """Make the tables and the triggers."""
-    for statements in (_FOLDING, _TABLES, _TRIGGERS, _GATHERING, _FILLING):
+    for statements in (_TABLES, _TRIGGERS, _GATHERING, _FILLING):
         op.get_bind().exec_driver_sql(statements)
 
 
@@ -366,6 +287,5 @@ def downgrade() -> None:
         drop table movie_search, search_moves, words, movie_facets;
         drop function search_inserted_movies(), search_updated_movies(), search_deleted_movies(),
             search_no_movies(), search_unsearched_movie(), gather_filled_words(),
-            search_movies(text[]), unsearch_movies(text[]), gather_words(integer),
-            deletions(text), loose_title(text), folded_words(text), fold_title(text);
+            search_movies(text[]), unsearch_movies(text[]), gather_words(integer);
     """)

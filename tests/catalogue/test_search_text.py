@@ -1,0 +1,100 @@
+"""How texts, values and cursors of a search are read."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from lib.catalogue import search_cursor
+from lib.catalogue.search_cursor import Cursor
+from lib.catalogue.search_filters import parse_filters
+from lib.catalogue.search_text import QUERY_LENGTH, compose, parse_text, read_terms
+from lib.database.statement import Statement
+from lib.database.transactions import TransactionalDatabase
+from lib.errors import InvalidRequest
+
+AS_QUERY = Statement(repeatable=True, sql="select numnode(cast(:query as text)::tsquery)")
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=QUERY_LENGTH
+) | st.text("ab '\"\\|&!:*()<->~@#/,.1", min_size=1, max_size=QUERY_LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("asked", "year", "title"),
+    [
+        ("The Godfather (1972)", 1972, "the godfather"),
+        ("The Godfather [1972]", 1972, "the godfather"),
+        ("the godfather 1972", 1972, "the godfather"),
+        ("The Godfather, 1972", 1972, "the godfather"),
+        ("The Godfather(1972)", 1972, "the godfather"),
+        ("1917", None, "1917"),
+        ("(1917)", None, "(1917)"),
+        ("1917 (2019)", 2019, "1917"),
+        ("2001: A Space Odyssey", None, "2001: a space odyssey"),
+        ("Studio 5400", None, "studio 5400"),
+        ("Film 12345", None, "film 12345"),
+        ("Film1999", None, "film1999"),
+        ("Ocean's 11", None, "ocean's 11"),
+        ("! 1999", None, "! 1999"),
+        ("The Film (1999", None, "the film (1999"),
+        ("The Office (TV Series 2005–2013)", 2005, "the office"),
+    ],
+)
+def test_a_year_at_the_end_is_read(asked: str, year: int | None, title: str) -> None:
+    terms = read_terms(asked)
+
+    assert (terms.year, terms.titles[0]) == (year, title)
+
+
+@given(TEXTS)
+@example("'")
+@example("\\")
+@example("\ufdfa" * QUERY_LENGTH)
+@example("-a" * 50)
+def test_whatever_is_asked_is_a_query_or_refused(
+    worker_database: TransactionalDatabase, asked: str
+) -> None:
+    try:
+        terms = parse_text(asked)
+    except InvalidRequest:
+        return
+    words = compose(terms.words, is_typed=terms.is_typed)
+    for query in (words.anywhere, words.indexed, words.title, words.title_indexed):
+        assert worker_database.run(AS_QUERY, query=query)[0][0] > 0
+
+
+@given(TEXTS, st.sampled_from(["genre", "person", "rated"]))
+def test_whatever_is_filtered_by_is_a_query_or_refused(
+    worker_database: TransactionalDatabase, asked: str, name: str
+) -> None:
+    try:
+        filters = parse_filters({name: asked})
+    except InvalidRequest:
+        return
+    assert worker_database.run(AS_QUERY, query=filters.lexemes)[0][0] > 0
+
+
+CURSORS = st.builds(
+    Cursor,
+    value=st.integers(0, 2**31 - 1).map(str),
+    imdb_id=st.integers(0, 10**9).map(lambda number: f"tt{number:07}"),
+    way=st.sampled_from(["asked", "instead", "near", "far"]),
+    corrected=st.text("aé 1", max_size=QUERY_LENGTH),
+)
+
+
+@given(CURSORS, st.text(), st.text())
+def test_a_cursor_is_read_as_it_was_written_and_with_its_search_alone(
+    cursor: Cursor, asked: str, other: str
+) -> None:
+    text = cursor.encode(asked)
+    assert search_cursor.decode(text, asked, "imdb_votes") == cursor
+    if other != asked:
+        with pytest.raises(InvalidRequest):
+            search_cursor.decode(text, other, "imdb_votes")
+
+
+@given(st.text() | st.binary().map(lambda raw: raw.hex()) | st.text("AZaz09-_", max_size=80))
+def test_what_is_no_cursor_is_refused(text: str) -> None:
+    for sort in ("relevance", "title", "year"):
+        with pytest.raises(InvalidRequest):
+            search_cursor.decode(text, "", sort)
