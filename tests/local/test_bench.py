@@ -150,7 +150,7 @@ def test_throughput_is_told_against_the_floor(
     assert 0 < named["callers: of one CPU, at the most"].value < 110
 
 
-@asks("/movies.list", "/movies.get")
+@asks("/movies.list", "/movies.get", "/movies.search")
 def test_the_limit_answers_what_the_function_does(small: Laboratory) -> None:
     """Else its rate would be that of something else."""
     some = catalogue.sample(small.settings(small.many), MANY)
@@ -163,6 +163,11 @@ def test_the_limit_answers_what_the_function_does(small: Laboratory) -> None:
             movies.find_by_title(some.titles[0], year=None),
         ),
         ("movies_get", f"/movies.get?imdb_id={some.ids[0]}", movies.find_by_id(some.ids[0])),
+        (
+            "movies_search",
+            f"/movies.search?query={quote(some.titles[0])}",
+            search.query_of(Search(some.titles[0])),
+        ),
     ):
         limit = rivals.bare(query)
         asked = limit.sample.split()[1].decode()
@@ -172,9 +177,9 @@ def test_the_limit_answers_what_the_function_does(small: Laboratory) -> None:
                 for where, address in ((here, path), (it, asked))
             ]
         shown, bare = (answer.text for answer in answers)
-        if function == "movies_list":
+        if function != "movies_get":
             bare = bare.replace('{"data": ', '{"data": [').replace("}}", "}]", 1)
-            assert len(json.loads(shown)["data"]) == 10
+            assert len(json.loads(shown)["data"]) == 10 if function == "movies_list" else 1
         assert shown.startswith(bare.rstrip("}]"))
 
 
@@ -294,7 +299,7 @@ def test_writes_leave_the_catalogues_as_they_were_even_after_a_run_that_was_brok
     writes.measure(small, report)
 
     named = {figure.name: figure.value for figure in report.figures}
-    assert len(named) == 7
+    assert len(named) == 11
     assert named["3 connections"] > 0
     assert totals(small) == [FEW, MANY]
 
