@@ -29,6 +29,10 @@ The movie database listens on $base   (Ctrl-C ends it)
 
   curl '$base/movies.list?page=1&number_of_records=10'
   curl '$base/movies.get?title=The%20Godfather'
+  curl '$base/movies.get_many?imdb_ids=tt0068646,tt0071562&fields=title,year'
+  curl '$base/movies.search?query=godfahter&fields=title,year'
+  curl '$base/movies.search?genre=Drama&year=1990..1999&sort=-imdb_rating&counts=true'
+  curl '$base/movies.random?genre=Comedy'
   curl $base/movies.create -H 'Content-Type: application/json' -d '{"title": "Dune", "year": 2021}'
   curl $base/movies.import -H 'Content-Type: application/json' -d '{}'
   curl -X POST $base/brew-coffee

@@ -13,8 +13,9 @@ locals {
     name => var.domain_only ? var.domain : trimprefix(module.function[name].url, "https://")
   }
 
-  _reads  = [for name, function in local.functions : local._services[name] if function.cdn]
-  _writes = [for name, function in local.public_functions : local._services[name] if !function.cdn]
+  # Reads that everybody may make are those whose probe is answered, and not refused.
+  _reads  = [for name, function in local.public_functions : local._services[name] if contains(try(function.probe.statuses, []), 200)]
+  _writes = [for name, function in local.public_functions : local._services[name] if !contains(local._reads, local._services[name])]
 
   _requests_of = {
     for kind, services in { reads = local._reads, writes = local._writes } :

@@ -53,6 +53,7 @@ _ARTICLE_BEHIND: Final = re.compile(
     "(the|an?|les?|la|l'|une?|el|l[oa]s|una|il|lo|gli|der|die|das|eine?|den|det|het|de)$"
 )
 _ARTICLE_BEFORE: Final = re.compile("^(the|an?) (?=.)")
+_NO_LETTERS: Final = re.compile("[^a-z0-9]+")
 
 
 def fold(text: str) -> str:
@@ -60,12 +61,12 @@ def fold(text: str) -> str:
 
     What would be nothing then stays as it is.
     """
-    if text.isascii():
-        folded = text.translate(_ALIKE).lower()
-    else:
-        spaced = _RAISED.sub(r" \1", text.translate(_ALIKE))
-        folded = unicodedata.normalize("NFKD", spaced).casefold().translate(_PLAIN)
-        folded = unicodedata.normalize("NFKD", folded)
+    if text.isascii() and text.isprintable():
+        # Most titles: nothing to fold but their case.
+        return " ".join(text.lower().replace("`", "'").split())[:LONGEST].rstrip() or text[:LONGEST]
+    spaced = _RAISED.sub(r" \1", text.translate(_ALIKE))
+    folded = unicodedata.normalize("NFKD", spaced).casefold().translate(_PLAIN)
+    folded = unicodedata.normalize("NFKD", folded)
     seen = unicodedata.normalize("NFC", _LEFT_OUT.sub("", folded))
     return re.sub(" +", " ", seen).strip(" ")[:LONGEST].rstrip(" ") or text[:LONGEST]
 
@@ -74,6 +75,8 @@ def loose(text: str) -> str:
     """Fold to letters and digits alone, without the article: "Godfather, The" as "godfather"."""
     folded = fold(text)
     bare = _ARTICLE_BEFORE.sub("", turn_article(folded))
+    if bare.isascii():
+        return _NO_LETTERS.sub("", bare.replace("&", "and").replace("+", "and")) or folded
     return "".join("".join(parts) for parts in split_words(bare)) or folded
 
 

@@ -8,20 +8,21 @@ import dataclasses
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal
 
 from lib.catalogue.movie import Movie, title_key
 from lib.catalogue.statements import (
     BY_ID,
+    BY_NAMES,
     BY_TITLE,
     DELETE,
     PAGE_AFTER,
     PAGE_AT,
     PAGE_BEFORE,
 )
-from lib.catalogue.titles import Name, name_of, other_names_of
+from lib.catalogue.titles import name_of, other_names_of
 from lib.database.statement import Query, Rows, Statement
 from lib.errors import MovieNotFound
 from lib.web.answers import tag_of
@@ -135,31 +136,35 @@ def find_by_title(title: str, *, year: int | None) -> Query[Found]:
     Who has the title itself goes before who has its folded form, and those before who has its loose
     form; of several the one with most votes.
     """
-    return _find_named([name_of(title, year=year)], year)
+    query = Query(statement=BY_TITLE, values=vars(name_of(title, year=year)), read=_read_named)
+    return query.then(lambda found: _demand(found, year))
 
 
 def find_by_other_names(title: str, *, year: int | None) -> Query[Found]:
     """Ask for the movie that a title may mean that no movie has; its match is loose."""
-    return _find_named(other_names_of(title, year=year), year, match="loose")
+    names = [vars(name) for name in other_names_of(title, year=year)]
+    values = {"names": json.dumps(names, ensure_ascii=False)}
+    query = Query(statement=BY_NAMES, values=values, read=_read_named)
+    return query.then(lambda found: replace(_demand(found, year), match="loose"))
 
 
-def _find_named(
-    names: Sequence[Name], year: int | None, *, match: Match | None = None
-) -> Query[Found]:
-    def read(rows: Rows) -> Found:
-        if not rows:
-            of_year = "" if year is None else f" of the year {year}"
-            raise MovieNotFound(f"No movie with this title{of_year} is in the catalogue.")
-        [[movie_json, alternatives_json, title, how]] = rows
-        return Found(
-            movie_json=movie_json,
-            alternatives_json=alternatives_json or "[]",
-            title=title,
-            match=match or _MATCHES[how],
-        )
+def _read_named(rows: Rows) -> Found | None:
+    if not rows:
+        return None
+    [[movie_json, alternatives_json, title, how]] = rows
+    return Found(
+        movie_json=movie_json,
+        alternatives_json=alternatives_json or "[]",
+        title=title,
+        match=_MATCHES[how],
+    )
 
-    asked = json.dumps([dataclasses.asdict(name) for name in names], ensure_ascii=False)
-    return Query(statement=BY_TITLE, values={"names": asked}, read=read)
+
+def _demand(found: Found | None, year: int | None) -> Found:
+    if found is None:
+        of_year = "" if year is None else f" of the year {year}"
+        raise MovieNotFound(f"No movie with this title{of_year} is in the catalogue.")
+    return found
 
 
 def read_stored(movie: Movie, rows: Rows) -> Stored:

@@ -15,8 +15,8 @@ _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _MOST: Final = {"relevance": 2**60 - 1, "year": 2**15 - 1, "imdb_rating": 2**15 - 1}
 
 # Whether what was asked for was found as it is, or another text instead of it, or words like it.
-Way = Literal["asked", "instead", "near"]
-_WAYS: Final[dict[str, Way]] = {"a": "asked", "i": "instead", "n": "near"}
+Way = Literal["asked", "instead", "near", "far"]
+_WAYS: Final[dict[str, Way]] = {"a": "asked", "i": "instead", "n": "near", "f": "far"}
 
 
 @dataclass(frozen=True, kw_only=True)

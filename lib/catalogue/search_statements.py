@@ -17,6 +17,7 @@ from typing import Final
 from lib.catalogue.document import DOCUMENT
 from lib.catalogue.search_filters import COLUMNS
 from lib.database.statement import Statement
+from lib.web.paging import MOST_RECORDS
 
 KNOWN: Final = 1_000  # votes, from which the partial indexes of the search rows begin
 FAMOUS: Final = 100_000
@@ -209,9 +210,11 @@ def _walk(name: str, column: str, behind: str, order: str, *, gate: str = "true"
     )
     return f"""
         {name}_walked as materialized (
-            select imdb_id, {column} as value, ({HIT}) as is_hit from movie_search
-            where {behind.replace("{}", column)} and {gate}
-            order by {order} limit {_WALKED} * ({_PAGE})
+            select * from (
+                select imdb_id, {column} as value, ({HIT}) as is_hit from movie_search
+                where {behind.replace("{}", column)} and {gate}
+                order by {order} limit {_WALKED * (MOST_RECORDS + 1)}  -- a plan knows this number
+            ) most limit {_WALKED} * ({_PAGE})
         ), {name}_head as materialized (
             select imdb_id, value from {name}_walked where is_hit limit {_PAGE}
         ), {name} as materialized (

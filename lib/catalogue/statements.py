@@ -9,7 +9,8 @@ A check may be locked without its movie, where OMDb had nothing new; the order h
 as whoever has the movie asks for its check later than for any movie. The check of a movie that is
 new comes after these; nobody else can want it. Of `omdb_answers` a statement waits for one row. For
 the total and the places of the list nobody waits: each adds rows of their own to `movie_moves`, and
-who folds them at commit takes rows that only who folds takes, and passes while another does.
+who folds them at commit takes rows that only who folds takes, and passes while another does. What
+a movie is found by belongs to whoever has the movie; for words and facets nobody waits either.
 """
 
 from typing import Final
@@ -146,44 +147,64 @@ BY_IDS: Final = Statement(
         ) found on true
     """,  # noqa: S608
 )
-# Names are asked for in their order, and films of each in the order of how exact they are, then of
-# votes. All have the loose form in common: who is equal in a stricter one is equal in that as well.
-# The year belongs to what identifies a film, so it narrows.
-BY_TITLE: Final = Statement(
-    repeatable=True,
-    sql=f"""
-        with named as materialized (
-            select imdb_id, title, movies.year, how, row_number() over
-                (order by name.place, how, film.folded = name.turned desc, votes desc, imdb_id)
-                as place
-            from rows from (
-                json_to_recordset(:names::json)
-                as (title text, folded text, turned text, loose text, year integer)
-            ) with ordinality as name (asked, folded, turned, loose, year, place)
-            join movie_search film on film.loose = name.loose
-                and (name.year is null or film.year = name.year)
-            join movies using (imdb_id)
-            cross join lateral (
-                select case when movies.title = name.asked then 0
-                    when film.folded = name.folded then 1 else 2 end as how
-            ) compared
-            order by place limit {ALTERNATIVES_LIMIT + 1}
-        ), first as materialized (select * from named where place = 1)
-        select
-            (select {DOCUMENT} from movies where imdb_id = (select imdb_id from first)),
-            (select json_agg(json_build_object('imdb_id', imdb_id, 'title', title, 'year', year)
-                             order by place)::text
-             from named where place > 1),
-            title, how
-        from first
-    """,  # noqa: S608
+
+
+def _by_title(names: str) -> Statement:
+    """Make a statement that answers the film of a title, and the others of it.
+
+    Films of the first name go first; of each, who is equal in the title itself, then in its folded
+    form, then who is in its loose form, which is equal in any case; then who has most votes. The
+    year belongs to what identifies a film, so it narrows.
+
+    Args:
+        names: Selects the names that are looked for.
+    """
+    return Statement(
+        repeatable=True,
+        sql=f"""
+            with named as materialized (
+                select imdb_id, title, movies.year, how, row_number() over (
+                    order by name.place, how, film.folded = name.turned desc, votes desc, imdb_id
+                ) as place
+                from {names} as name (asked, folded, turned, loose, year, place)
+                join movie_search film on film.loose = name.loose
+                    and (name.year is null or film.year = name.year)
+                join movies using (imdb_id)
+                cross join lateral (
+                    select case when movies.title = name.asked then 0
+                        when film.folded = name.folded then 1 else 2 end as how
+                ) compared
+                order by place limit {ALTERNATIVES_LIMIT + 1}
+            ), first as materialized (select * from named where place = 1)
+            select
+                (select {DOCUMENT} from movies where imdb_id = (select imdb_id from first)),
+                (select json_agg(json_build_object('imdb_id', imdb_id, 'title', title, 'year', year)
+                                 order by place)::text
+                 from named where place > 1),
+                title, how
+            from first
+        """,  # noqa: S608
+    )
+
+
+BY_TITLE: Final = _by_title(
+    "(values (:title::text, :folded::text, :turned::text, :loose::text, :year::integer, 1))"
+)
+BY_NAMES: Final = _by_title(
+    """
+        rows from (
+            json_to_recordset(:names::json)
+            as (title text, folded text, turned text, loose text, year integer)
+        ) with ordinality
+    """
 )
 # A word that nothing is like has a row as well.
 LIKE_WORDS: Final = Statement(
     repeatable=True,
     sql="""
-        select asked.word, coalesce(json_object_agg(near.word, near.movies order by near.movies desc)
-            filter (where near.word is not null), '{}')::text
+        select asked.word, coalesce(
+            json_object_agg(near.word, near.movies order by near.movies desc)
+                filter (where near.word is not null), '{}')::text
         from rows from (json_array_elements_text(:words::json)) with ordinality asked (word, place)
         left join lateral (
             select word, movies from words where deletes && deletions(asked.word)
@@ -212,7 +233,7 @@ NEAR_FILMS: Final = Statement(
         ) near join movies using (imdb_id)
     """,  # noqa: S608
 )
-FINDING: Final = (BY_ID, BY_TITLE, LIKE_WORDS, NEAR_FILMS)
+FINDING: Final = (BY_ID, BY_TITLE, BY_NAMES, LIKE_WORDS, NEAR_FILMS)
 DELETE: Final = Statement(
     repeatable=False, sql="delete from movies where imdb_id = :imdb_id returning imdb_id"
 )

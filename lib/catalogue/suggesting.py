@@ -2,19 +2,19 @@
 
 Two questions. The first asks for words that are a letter away from those of the title. The second
 asks for films whose title is the one that was asked for with such a word in it, or that have two of
-its rarest words, or a rare one, or one and the year. Which of these are nearest is told here, by the
-pairs of letters that titles have in common.
+its rarest words, or a rare one, or one and the year. Which of these are nearest is told here, by
+the pairs of letters that titles have in common.
 """
 
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations, islice
 from typing import Final
 
 from lib.catalogue.folding import fold, split_words, turn_article
+from lib.catalogue.search_text import all_of, any_of, lexeme
 from lib.catalogue.statements import LIKE_WORDS, NEAR_FILMS
 from lib.catalogue.titles import name_of, other_names_of, take_year, without_brackets
 from lib.database.statement import Query, Rows
@@ -111,8 +111,8 @@ def _read_likes(word: str, near: Mapping[str, int]) -> Likes:
 
 def _is_a_slip(word: str, other: str) -> bool:
     """Tell whether two words are a letter apart, or two letters that follow each other."""
-    start = len(os.path.commonprefix([word, other]))
-    word, other = word[start:], other[start:]
+    while word[:1] == other[:1] != "":
+        word, other = word[1:], other[1:]
     return (
         word[1:] in {other, other[1:]}
         or word == other[1:]
@@ -120,10 +120,10 @@ def _is_a_slip(word: str, other: str) -> bool:
     )
 
 
-def find_nearest(asked: Asked, likes: Sequence[Likes]) -> Query[tuple[Film, ...]]:
+def find_nearest(asked: Asked, likes: Sequence[Likes]) -> Query[Sequence[Film]]:
     """Ask which films are nearest to a title that nobody has, or nobody in that year."""
 
-    def read(rows: Rows) -> tuple[Film, ...]:
+    def read(rows: Rows) -> Sequence[Film]:
         films = [
             Film(imdb_id=imdb_id, title=title, year=year, votes=votes, loose=loose)
             for imdb_id, title, year, votes, loose in rows
@@ -194,10 +194,10 @@ def _part(likes: Likes, most: int) -> Part:
     words = {likes.word: likes.movies}
     if likes.movies < _KNOWN:
         words.update(islice(likes.others.items(), most))
-    lexemes = [f"'{word}'" for word in words]
+    lexemes = [lexeme(word) for word in words]
     if len(words) == 1 and not likes.movies and len(likes.word) >= _JOINED:
-        lexemes.append(f"'{likes.word[: len(likes.word) // 2 - 1]}':*")
-    return Part(query=f"({' | '.join(lexemes)})", movies=sum(words.values()))
+        lexemes.append(lexeme(likes.word[: len(likes.word) // 2 - 1]) + ":*")
+    return Part(query=any_of(lexemes), movies=sum(words.values()))
 
 
 def _of_year(rarest: Sequence[Part], year: int | None) -> str | None:
@@ -205,12 +205,13 @@ def _of_year(rarest: Sequence[Part], year: int | None) -> str | None:
     ways = _any_way([one] for one in rarest)
     if year is None or ways is None:
         return None
-    years = " | ".join(f"'#y/{about}'" for about in range(year - 1, year + 2))
-    return f"({ways}) & ({years})"
+    years = [lexeme(f"#y/{about}") for about in range(year - 1, year + 2)]
+    return all_of([ways, any_of(years)])
 
 
 def _any_way(ways: Iterable[Iterable[Part]]) -> str | None:
-    return " | ".join(f"({' & '.join(one.query for one in way)})" for way in ways) or None
+    queries = [all_of([one.query for one in way]) for way in ways]
+    return f"({' | '.join(queries)})" if queries else None
 
 
 def _nearness(

@@ -87,6 +87,8 @@ def _meanings(title: str, year: int | None) -> Iterator[tuple[str, int | None]]:
         yield dated[1], told
     for with_other_numbers in _with_other_numbers(bare):
         yield with_other_numbers, year
+    if bare[:3].casefold() == "the" and bare[3:4].isalnum():
+        yield bare[3:], year  # "TheShining"
 
 
 def without_brackets(title: str) -> str:

@@ -65,7 +65,7 @@ run "each_function_is_deployed_once_its_own_grants_have_spread" {
 
   assert {
     condition = { for name, wait in time_sleep.grants : name => wait.triggers.grants } == merge(
-      { for name in ["imports_get", "imports_list", "movies_delete", "movies_get", "movies_list"] : name => "roles/cloudsql.client roles/cloudsql.instanceUser" },
+      { for name in ["imports_get", "imports_list", "movies_delete", "movies_get", "movies_get_many", "movies_list", "movies_random", "movies_search"] : name => "roles/cloudsql.client roles/cloudsql.instanceUser" },
       {
         login         = "TOKEN_PRIVATE_KEY roles/cloudsql.client roles/cloudsql.instanceUser"
         migrate       = "ADMIN_PASSWORD roles/cloudsql.client roles/cloudsql.instanceUser"

@@ -32,7 +32,7 @@ run "what_the_table_asks_for_fits_the_default_database" {
   }
 
   assert {
-    condition     = local.connections_needed == 10 + 2 * 8 + 2 * 8 + 4 + 2 + 2 + 2 + 1 + 1 + 1
+    condition     = local.connections_needed == 10 + 2 * 8 + 2 * 8 + 8 + 4 + 2 + 2 + 2 + 2 + 1 + 1 + 1 + 1
     error_message = "Counted ${local.connections_needed}"
   }
 }
@@ -41,17 +41,17 @@ run "a_budget_that_just_fits_can_be_planned" {
   command = plan
 
   variables {
-    database       = { max_connections = 55 }
+    database       = { max_connections = 66 }
     function_sizes = { brew_coffee = { max_instances = 50 } }
   }
 
   assert {
-    condition     = local.connections_needed == 55
+    condition     = local.connections_needed == 66
     error_message = "brew_coffee was counted, or this boundary moved: needed are ${local.connections_needed}"
   }
 
   assert {
-    condition     = one([for flag in google_sql_database_instance.main.settings[0].database_flags : flag.value if flag.name == "max_connections"]) == "55"
+    condition     = one([for flag in google_sql_database_instance.main.settings[0].database_flags : flag.value if flag.name == "max_connections"]) == "66"
     error_message = "The budget counts on another number than the flag says"
   }
 }
@@ -60,7 +60,7 @@ run "one_connection_over_cannot_be_planned" {
   command = plan
 
   variables {
-    database = { max_connections = 54 }
+    database = { max_connections = 65 }
   }
 
   expect_failures = [google_sql_database_instance.main]
@@ -70,7 +70,7 @@ run "one_more_instance_than_fits_cannot_be_planned" {
   command = plan
 
   variables {
-    database       = { max_connections = 55 }
+    database       = { max_connections = 66 }
     function_sizes = { movies_list = { max_instances = 3 } }
   }
 
@@ -81,7 +81,7 @@ run "more_connections_for_each_instance_cannot_be_planned" {
   command = plan
 
   variables {
-    database       = { max_connections = 55 }
+    database       = { max_connections = 66 }
     function_sizes = { login = { connections = 3 } }
   }
 
@@ -92,12 +92,12 @@ run "least_instances_are_counted_of_the_old_revision_and_of_the_new_one" {
   command = plan
 
   variables {
-    database       = { max_connections = 63 }
+    database       = { max_connections = 74 }
     function_sizes = { movies_list = { min_instances = 1 } }
   }
 
   assert {
-    condition     = local.connections_needed == 55 + 8
+    condition     = local.connections_needed == 66 + 8
     error_message = "Counted ${local.connections_needed}"
   }
 }
@@ -106,7 +106,7 @@ run "least_instances_that_do_not_fit_twice_cannot_be_planned" {
   command = plan
 
   variables {
-    database       = { max_connections = 62 }
+    database       = { max_connections = 73 }
     function_sizes = { movies_list = { min_instances = 1 } }
   }
 

@@ -65,7 +65,8 @@ run "each_function_is_open_to_just_whom_it_is_for_and_knows_just_what_it_uses" {
 
   assert {
     condition = toset([for name, function in output.functions : name if function.invoker == "allUsers"]) == toset([
-      "brew_coffee", "imports_get", "imports_list", "login", "movies_create", "movies_delete", "movies_get", "movies_list",
+      "brew_coffee", "imports_get", "imports_list", "login", "movies_create", "movies_delete", "movies_get", "movies_get_many",
+      "movies_list", "movies_random", "movies_search",
     ])
     error_message = "allUsers may invoke: ${join(", ", [for name, function in output.functions : name if function.invoker == "allUsers"])}"
   }
@@ -102,14 +103,17 @@ run "each_function_is_open_to_just_whom_it_is_for_and_knows_just_what_it_uses" {
 
   assert {
     condition = { for name, grant in jsondecode(output.functions.migrate.variables.DATABASE_GRANTS) : name => grant.user } == {
-      imports_get   = "fn-imports-get@movies-tests.iam"
-      imports_list  = "fn-imports-list@movies-tests.iam"
-      login         = "fn-login@movies-tests.iam"
-      movies_create = "fn-movies-create@movies-tests.iam"
-      movies_delete = "fn-movies-delete@movies-tests.iam"
-      movies_get    = "fn-movies-get@movies-tests.iam"
-      movies_import = "fn-movies-import@movies-tests.iam"
-      movies_list   = "fn-movies-list@movies-tests.iam"
+      imports_get     = "fn-imports-get@movies-tests.iam"
+      imports_list    = "fn-imports-list@movies-tests.iam"
+      login           = "fn-login@movies-tests.iam"
+      movies_create   = "fn-movies-create@movies-tests.iam"
+      movies_delete   = "fn-movies-delete@movies-tests.iam"
+      movies_get      = "fn-movies-get@movies-tests.iam"
+      movies_get_many = "fn-movies-get-many@movies-tests.iam"
+      movies_import   = "fn-movies-import@movies-tests.iam"
+      movies_list     = "fn-movies-list@movies-tests.iam"
+      movies_random   = "fn-movies-random@movies-tests.iam"
+      movies_search   = "fn-movies-search@movies-tests.iam"
     }
     error_message = "DATABASE_GRANTS is ${output.functions.migrate.variables.DATABASE_GRANTS}"
   }

@@ -40,6 +40,16 @@ run "every_public_function_is_watched_from_outside" {
     condition     = alltrue([for check in google_monitoring_uptime_check_config.function : check.monitored_resource[0].labels.host == "movies.example.com"])
     error_message = "A check goes past the domain, where nothing answers it"
   }
+
+  assert {
+    condition     = toset(local._reads) == toset(["movies-get", "movies-get-many", "movies-list", "movies-random", "movies-search"])
+    error_message = "The objectives of reads count ${join(", ", local._reads)}"
+  }
+
+  assert {
+    condition     = toset(concat(local._reads, local._writes)) == toset([for name in keys(local.public_functions) : replace(name, "_", "-")])
+    error_message = "A public function counts for no objective, or as both"
+  }
 }
 
 run "every_alert_links_a_section_of_the_runbook_and_objectives_are_judged_by_two_windows" {

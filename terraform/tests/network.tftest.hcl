@@ -66,15 +66,15 @@ run "without_it_there_is_no_network_and_no_authorised_one" {
   }
 }
 
-run "a_subnet_of_64_addresses_is_large_enough" {
+run "a_subnet_of_128_addresses_is_large_enough" {
   command = plan
 
   variables {
-    subnet_cidr = "10.20.0.0/26"
+    subnet_cidr = "10.20.0.0/25"
   }
 
   assert {
-    condition     = google_compute_subnetwork.functions[0].ip_cidr_range == "10.20.0.0/26"
+    condition     = google_compute_subnetwork.functions[0].ip_cidr_range == "10.20.0.0/25"
     error_message = "The range was not taken over"
   }
 }
@@ -83,12 +83,13 @@ run "as_many_instances_as_a_subnet_has_addresses_for_can_be_planned" {
   command = plan
 
   variables {
-    function_sizes = { brew_coffee = { max_instances = 50 }, login = { max_instances = 2 } }
-    subnet_cidr    = "10.20.0.0/26"
+    database       = { max_connections = 1000 }
+    function_sizes = { brew_coffee = { max_instances = 50 }, login = { max_instances = 15 } }
+    subnet_cidr    = "10.20.0.0/25"
   }
 
   assert {
-    condition     = local.addresses_needed == 12 * 4 + 4
+    condition     = local.addresses_needed == 28 * 4 + 4
     error_message = "brew_coffee was counted, or this boundary moved: needed are ${local.addresses_needed}"
   }
 }
@@ -97,8 +98,9 @@ run "an_instance_more_cannot_be_planned" {
   command = plan
 
   variables {
-    function_sizes = { login = { max_instances = 3 } }
-    subnet_cidr    = "10.20.0.0/26"
+    database       = { max_connections = 1000 }
+    function_sizes = { login = { max_instances = 16 } }
+    subnet_cidr    = "10.20.0.0/25"
   }
 
   expect_failures = [google_compute_subnetwork.functions]
@@ -108,12 +110,13 @@ run "the_next_larger_subnet_takes_it" {
   command = plan
 
   variables {
-    function_sizes = { login = { max_instances = 3 } }
-    subnet_cidr    = "10.20.0.0/25"
+    database       = { max_connections = 1000 }
+    function_sizes = { login = { max_instances = 16 } }
+    subnet_cidr    = "10.20.0.0/24"
   }
 
   assert {
-    condition     = local.addresses_needed == 64 + 4
+    condition     = local.addresses_needed == 128 + 4
     error_message = "Addresses are reserved by 16, and counted were ${local.addresses_needed}"
   }
 }
@@ -123,7 +126,7 @@ run "the_default_subnet_takes_sixty_instances" {
 
   variables {
     database       = { max_connections = 1000 }
-    function_sizes = { movies_list = { max_instances = 51 } }
+    function_sizes = { movies_list = { max_instances = 48 } }
   }
 
   assert {
@@ -137,7 +140,7 @@ run "the_default_subnet_does_not_take_one_more" {
 
   variables {
     database       = { max_connections = 1000 }
-    function_sizes = { movies_list = { max_instances = 52 } }
+    function_sizes = { movies_list = { max_instances = 49 } }
   }
 
   expect_failures = [google_compute_subnetwork.functions]
@@ -148,7 +151,7 @@ run "without_a_network_no_address_is_needed" {
 
   variables {
     database        = { max_connections = 1000 }
-    function_sizes  = { movies_list = { max_instances = 52 } }
+    function_sizes  = { movies_list = { max_instances = 49 } }
     private_network = false
   }
 

@@ -48,7 +48,10 @@ run "a_domain_routes_every_public_function_and_no_other" {
       "/movies.create", "/v1/movies.create",
       "/movies.delete/*", "/v1/movies.delete/*",
       "/movies.get", "/v1/movies.get",
+      "/movies.get_many", "/v1/movies.get_many",
       "/movies.list", "/v1/movies.list",
+      "/movies.random", "/v1/movies.random",
+      "/movies.search", "/v1/movies.search",
     ])
     error_message = "Routed are ${join(", ", flatten([for rule in google_compute_url_map.api[0].path_matcher[0].path_rule : rule.paths]))}"
   }
@@ -72,7 +75,7 @@ run "a_domain_routes_every_public_function_and_no_other" {
   }
 
   assert {
-    condition     = toset([for name, backend in google_compute_backend_service.function : name if backend.enable_cdn]) == toset(["movies_get", "movies_list"])
+    condition     = toset([for name, backend in google_compute_backend_service.function : name if backend.enable_cdn]) == toset(["movies_get", "movies_get_many", "movies_list", "movies_search"])
     error_message = "Cached are other functions than the reads"
   }
 
@@ -206,7 +209,7 @@ run "every_answer_through_it_demands_https_and_the_reads_are_compressed" {
   }
 
   assert {
-    condition     = toset([for name, backend in google_compute_backend_service.function : name if backend.compression_mode == "AUTOMATIC"]) == toset(["movies_get", "movies_list"])
+    condition     = toset([for name, backend in google_compute_backend_service.function : name if backend.compression_mode == "AUTOMATIC"]) == toset(["movies_get", "movies_get_many", "movies_list", "movies_search"])
     error_message = "Compressed are other answers than those that everybody may read"
   }
 }

@@ -90,10 +90,17 @@ WRITTEN: Final[dict[str, Rule]] = {
     "volume in full": _sub(r"Vol\. ", "Volume "),
     "a raised number": _sub(r" ([23])$", lambda found: " \u00b2\u00b3"[int(found[1]) - 1]),
     "another title behind it": lambda title: f"{title} (Ein anderer Titel)",
-    "behind another title": lambda title: f"Ein anderer Titel ({title})",
+    # "(1917)" is a year.
+    "behind another title": lambda title: (
+        None if title.isdigit() else f"Ein anderer Titel ({title})"
+    ),
     "also known as": lambda title: f"{title} (a.k.a. Quite Another)",
 }
-# The rest of these belongs to the name only with the year.
+# As who knows the beginning of a title, or remembers it so: several films may be meant.
+CUT: Final[dict[str, Rule]] = {
+    "without the subtitle": _sub(r"(: | - | or: ).*", ""),
+    "without the last word": _sub(r"(?<=\w{4}) \S+$", ""),
+}
 DATED: Final[dict[str, Callable[[str, int], str]]] = {
     "a year in brackets": "{} ({})".format,
     "a year in square brackets": "{} [{}]".format,
@@ -135,6 +142,14 @@ def names_of(films: Iterable[tuple[str, str, int | None]]) -> Iterator[Named]:
         for rule, date in DATED.items():
             if year is not None:
                 yield Named(name=date(title, year), rule=rule, imdb_id=imdb_id, year=year)
+
+
+def cut(films: Iterable[tuple[str, str, int | None]]) -> Iterator[Named]:
+    """Yield the beginnings of titles."""
+    for imdb_id, title, year in films:
+        for rule, shorten in CUT.items():
+            if name := shorten(title):
+                yield Named(name=name, rule=rule, imdb_id=imdb_id, year=year)
 
 
 def mistyped(films: Iterable[tuple[str, str, int | None]]) -> Iterator[Named]:

@@ -1,6 +1,7 @@
 """Reading takes as long in a large catalogue as in a small one."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -21,6 +22,8 @@ SERVED_BY_AN_INDEX = {
     "page_before": statements.PAGE_BEFORE,
     "by_id": statements.BY_ID,
     "by_title": statements.BY_TITLE,
+    "by_names": statements.BY_NAMES,
+    "near_films": statements.NEAR_FILMS,
     "delete": statements.DELETE,
     "recall": memory.STATEMENTS[0],
     "store": memory.STATEMENTS[1],
@@ -33,12 +36,12 @@ def insert_many(database: TransactionalDatabase) -> None:
         connection.execute(
             text("""
                 insert into movies (imdb_id, title, sort_key, type)
-                select 'tt' || 1000000 + n, 'Film', 'film ' || md5(n::text), 'movie'
+                select 'tt' || 1000000 + n, 'Film ' || n, 'film ' || md5(n::text), 'movie'
                 from generate_series(1, :many) n
             """),
             {"many": MANY},
         )
-        connection.execute(text("analyze movies"))
+        connection.execute(text("analyze movies, movie_search"))
 
 
 def plan(database: TransactionalDatabase, statement: Statement) -> str:
@@ -56,7 +59,8 @@ def test_no_statement_reads_the_whole_table(database: TransactionalDatabase) -> 
 
     plans = {name: plan(database, statement) for name, statement in SERVED_BY_AN_INDEX.items()}
 
-    assert [name for name, told in plans.items() if "Seq Scan on movies" in told] == []
+    read_whole = re.compile(r"Seq Scan on (movies|movie_search)\b")
+    assert [name for name, told in plans.items() if read_whole.search(told)] == []
     assert all("movies" in told for told in plans.values())
 
 

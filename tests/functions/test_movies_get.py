@@ -138,6 +138,95 @@ def test_a_year_narrows_a_title(client: httpx.Client, store: Store) -> None:
     assert answer["alternatives"] == []
 
 
+def test_the_title_itself_goes_before_its_folded_form_and_that_before_more_votes(
+    client: httpx.Client, store: Store
+) -> None:
+    store("tt0000001", "Tár", year=2022, imdb_votes=100)
+    store("tt0000002", "Tar", year=2020, imdb_votes=900)
+    store("tt0000003", "T.A.R.", year=2021, imdb_votes=5000)
+
+    answers = {
+        asked: client.get("/movies.get", params={"title": asked}).json()
+        for asked in ("Tár", "TÁR", "t-a-r")
+    }
+
+    told = {
+        asked: (
+            answer["data"]["title"],
+            answer["match"],
+            [o["title"] for o in answer["alternatives"]],
+        )
+        for asked, answer in answers.items()
+    }
+    assert told == {
+        "Tár": ("Tár", "exact", ["Tar", "T.A.R."]),
+        "TÁR": ("Tar", "folded", ["Tár", "T.A.R."]),
+        "t-a-r": ("T.A.R.", "loose", ["Tar", "Tár"]),
+    }
+    assert [list(answer) for answer in answers.values()] == 3 * [["data", "match", "alternatives"]]
+
+
+def test_an_id_has_no_match(client: httpx.Client, store: Store) -> None:
+    store("tt0000001", "Tár")
+
+    assert list(client.get("/movies.get", params={"imdb_id": "tt0000001"}).json()) == ["data"]
+
+
+def test_a_title_of_another_year_is_404_that_tells_the_years_there_are(
+    client: httpx.Client, store: Store
+) -> None:
+    store("tt0087182", "Dune", year=1984, imdb_votes=190_000)
+    store("tt1160419", "Dune", year=2021, imdb_votes=900_000)
+    store("tt0142032", "Dune")
+
+    answer = client.get("/movies.get", params={"title": "Dune", "year": "1985"})
+
+    error = answer.json()["error"]
+    assert answer.status_code == 404
+    assert error["code"] == "MOVIE_NOT_FOUND"
+    assert "1985" in error["message"]
+    assert "1984 and 2021" in error["message"]
+    assert error["suggestions"] == [
+        {"imdb_id": "tt0087182", "title": "Dune", "year": 1984},
+        {"imdb_id": "tt1160419", "title": "Dune", "year": 2021},
+        {"imdb_id": "tt0142032", "title": "Dune", "year": None},
+    ]
+
+
+def test_at_most_five_films_are_suggested_the_nearest_first(
+    client: httpx.Client, store: Store
+) -> None:
+    for number in range(8):
+        store(f"tt000000{number}", f"Guide {number} for Hitchhikers", imdb_votes=number)
+    store("tt0000009", "Hitchhikers Guides", imdb_votes=1)
+
+    # Of what was stored just now no word is counted yet.
+    answer = client.get("/movies.get", params={"title": "A hitchhikers guide"})
+
+    suggested = [film["imdb_id"] for film in answer.json()["error"]["suggestions"]]
+    assert suggested == ["tt0000009", "tt0000007", "tt0000006", "tt0000005", "tt0000004"]
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "it's ' || \\ :* & | ! <-> (", "'", "\\", "' | 'a':*", "~", "!'~'", "%_", "{a,b}",
+        '["a"]', "null", "(((([1999", "()", "(1999)", "[2000] (2001)", "\U0001f3ac\u200d", "\ufffe",
+        "ﷺ" * 400, "a " * 250, "(" * 500, "ii " * 160, "\u0300", "－＇＼＂：＊", "the", "the the",
+        ", the", "&", "+ +",
+    ],
+)  # fmt: skip
+def test_whatever_a_title_holds_is_data(client: httpx.Client, store: Store, title: str) -> None:
+    store("tt0111161", "The Shawshank Redemption", year=1994)
+
+    answer = client.get("/movies.get", params={"title": title})
+
+    assert answer.status_code == 404
+    assert answer.json()["error"]["suggestions"] == []
+    assert client.get("/movies.get", params={"title": "Shawshank Redemption"}).status_code == 200
+
+
 @pytest.mark.parametrize(
     "query",
     [{"title": "No Such Film"}, {"imdb_id": "tt9999999"}, {"title": "Dune", "year": "1950"}],

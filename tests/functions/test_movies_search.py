@@ -240,7 +240,7 @@ def test_what_nobody_has_is_an_empty_page(
         {"query": "Halloween (2018)", "year": "1970..2020"},
         {"sort": "title", "type": "movie|series"},
         {"sort": "imdb_votes"},
-        {"language": "French|English, British\\|"},
+        {"language": "French|English\\, British\\|"},
     ],
 )
 def test_links_lead_on_and_to_the_first_page_and_carry_all(

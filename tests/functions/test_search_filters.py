@@ -4,7 +4,7 @@ Judged by going through all movies, one by one.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from random import Random
 from typing import Any, Final
@@ -129,7 +129,7 @@ def fits(movie: Movie, asked: Mapping[str, Any]) -> bool:
 
 
 def written(asked: Mapping[str, Any]) -> dict[str, str]:
-    def text_of(name: str, rule: Any) -> str:
+    def text_of(name: str, rule: Any) -> Any:
         if name == "query":
             return str(rule)
         if name in RANGED:
@@ -220,6 +220,16 @@ def test_each_hit_is_met_once_in_every_order(
         assert sorted(found) == sorted(movie.imdb_id for movie in hits)
 
 
+FACETS: Final[Mapping[str, Callable[[Movie], Sequence[str]]]] = {
+    "types": lambda movie: [movie.type],
+    "genres": lambda movie: movie.genres,
+    "decades": lambda movie: [str(movie.year // 10 * 10)] if movie.year else [],
+    "languages": lambda movie: movie.languages,
+    "countries": lambda movie: movie.countries,
+    "rated": lambda movie: [movie.rated] if movie.rated else [],
+}
+
+
 @pytest.mark.parametrize("asked", ASKED, ids=lambda asked: str(written(asked)))
 def test_counts_and_facets_are_those_of_the_hits(
     catalogue: httpx.Client, asked: dict[str, Any]
@@ -229,14 +239,7 @@ def test_counts_and_facets_are_those_of_the_hits(
 
     assert answer["pagination"]["total_records"] == len(hits)
     assert answer["pagination"]["total_is_exact"] is True
-    for name, read in {
-        "types": lambda m: [m.type],
-        "genres": lambda m: m.genres,
-        "decades": lambda m: [str(m.year // 10 * 10)] if m.year else [],
-        "languages": lambda m: m.languages,
-        "countries": lambda m: m.countries,
-        "rated": lambda m: [m.rated] if m.rated else [],
-    }.items():
+    for name, read in FACETS.items():
         told = {entry["value"]: entry["movies"] for entry in answer["facets"][name]}
         assert told == Counter(value for movie in hits for value in read(movie)), name
         counted = [entry["movies"] for entry in answer["facets"][name]]

@@ -96,7 +96,7 @@ def test_a_file_without_ids_is_one_line(tmp_path: Path, text: str | None, messag
 def test_the_banner_gives_calls_that_can_be_pasted(tmp_path: Path) -> None:
     variables = {"ADMIN_PASSWORD": 'it\'s "quoted" $HOME'}
     text = serve.banner("http://127.0.0.1:1", Environment(folder=tmp_path, variables=variables))
-    for route in ("list", "get", "create", "delete", "import"):
+    for route in ("list", "get", "get_many", "search", "random", "create", "delete", "import"):
         assert f"http://127.0.0.1:1/movies.{route}" in text
     start = text.index('-d \'{"username"') + len("-d ")
     quoted = text[start : text.index(" | sed")]

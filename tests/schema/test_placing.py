@@ -12,7 +12,7 @@ from lib.database.transactions import TransactionalDatabase
 from lib.schema.migrating import migrate
 
 NOBODY = AdminSettings(username="admin", password=None)
-BEFORE = "0005"
+BEFORE, PLACES = "0005", "0007"
 STORED = 5_000
 INSERT = """
     insert into movies (imdb_id, title, sort_key, type)
@@ -73,7 +73,7 @@ def test_what_is_written_meanwhile_is_placed_as_well(filled: TransactionalDataba
         deeds = [*[threads.submit(write, number) for number in range(1, 4)], threads.submit(read)]
         time.sleep(0.3)
         try:
-            migrate(filled, NOBODY)
+            migrate(filled, NOBODY, revision=PLACES)
             time.sleep(0.3)
         finally:
             ended = True
@@ -94,7 +94,7 @@ def test_the_total_stays_readable_for_those_who_could_read_it(
     with filled.begin() as connection:
         connection.exec_driver_sql(f"create role {role}")
         connection.exec_driver_sql(f"grant select on movie_totals to {role}")
-    migrate(filled, NOBODY)
+    migrate(filled, NOBODY, revision=PLACES)
 
     try:
         with filled.begin() as connection:
@@ -107,7 +107,7 @@ def test_the_total_stays_readable_for_those_who_could_read_it(
 
 
 def test_a_step_back_leaves_the_total_right(filled: TransactionalDatabase) -> None:
-    migrate(filled, NOBODY)
+    migrate(filled, NOBODY, revision=PLACES)
     with filled.begin() as connection:
         connection.execute(text("delete from movies where sort_key < 'film 8'"))
     migrate(filled, NOBODY, revision=BEFORE)
@@ -121,7 +121,7 @@ def test_a_step_back_leaves_the_total_right(filled: TransactionalDatabase) -> No
 
 
 def test_places_made_anew_are_those_of_now(filled: TransactionalDatabase) -> None:
-    migrate(filled, NOBODY)
+    migrate(filled, NOBODY, revision=PLACES)
     with filled.begin() as connection:
         for spoilt in (
             "update movie_places set before = before + 7",

@@ -29,6 +29,7 @@ from tests.schema.test_newer_schema import OURS, address
 
 NOBODY: Final = AdminSettings(username="admin", password=None)
 BEFORE: Final = "0005"  # the last without documents
+DOCUMENTS: Final = "0006"  # which has them to fill, and nothing else
 CHANCE: Final = Random()  # noqa: S311  no secret
 FILM: Final = "imdb_id = 'tt0000700'"
 RENAME: Final = f"update movies set title = 'New' where {FILM}"  # noqa: S608
@@ -98,6 +99,11 @@ def noted(database: TransactionalDatabase) -> tuple[int, int, bool]:
     return done, total, is_finished
 
 
+def fill(database: TransactionalDatabase, *, seconds: float | None = None) -> Migrated:
+    """Migrate as far as documents, and fill them for so long."""
+    return migrate(database, NOBODY, revision=DOCUMENTS, seconds=seconds)
+
+
 @pytest.fixture
 def undone(empty: TransactionalDatabase) -> TransactionalDatabase:
     """Return a database with 1,200 movies of the time before documents."""
@@ -109,7 +115,7 @@ def undone(empty: TransactionalDatabase) -> TransactionalDatabase:
 def test_each_call_goes_on_where_the_last_one_ended_and_says_what_is_left(
     undone: TransactionalDatabase,
 ) -> None:
-    calls = [migrate(undone, NOBODY, seconds=0) for _ in range(4)]
+    calls = [fill(undone, seconds=0) for _ in range(4)]
 
     assert [call.left for call in calls] == [
         ("documents: 500 of 1,200",),
@@ -125,27 +131,27 @@ def test_each_call_goes_on_where_the_last_one_ended_and_says_what_is_left(
 
 
 def test_a_call_with_time_does_it_all(undone: TransactionalDatabase) -> None:
-    assert migrate(undone, NOBODY).left == ()
+    assert fill(undone).left == ()
     assert (missing(undone), noted(undone)) == (0, (1_200, 1_200, True))
 
 
 def test_a_movie_that_has_its_document_is_not_written_again(undone: TransactionalDatabase) -> None:
-    migrate(undone, NOBODY, seconds=0)
+    fill(undone, seconds=0)
     with undone.begin() as connection:
         connection.exec_driver_sql(RENAME)
     before = ask(undone, PLACE)
-    migrate(undone, NOBODY)
+    fill(undone)
 
     assert before == ask(undone, PLACE)
     assert missing(undone) == 0
 
 
 def test_who_is_in_the_way_is_waited_for_and_loses_nothing(undone: TransactionalDatabase) -> None:
-    migrate(undone, NOBODY, seconds=0)
+    fill(undone, seconds=0)
     with ThreadPoolExecutor(1) as thread:
         with undone.begin() as connection:
             connection.exec_driver_sql(RENAME)
-            running = thread.submit(migrate, undone, NOBODY)
+            running = thread.submit(fill, undone)
             time.sleep(limits.LOCK_TIMEOUT + 0.5)
             assert not running.done()
         assert running.result(20).left == ()
@@ -156,20 +162,20 @@ def test_who_is_in_the_way_is_waited_for_and_loses_nothing(undone: Transactional
 def test_who_is_in_the_way_for_long_is_an_error_and_what_was_done_stays(
     undone: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    migrate(undone, NOBODY, seconds=0)
+    fill(undone, seconds=0)
     monkeypatch.setattr(limits, "MIGRATION_TIMEOUT", 0.5)
     with undone.begin() as connection:
         connection.exec_driver_sql(f"select from movies where {FILM} for update")
         with pytest.raises(DatabaseUnavailable):
-            migrate(undone, NOBODY)
+            fill(undone)
 
     assert noted(undone) == (500, 1_200, False)
-    assert migrate(undone, NOBODY).left == ()
+    assert fill(undone).left == ()
 
 
 def test_runs_at_the_same_time_share_the_work(undone: TransactionalDatabase) -> None:
     with ThreadPoolExecutor(4) as threads:
-        runs = list(threads.map(lambda _: migrate(undone, NOBODY), range(4)))
+        runs = list(threads.map(fill, [undone] * 4))
 
     assert [run.left for run in runs] == [()] * 4
     assert (missing(undone), noted(undone)) == (0, (1_200, 1_200, True))
@@ -195,7 +201,7 @@ def test_a_run_that_is_killed_anywhere_is_taken_up_again(undone: TransactionalDa
     with undone.begin() as connection:  # so many that a run lasts
         connection.exec_driver_sql("truncate movies")
     insert(undone, 20_000)
-    migrate(undone, NOBODY, seconds=0)
+    fill(undone, seconds=0)
     seen = [noted(undone)[0]]
     for _ in range(3):
         run = started(undone)
@@ -208,7 +214,7 @@ def test_a_run_that_is_killed_anywhere_is_taken_up_again(undone: TransactionalDa
         seen.append(noted(undone)[0])
 
     assert seen == sorted(set(seen)), seen
-    assert migrate(undone, NOBODY).left == ()
+    assert fill(undone).left == ()
     assert (missing(undone), noted(undone)) == (0, (20_000, 20_000, True))
 
 
@@ -255,9 +261,9 @@ def test_at_a_terminal_all_is_done_and_told(undone: TransactionalDatabase) -> No
 
 
 def test_what_is_taken_back_is_done_anew(undone: TransactionalDatabase) -> None:
-    newest = migrate(undone, NOBODY).after
+    newest = fill(undone).after
     migrate(undone, NOBODY, revision=BEFORE)
-    again = migrate(undone, NOBODY, seconds=0)
+    again = fill(undone, seconds=0)
 
     assert (again.after, again.left) == (newest, ("documents: 500 of 1,200",))
 
@@ -266,10 +272,8 @@ def test_what_later_code_has_left_is_left_to_that_code(
     undone: TransactionalDatabase, other: OtherCode
 ) -> None:
     other.add("later", "create table later (n integer)", after=OURS, work=[BY_YEAR])
-    assert other.migrate(undone, seconds=0).left == (
-        "documents: 500 of 1,200",
-        "index movies_year_idx",
-    )
+    left = other.migrate(undone, seconds=0).left
+    assert (left[0], left[-1]) == ("documents: 500 of 1,200", "index movies_year_idx")
 
     assert migrate(undone, NOBODY).left == ()
     assert noted(undone)[0] == 500
@@ -284,11 +288,14 @@ def test_over_http_what_is_left_is_in_the_answer(
     insert(database, 1_200)
     with database.begin() as connection:
         connection.exec_driver_sql("delete from schema_work")
-    answers = [client.post("/migrate").raise_for_status().json()["data"] for _ in range(3)]
+    answers = [client.post("/migrate").raise_for_status().json()["data"]]
+    while answers[-1]["left"]:
+        answers.append(client.post("/migrate").raise_for_status().json()["data"])
 
-    lefts = [["documents: 500 of 1,200"], ["documents: 1,000 of 1,200"], []]
-    assert [answer["left"] for answer in answers] == lefts
-    assert answers[0]["message"].endswith("Left to do: documents: 500 of 1,200.")
+    lefts = ["documents: 500 of 1,200", "documents: 1,000 of 1,200"]
+    assert [answer["left"][0] for answer in answers[:2]] == lefts
+    assert " Left to do: documents: 500 of 1,200; " in answers[0]["message"]
+    assert answers[-1]["message"].startswith("Nothing to do: ")
 
 
 # --- Documents of the next version ----------------------------------------------------------------
