@@ -113,14 +113,13 @@ def test_every_character_is_folded_in_sql_as_in_python(
                 where point not between 55296 and 57343 and unicode_assigned(chr(point))
             """)
         ).scalars()
-        known = [c for c in known_there if unicodedata.category(c) != "Cn"]
+        known = [c for c in known_there if is_known(c)]
     # A few a title, so that there are not as many titles as characters.
     titles = [
-        " ".join(f"{c} x{c}y" for c in known[first : first + 16])
-        for first in range(0, len(known), 16)
+        " ".join(f"x{c}y" for c in known[first : first + 16]) for first in range(0, len(known), 16)
     ]
 
-    assert len(known) > 250_000
+    assert len(known) > 140_000
     assert differing(worker_database, titles) == []
 
 
@@ -135,7 +134,7 @@ def test_any_title_is_folded_in_sql_as_in_python(
 
 
 def is_known(character: str) -> bool:
-    return unicodedata.category(character) not in {"Cn", "Cs"}
+    return unicodedata.category(character) not in {"Cn", "Co", "Cs"}
 
 
 @hypothesis.given(TITLES)

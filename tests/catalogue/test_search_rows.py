@@ -123,21 +123,21 @@ def test_the_row_is_of_all_that_is_known_and_not_of_the_last_answer_alone(
     assert "#g/drama" not in row_of(database, FILM.imdb_id)["lexemes"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["title", "type", "year", "rated", "released", "runtime_minutes", "genres", "directors",
-     "writers", "actors", "languages", "countries", "imdb_rating", "imdb_votes"],
-)  # fmt: skip
+OTHERWISE: Final[dict[str, Any]] = {
+    "title": "Other", "type": "series", "year": 2001, "rated": "R", "released": date(2001, 1, 2),
+    "runtime_minutes": 7, "imdb_rating": 1.5, "imdb_votes": 5,
+    **dict.fromkeys(
+        ("genres", "directors", "writers", "actors", "languages", "countries"), ("Other",)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
 def test_whatever_changes_of_it_the_row_follows(
     database: TransactionalDatabase, upsert: Callable[..., None], name: str
 ) -> None:
     upsert(FILM, OTHER)
-    changed = replace(FILM, **{
-        name: {
-            "title": "Other", "type": "series", "year": 2001, "rated": "R", "imdb_rating": 1.5,
-            "released": date(2001, 1, 2), "runtime_minutes": 7, "imdb_votes": 5,
-        }.get(name, ("Other",))
-    })  # fmt: skip
+    changed = replace(FILM, **{name: OTHERWISE[name]})
     upsert(changed, OTHER)
     followed = row_of(database, FILM.imdb_id)
     with database.begin() as connection:
@@ -158,7 +158,7 @@ def test_an_unchanged_movie_costs_no_row(
     change("update movies set document = null")
 
     assert ask(database, place) == before
-    assert ask(database, "select from search_moves") == []
+    assert ask(database, "select count(*) from search_moves") == [(0,)]
 
 
 def test_who_changes_a_movie_by_hand_changes_what_it_is_found_by(
@@ -173,7 +173,7 @@ def test_who_changes_a_movie_by_hand_changes_what_it_is_found_by(
     change(GATHER)
     change("truncate movies")
     for table in ("movie_search", "search_moves", "words", "movie_facets"):
-        assert ask(database, f"select from {table}") == []
+        assert ask(database, f"select count(*) from {table}") == [(0,)]  # noqa: S608
 
 
 def counted(database: TransactionalDatabase) -> tuple[Counter[str], Counter[str]]:
@@ -206,7 +206,7 @@ def test_words_and_facets_are_those_of_the_movies_whatever_was_done_to_them(
     change(GATHER)
 
     assert kept(database) == counted(database)
-    assert ask(database, "select from search_moves") == []
+    assert ask(database, "select count(*) from search_moves") == [(0,)]
 
 
 def _as_movie(film: dict[str, object]) -> dict[str, Any]:
