@@ -29,6 +29,7 @@ _COPIED: Final = 50_000  # that are one statement: triggers keep in memory what 
 SAMPLED: Final = 10_000  # too many to be asked for twice within any cache's while
 PAGE: Final = 10
 _ROWS: Final = "select max(fetched_at) from movies"
+_SEARCHED: Final = "select sum(rating) from movie_search"
 _ORDER: Final = """
     select max(position) from (
         select row_number() over (order by sort_key, imdb_id) as position from movies) walked
@@ -113,6 +114,7 @@ def warm(settings: DatabaseSettings) -> None:
     """Have all movies and their order read once, so that no measurement waits for a disk."""
     with connect(settings) as connection:
         connection.execute_simple(_ROWS)
+        connection.execute_simple(_SEARCHED)
         connection.execute_simple(_ORDER)
 
 

@@ -26,7 +26,7 @@ from local.bench.calling import ask_each, request
 from local.bench.laboratory import MANY, Laboratory
 from local.bench.queries import Film, Search
 from local.bench.report import Report, Value, in_turn
-from local.bench.serving import Subject, ours, serve
+from local.bench.serving import Served, Subject, ours, serve
 from local.bench.throughput import CONNECTIONS, Load
 
 SEARCHES: Final = 200  # of each class
@@ -45,13 +45,13 @@ _SORTED: Final = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Laid:
-    """What is asked: the ports of the functions, and of the floor."""
+class Asked:
+    """What is asked."""
 
-    search: int
-    get: int
-    random: int
-    floor: int
+    search: Served
+    get: Served
+    random: Served
+    floor: Served
 
 
 def measure(laboratory: Laboratory, report: Report) -> None:
@@ -62,11 +62,11 @@ def measure(laboratory: Laboratory, report: Report) -> None:
     searches = queries.make_searches(films, SEARCHES)
     with contextlib.ExitStack() as stack:
         index = _open_index(stack, laboratory)
-        ports = _serve(stack, laboratory)
-        _measure_classes(ports, index, searches, report)
-        _measure_sorts(ports, report)
-        _measure_the_rest(ports, films, report)
-        _measure_rates(laboratory, searches, report)
+        asked = _serve(stack, laboratory)
+        _measure_classes(asked, index, searches, report)
+        _measure_sorts(asked, report)
+        _measure_the_rest(asked, films, report)
+        _measure_rates(laboratory, asked.search, searches, report)
 
 
 def _open_index(stack: contextlib.ExitStack, laboratory: Laboratory) -> fts5.Fts5:
@@ -76,13 +76,13 @@ def _open_index(stack: contextlib.ExitStack, laboratory: Laboratory) -> fts5.Fts
     return stack.enter_context(contextlib.closing(fts5.Fts5(path)))
 
 
-def _serve(stack: contextlib.ExitStack, laboratory: Laboratory) -> Laid:
+def _serve(stack: contextlib.ExitStack, laboratory: Laboratory) -> Asked:
     variables = laboratory.variables(laboratory.many)
 
-    def start(subject: Subject) -> int:
-        return stack.enter_context(serve(subject, variables)).port
+    def start(subject: Subject) -> Served:
+        return stack.enter_context(serve(subject, variables))
 
-    return Laid(
+    return Asked(
         search=start(ours("movies_search")),
         get=start(ours("movies_get", status=400)),
         random=start(ours("movies_random")),
@@ -91,7 +91,7 @@ def _serve(stack: contextlib.ExitStack, laboratory: Laboratory) -> Laid:
 
 
 def _measure_classes(
-    ports: Laid, index: fts5.Fts5, searches: Mapping[str, Sequence[Search]], report: Report
+    asked: Asked, index: fts5.Fts5, searches: Mapping[str, Sequence[Search]], report: Report
 ) -> None:
     for heading, more, by_index in (
         ("a page of ten", {}, index.find),
@@ -101,7 +101,7 @@ def _measure_classes(
         made = {
             name: [search.request(**more) for search in some] for name, some in searches.items()
         }
-        took, floor = _ask_in_turn(ports.search, made, ports.floor)
+        took, floor = _ask_in_turn(asked.search, made, asked.floor)
         beside = {name: _time_index(by_index, some) for name, some in searches.items()}
         for name, times in took.items():
             _report(report, name, times, floor, beside[name])
@@ -111,7 +111,7 @@ def _measure_classes(
         report.add("all, 99th percentile", _last(everything) * 1e3, "ms", against=base)
 
 
-def _measure_sorts(ports: Laid, report: Report) -> None:
+def _measure_sorts(asked: Asked, report: Report) -> None:
     report.begin("Search: sorts with filters, the first page and one after thousands of movies")
     made: dict[str, list[bytes]] = {}
     for sort in (order + name for name in _SORTS for order in ("", "-")):
@@ -119,16 +119,16 @@ def _measure_sorts(ports: Laid, report: Report) -> None:
         deep = [
             search.request(sort=sort, cursor=cursor)
             for search in _SORTED
-            if (cursor := _walk(ports.search, search, sort))
+            if (cursor := _walk(asked.search, search, sort))
         ]
         made |= {f"{sort}, first page": first * ROUNDS}
         made |= {f"{sort}, deep": deep * ROUNDS} if deep else {}
-    took, floor = _ask_in_turn(ports.search, made, ports.floor)
+    took, floor = _ask_in_turn(asked.search, made, asked.floor)
     for name, times in took.items():
         _report(report, name, times, floor)
 
 
-def _measure_the_rest(ports: Laid, films: Sequence[Film], report: Report) -> None:
+def _measure_the_rest(asked: Asked, films: Sequence[Film], report: Report) -> None:
     report.begin("Search: what movies.get suggests, and films by chance")
     chance = random.Random(0)  # noqa: S311  no secret
     some = chance.choices(films, k=SEARCHES)
@@ -138,31 +138,30 @@ def _measure_the_rest(ports: Laid, films: Sequence[Film], report: Report) -> Non
         "a title that nobody has": [queries.nonsense(chance) for _ in some],
     }
     made = {name: [_get(title) for title in titles] for name, titles in missed.items()}
-    took, floor = _ask_in_turn(ports.get, made, ports.floor, status=404)
+    took, floor = _ask_in_turn(asked.get, made, asked.floor, status=404)
     for name, times in took.items():
         _report(report, f"movies.get, {name}", times, floor)
     by_chance = [search.request("/movies.random") for search in _SORTED if not search.words]
     by_chance *= ROUNDS
-    took, floor = _ask_in_turn(ports.random, {"movies.random": by_chance}, ports.floor)
+    took, floor = _ask_in_turn(asked.random, {"movies.random": by_chance}, asked.floor)
     _report(report, "movies.random, filtered", took["movies.random"], floor)
 
 
 def _measure_rates(
-    laboratory: Laboratory, searches: Mapping[str, Sequence[Search]], report: Report
+    laboratory: Laboratory,
+    here: Served,
+    searches: Mapping[str, Sequence[Search]],
+    report: Report,
 ) -> None:
     about = f"{CONNECTIONS} connections, different queries"
     report.begin(f"Search against the same statement asked by bare asyncpg, {about}")
     # What is found as it was asked is asked with one statement.
     some = [search for name in _FOUND_AT_ONCE for search in searches[name]]
     random.Random(0).shuffle(some)  # noqa: S311  no secret
-    asked = [query_of(search) for search in some]
-    variables = laboratory.variables(laboratory.many)
-    with (
-        serve(ours("movies_search"), variables) as here,
-        serve(rivals.bare(asked[0]), variables) as there,
-    ):
+    bare = [query_of(search) for search in some]
+    with serve(rivals.bare(bare[0]), laboratory.variables(laboratory.many)) as there:
         loads = {
-            "there": Load(where=there, requests=itertools.cycle(rivals.make_bare_requests(asked))),
+            "there": Load(where=there, requests=itertools.cycle(rivals.make_bare_requests(bare))),
             "here": Load(where=here, requests=itertools.cycle([one.request() for one in some])),
         }
         for load in loads.values():
@@ -194,26 +193,26 @@ def _get(title: str) -> bytes:
 
 
 def _ask_in_turn(
-    port: int, made: Mapping[str, Sequence[bytes]], floor: int, *, status: int = 200
+    where: Served, made: Mapping[str, Sequence[bytes]], floor: Served, *, status: int = 200
 ) -> tuple[dict[str, list[float]], float]:
     """Ask each once, some of each name a round; return what they took, and the floor's median."""
     for name_requests in made.values():
-        ask_each(port, itertools.repeat(name_requests[0], _WARM_UP), status=status)
+        ask_each(where.port, itertools.repeat(name_requests[0], _WARM_UP), status=status)
     took: dict[str, list[float]] = {name: [] for name in made}
     on_floor: list[float] = []
     for number in range(ROUNDS):
-        on_floor += ask_each(floor, [request("/")] * _WARM_UP)
+        on_floor += ask_each(floor.port, [request("/")] * _WARM_UP)
         for name, some in made.items():
-            took[name] += ask_each(port, some[number::ROUNDS], status=status)
+            took[name] += ask_each(where.port, some[number::ROUNDS], status=status)
     return took, statistics.median(on_floor)
 
 
-def _walk(port: int, search: Search, sort: str) -> str | None:
+def _walk(where: Served, search: Search, sort: str) -> str | None:
     """Return the cursor that follows some thousands of movies, or the last there is."""
     cursor: str | None = None
     asked: dict[str, Any] = {**search.parameters, "sort": sort, "number_of_records": 100}
     for _ in range(WALKED):
-        answer = requests.get(f"http://127.0.0.1:{port}/", asked, timeout=30)
+        answer = requests.get(f"http://127.0.0.1:{where.port}/", asked, timeout=30)
         answer.raise_for_status()
         following = answer.json()["pagination"]["next_cursor"]
         if following is None:
