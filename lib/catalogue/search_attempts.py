@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from lib.catalogue.folding import fold, loose
+from lib.catalogue.folding import loose, turn_article
 from lib.catalogue.movie import TITLE_LENGTH
 from lib.catalogue.search_corrections import (
     Corrections,
@@ -16,7 +16,7 @@ from lib.catalogue.search_corrections import (
 )
 from lib.catalogue.search_cursor import Cursor, Way
 from lib.catalogue.search_filters import Filters
-from lib.catalogue.search_statements import BEST, SMALL
+from lib.catalogue.search_statements import BEST, KNOWN, SMALL
 from lib.catalogue.search_text import (
     ANYTHING,
     NOTHING,
@@ -106,19 +106,22 @@ def hit_values(attempt: Attempt, filters: Filters) -> dict[str, str | int | None
     """Return the values that tell which rows are hits."""
     words, lexemes = attempt.words, filters.lexemes
     indexed = [query for query in (words.indexed if words else "", lexemes) if query]
-    by = "all"
-    if indexed:
-        by = "tokens"
-    elif filters.bounds:
-        by = "votes" if "votes" in filters.bounds else "released"
     return {
         **filters.values,
-        "by": by,
+        "by": "tokens" if indexed else _by_bounds(filters),
         "indexed": all_of(indexed) or ANYTHING,
         "anywhere": words.anywhere if words and words.anywhere != words.indexed else ANYTHING,
         "filters": lexemes or ANYTHING,
         "loose_titles": as_array(attempt.titles),
     }
+
+
+def _by_bounds(filters: Filters) -> str:
+    """Return which index finds the hits of ranges of which rows have no lexemes."""
+    if "released" not in filters.bounds:
+        return "votes" if "votes" in filters.bounds else "all"
+    # Few films are known; of votes from less on there are too many.
+    return "votes" if filters.of("votes")[0] >= KNOWN else "released"
 
 
 def relevance_values(
@@ -140,7 +143,7 @@ def relevance_values(
         "in_year": any_of([lexeme(f"#y/{year}"), lexeme(str(year))]) if year else NOTHING,
         "whole": loose(terms.whole),
         "main": attempt.main,
-        "folded": fold(terms.titles[0]),
+        "folded": turn_article(terms.titles[0]),
         "text": terms.text,
         "score": int(cursor.value) if cursor else BEST,
         "imdb_id": cursor.imdb_id if cursor else "",

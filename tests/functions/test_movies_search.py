@@ -153,6 +153,7 @@ def test_a_title_as_it_is_written_goes_before_one_with_more_votes(
 
     assert titles(search(client, query="Tár")) == ["Tár", "Tar", "The Tar"]
     assert titles(search(client, query="tar")) == ["Tar", "Tár", "The Tar"]
+    assert titles(search(client, query="Tar, The")) == ["The Tar", "Tar", "Tár"]
 
 
 # --- Typos ----------------------------------------------------------------------------------------

@@ -200,6 +200,8 @@ ASKED: Final[list[dict[str, Any]]] = [
     {"imdb_rating": (None, 3.0), "language": ("|", ["English"])},
     {"imdb_votes": (1_000, None)},
     {"imdb_votes": (901, 99_999), "year": (1985, 1995)},
+    {"imdb_votes": (1_000, None), "released": ("1990-01-01", None)},
+    {"imdb_votes": (None, 1_000), "released": ("1990-01-01", None)},
     {"query": "love"},
     {"query": "spiderman", "genre": ("|", ["Drama", "Comedy"])},
     {"query": "nacht", "imdb_rating": (5.0, None)},

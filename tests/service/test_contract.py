@@ -43,6 +43,7 @@ class Endpoint:
         good: What `httpx` sends of a good request.
         role: The role that its caller needs.
         cap: The most bytes of a body that it reads; None where it reads none.
+        kept: Whether caches may keep what it answers to a good request.
     """
 
     route: str
@@ -53,10 +54,11 @@ class Endpoint:
     role: str | None = None
     cap: int | None = None
     needs_body: bool = False
+    kept: bool = False
 
     @property
     def reads(self) -> bool:
-        """Tell whether it is a read: open to caches and other origins."""
+        """Tell whether it is a read: open to other origins."""
         return self.method == "GET"
 
     @property
@@ -71,16 +73,31 @@ class Endpoint:
 
 
 KNOWN: Final = (
-    Endpoint(route="/movies.list", method="GET", status=200, good={"params": {"page": "1"}}),
     Endpoint(
-        route="/movies.get", method="GET", status=200, good={"params": {"imdb_id": "tt0111161"}}
+        route="/movies.list", method="GET", status=200, kept=True, good={"params": {"page": "1"}}
+    ),
+    Endpoint(
+        route="/movies.get",
+        method="GET",
+        status=200,
+        kept=True,
+        good={"params": {"imdb_id": "tt0111161"}},
     ),
     Endpoint(
         route="/movies.get_many",
         method="GET",
         status=200,
+        kept=True,
         good={"params": {"imdb_ids": "tt0111161"}},
     ),
+    Endpoint(
+        route="/movies.search",
+        method="GET",
+        status=200,
+        kept=True,
+        good={"params": {"query": "shawshank"}},
+    ),
+    Endpoint(route="/movies.random", method="GET", status=200, good={"params": {"genre": "Drama"}}),
     Endpoint(
         route="/movies.create",
         method="POST",
@@ -117,6 +134,7 @@ KNOWN: Final = (
 )
 ENDPOINTS: Final = [endpoint for endpoint in KNOWN if is_served(endpoint.target)]
 READS: Final = [endpoint for endpoint in ENDPOINTS if endpoint.reads]
+KEPT: Final = [endpoint for endpoint in ENDPOINTS if endpoint.kept]
 WITH_BODY: Final = [endpoint for endpoint in ENDPOINTS if endpoint.cap is not None]
 UNKNOWN: Final = "/no.such.route"
 
@@ -131,6 +149,7 @@ def served(*targets: str) -> list[str]:
 
 every_endpoint: Final = named(ENDPOINTS)
 every_read: Final = named(READS)
+every_kept_read: Final = named(KEPT)
 every_body: Final = named(WITH_BODY)
 
 
@@ -215,7 +234,7 @@ def test_a_good_request_is_answered_with_or_without_the_version(
     answer = ask(endpoint, url=prefix + endpoint.target)
 
     assert answer.status_code == endpoint.status, answer.text
-    if not endpoint.reads:
+    if not endpoint.kept:
         assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
     assert not INSIDES.search(answer.text)
     if endpoint.status == 204:
@@ -224,7 +243,10 @@ def test_a_good_request_is_answered_with_or_without_the_version(
     elif endpoint.status < 400:
         assert answer.headers["Content-Type"] == "application/json"
         assert next(iter(answer.json())) == "data"
-        assert set(answer.json()) <= {"data", "pagination", "match", "alternatives"}
+        assert set(answer.json()) <= {
+            *("data", "pagination", "match", "alternatives"),
+            *("missing", "corrected_query", "facets"),
+        }
     else:
         assert_error(answer, 418, "IM_A_TEAPOT")
 
@@ -390,7 +412,7 @@ def test_good_answers_carry_the_request_id_unless_a_cache_may_hand_them_to_other
 ) -> None:
     answer = ask(endpoint, headers={"X-Request-Id": "mine"})
 
-    assert answer.headers.get("X-Request-Id") == (None if endpoint.reads else "mine")
+    assert answer.headers.get("X-Request-Id") == (None if endpoint.kept else "mine")
     assert "mine" not in answer.text or endpoint.status == 418
 
 
@@ -492,7 +514,7 @@ def test_head_is_get_without_a_body(
     assert head.headers["Content-Length"] == str(len(got.content))
 
 
-@every_read
+@every_kept_read
 def test_a_tag_is_strong_and_stays_as_long_as_the_content(ask: Ask, endpoint: Endpoint) -> None:
     one, other = ask(endpoint), ask(endpoint)
 
@@ -512,7 +534,7 @@ def test_a_tag_changes_with_the_content(client: httpx.Client, store: Store) -> N
     assert answer.headers["ETag"] != before
 
 
-@every_read
+@every_kept_read
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(
     ("form", "status"),
@@ -561,7 +583,7 @@ def test_caches_keep_reads_only(ask: Ask, client: httpx.Client, endpoint: Endpoi
     refused = client.put(endpoint.target).headers["Cache-Control"]
 
     assert refused == "no-store"
-    if endpoint.reads:
+    if endpoint.kept:
         assert "no-store" not in kept
         assert "private" not in kept
         assert re.search(r"max-age=\d+", kept)
@@ -594,6 +616,12 @@ UNSHARED: Final = "private, no-cache"
             ("/movies.list?fields=title&page=1", UNSHARED),
             ("/movies.get_many?imdb_ids=tt0111161,tt0000000", UNSHARED),
             ("/movies.get_many?imdb_ids=tt%30111161", UNSHARED),
+            ("/movies.search?query=shawshank&genre=Drama%7CCrime&fields=title", SHARED),
+            ("/movies.search?query=shawshank+redemption", SHARED),
+            ("/movies.search?genre=Drama&query=shawshank", UNSHARED),
+            ("/movies.search?query=shawshank&number_of_records=101", UNSHARED),
+            ("/movies.search?query=shawshank&fields=year,title", UNSHARED),
+            ("/movies.search?query=no+such+film", UNSHARED),
             ("/movies%2Elist", UNSHARED),
             ("/%761/movies.list", UNSHARED),
             ("/movies.list?p%61ge=1", UNSHARED),
@@ -793,6 +821,8 @@ def bad_requests() -> list[tuple[str, str, dict[str, Any], int]]:
         ("GET", "/movies.get?imdb_id=x", {}, 400),
         ("GET", "/movies.get?imdb_id=tt0111161&fields=x", {}, 400),
         ("GET", "/movies.get_many?imdb_ids=x", {}, 400),
+        ("GET", "/movies.search?sort=x", {}, 400),
+        ("GET", "/movies.random?number_of_records=11", {}, 400),
         ("POST", "/movies.create", {"json": {"title": ""}}, 400),
         ("POST", "/movies.create", {"json": {"imdb_id": "x"}}, 400),
         ("POST", "/movies.import", {"json": {"imdb_ids": ["x"]}}, 400),
