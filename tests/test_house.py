@@ -39,6 +39,7 @@ HEAVY: Final = {
         "accounts/users",
         "database/columns",
         "database/import_tables",
+        "database/search_tables",
         "database/tables",
         "database/transactions",
         "imports/opening",

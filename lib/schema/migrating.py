@@ -130,11 +130,10 @@ def migrate(
     Raises:
         DatabaseUnavailable: The database cannot be reached, or its locks not be had in time; of the
             one on the migration itself the message says who holds it.
-        InternalError: The migrations are not one line, or the server is too old for them.
+        InternalError: The migrations are not one line, or this server is too old.
         InvalidRequest: A revision is named that there is none of, or for a database that is newer.
         SettingsError: The administrator's password breaks the rule for new passwords.
     """
-    _demand_postgres(database)
     known = _known_revisions()
     before = _bring_to(database, known, revision)
     with _turn(database) as connection:
@@ -142,14 +141,14 @@ def migrate(
         newer = not set(after) <= set(known)
         not_granted = _give_rights(connection, grants, operators, newer=newer) if after else ()
         admin_created = bool(after) and ensure_first_admin(connection, admin)
-    share = limits.WORK_TIMEOUT if seconds is None else seconds
+    seconds = limits.WORK_TIMEOUT if seconds is None else seconds
     return Migrated(
         before=", ".join(before) or None,
         after=", ".join(after) or None,
         newer=newer,
         admin_created=admin_created,
         not_granted=not_granted,
-        left=() if newer else work.carry_out(database, _work_of(after), seconds=share),
+        left=() if newer else work.carry_out(database, _work_of(after), seconds=seconds),
     )
 
 
@@ -174,6 +173,7 @@ def _bring_to(
     database: TransactionalDatabase, known: tuple[str, ...], revision: str
 ) -> tuple[str, ...]:
     """Migrate step by step, unless the schema is newer than this code; return what it was."""
+    _demand_postgres(database)
     before: tuple[str, ...] | None = None
     while True:
         with _turn(database) as connection:

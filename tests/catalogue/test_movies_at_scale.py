@@ -33,6 +33,7 @@ SERVED_BY_AN_INDEX = {
 
 def insert_many(database: TransactionalDatabase) -> None:
     with database.begin() as connection:
+        connection.execute(text("set local statement_timeout = 0"))
         connection.execute(
             text("""
                 insert into movies (imdb_id, title, sort_key, type)

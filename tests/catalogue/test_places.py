@@ -69,6 +69,7 @@ def run(connection: Connection, sql: str, **values: object) -> Any:
 
 def write(database: TransactionalDatabase, *sql: str) -> None:
     with database.begin() as connection:
+        run(connection, "set local statement_timeout = 0")
         for one in sql:
             run(connection, one)
 

@@ -43,7 +43,7 @@ LOGIN: Final = "fn-login@a-project.iam"
 ANA, BOB, CEM, DAN = (f"{name}@example.com" for name in ("ana", "bob", "cem", "dan"))
 ONCALL: Final = "movies-oncall@example.com"
 REFUSED: Final = "42501"
-VIEWS: Final = {"movie_totals"}
+VIEWS: Final = {"movie_totals", "unsearched_movies"}
 
 Enter = Callable[[str], Connection]
 
