@@ -97,8 +97,9 @@ def _rows(where: str, score: str) -> str:
 
 def _step(rows: str, lowest: int, highest: int) -> str:
     """Select the best rows whose scores are from the lowest to below the highest."""
+    # Without `offset` the score would be reckoned anew wherever it is named.
     return f"""(
-        select score, imdb_id from ({rows}) step
+        select score, imdb_id from (select * from ({rows}) scored offset 0) step
         where :score::bigint >= {lowest} and score >= {lowest} and score < {highest} and {_NEXT}
         {_ORDER}
     )"""  # noqa: S608
@@ -177,6 +178,12 @@ GATHERED_BY: Final = {
     "votes": f"votes between :votes_from::integer and :votes_to::integer and {_BOUNDS}",
     "released": f"released between :released_from::integer and :released_to::integer and {_BOUNDS}",
 }
+# The best known first: they have an index of their own.
+_BY_TIERS: Final = (
+    ("tokens", f"votes >= {KNOWN} and {HIT}"),
+    ("tokens", f"votes + 0 < {KNOWN} and {HIT}"),
+    *((by, hit) for by, hit in GATHERED_BY.items() if by != "tokens"),
+)
 _PAGE: Final = ":records::bigint + 1"  # with one more, which tells that there is another page
 _IS_SHORT: Final = "(select count(*) from {}) <= :records::bigint"
 SMALL: Final = frozenset({"year", "rating"})  # columns of two bytes
@@ -189,12 +196,21 @@ SORT_COLUMNS: Final = {
 }
 
 
-def _walk(name: str, column: str, behind: str, order: str, *, gate: str = "true") -> str:
+def _walk(
+    name: str,
+    column: str,
+    behind: str,
+    order: str,
+    *,
+    gathered_by: Sequence[tuple[str, str]] = tuple(GATHERED_BY.items()),
+    gate: str = "true",
+) -> str:
     """Return the tables that lead to `name`: the hits behind a place in an order.
 
     Args:
         behind: An SQL condition with `{}` for the column: what is behind that place.
         order: The order, of the table's columns, which an index has.
+        gathered_by: What gathers hits where these are too few, and which; one after the other.
         gate: An SQL condition that is evaluated once: whether they are wanted at all.
     """
     off_index = f"{column} || ''" if column == "sort_key" else f"{column} + 0"
@@ -206,7 +222,7 @@ def _walk(name: str, column: str, behind: str, order: str, *, gate: str = "true"
                 and {gate} and {hit} and {behind.replace("{}", off_index)}
             order by {order} limit {_PAGE}
         )"""  # noqa: S608
-        for by, hit in GATHERED_BY.items()
+        for by, hit in gathered_by
     )
     return f"""
         {name}_walked as materialized (
@@ -220,7 +236,7 @@ def _walk(name: str, column: str, behind: str, order: str, *, gate: str = "true"
         ), {name} as materialized (
             select * from {name}_head where not {_IS_SHORT.format(f"{name}_head")} or {all_walked}
             union all
-            select * from ({gathered}) gathered
+            select * from ({gathered} limit {_PAGE}) gathered
         )
     """  # noqa: S608
 
@@ -235,7 +251,8 @@ def _sorted(column: str, *, descending: bool) -> Statement:
         tables = [_walk("hits", column, behind, order)]
     elif descending:  # the unknown is 0, and last by itself
         behind += f" and {{}} >= :{column}_from::integer"
-        tables = [_walk("hits", column, behind, order)]
+        gathered_by = _BY_TIERS if column == "votes" else tuple(GATHERED_BY.items())
+        tables = [_walk("hits", column, behind, order, gathered_by=gathered_by)]
     else:
         behind += f" and {{}} <= :{column}_to::integer"
         gate = f"(:{column}_from::integer = 0 and {_IS_SHORT.format('known')})"
