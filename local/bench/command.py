@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from local.bench import footprint, queues, scale, starts, throughput, writes
+from local.bench import footprint, queues, scale, search, starts, throughput, writes
 from local.bench.flame import draw
 from local.bench.laboratory import Laboratory, set_up
 from local.bench.machine import describe
@@ -16,6 +16,7 @@ SECTIONS: Final = MappingProxyType[str, Callable[[Laboratory, Report], None]](
     {
         "throughput": throughput.measure,
         "scale": scale.measure,
+        "search": search.measure,
         "writes": writes.measure,
         "footprint": footprint.measure,
         "starts": starts.measure,

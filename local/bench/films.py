@@ -2,63 +2,27 @@
 
 Titles are shaped as real ones are: articles of several languages, accents, numerals, sequels, and
 about one film in four shares its title with others. What they are called and who made them is
-chance.
+chance, but what is common is as common as among real films: dramas, English, the films of late, and
+those that hardly anybody voted for.
 """
 
 import random
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypeVar
 
 from lib.catalogue.movie import title_key
+from local.bench.words import fill, someone
+
+Name = TypeVar("Name", str, str | None)
 
 FIRST_ID: Final = 90_000_000  # IMDb has not come so far
 _REMAKES: Final = 0.08  # of all films
 _REMEMBERED: Final = 5_000  # titles that a remake may take
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_WORDS: Final = {
-    "adjective": _words("""
-        Last First Silent Broken Hidden Golden Crimson Lost Endless Burning Frozen Secret Wild Quiet
-        Bitter Savage Distant Forgotten Electric Invisible Perfect Dangerous Gentle Hollow Midnight
-        Naked Paper Restless Scarlet Tender Unholy Velvet Wicked Young Old Blue Black White Naïve
-    """),
-    "noun": _words("""
-        Garden River Winter Summer Night Morning Road House Stranger Soldier Daughter Father Mother
-        Brother Sister King Queen Thief Witness Letter Promise Shadow Mirror Island Train Bridge
-        Harvest Orchard Machine Engine Circus Detective Doctor Teacher Dancer Fiancée Café Séance
-        Mountain Valley Desert Ocean Harbour Lighthouse Castle Kingdom Empire Voyage Dream Memory
-        Symphony Waltz Tango Game War Peace Revenge Redemption Affair Wedding Funeral Holiday Storm
-    """),
-    "place": _words("""
-        Paris London Rome Berlin Tokyo Havana Lisbon Kraków Zürich Malmö Reykjavík Montréal Bogotá
-        Córdoba Timbuktu Casablanca Shanghai Bombay Odessa Vienna Prague Dublin Glasgow Nashville
-        Chicago Brooklyn Oklahoma Alaska Texas Tennessee Arizona Manhattan
-    """),
-    "first": _words("""
-        Amélie Zoë José María Jürgen Søren Łukasz Bjørn Anna Peter Ada Grace Alan Edsger Barbara Ken
-        Dennis Margaret Katherine Linus Frances Jean Radia Hedy Annie Claude Kurt Emmy Sofia Niels
-    """),
-    "last": _words("""
-        Smith Müller García Nguyễn Kowalski O'Brien Dvořák Ångström Lovelace Turing Hopper Knuth
-        Liskov Noether Gödel Curie Lamarr Hamilton Johnson Perlman Allen Easley Wing Sammet Bartik
-        Clarke Borg Gosling Wirth Hoare Dijkstra Milner Backus Naur
-    """),
-    "french": _words("nuit forêt maison mémoire liberté vérité ombre guerre femme enfance été"),
-    "german": _words("Straße Schönheit Brücke Lüge Wälder Mörder Stille Größe Tür Flügel Träume"),
-    "spanish": _words("niña sueño montaña canción señora corazón mañana pasión noche sombra"),
-    "numeral": _words("II III IV V 2 3 4 2000 3D"),
-    "article": _words("The A My Our"),
-    "language": _words("English French German Spanish Italian Japanese Hindi"),
-    "country": _words("France Germany Spain Italy Japan India Poland Brazil"),
-    "genre": _words("Comedy Drama Action Thriller Horror Romance Sci-Fi Western"),
-    "rated": _words("PG-13 R PG G"),
-}
 # As often as they stand here.
 _SHAPES: Final = (
+    *("{adjective} {noun}",) * 6,
+    *("The {noun}",) * 2,
+    "{noun}",
     *("{article} {adjective} {noun} of {place}",) * 5,
     *("{first} {last}: The {adjective} {noun}",) * 4,
     *("{adjective} {noun} and {adjective} {noun}",) * 3,
@@ -72,6 +36,40 @@ _SHAPES: Final = (
     "Die {german} und die {german} von {first} {last}",
     "El {spanish} de la {spanish} de {first} {last}",
 )
+_FINE: Final = 20  # parts of a hundredth
+
+
+def _as_often(hundredths: Mapping[Name, float]) -> list[Name]:
+    """Return names to choose from, each as often as its share of a hundred films, roughly."""
+    return [name for name, share in hundredths.items() for _ in range(round(share * _FINE))]
+
+
+_TYPES: Final = _as_often({"movie": 70, "series": 12, "episode": 15, "game": 3})
+_GENRES: Final = _as_often({
+    "Drama": 30, "Comedy": 24, "Short": 14, "Documentary": 12, "Romance": 9, "Action": 8,
+    "Thriller": 8, "Crime": 7, "Horror": 7, "Family": 5, "Adventure": 5, "Animation": 5, "Music": 4,
+    "Mystery": 4, "Fantasy": 3, "Biography": 3, "History": 3, "Sci-Fi": 3, "War": 2, "Western": 2,
+    "Sport": 1, "Musical": 1, "Reality-TV": 1, "News": 0.5, "Film-Noir": 0.2,
+})  # fmt: skip
+_LANGUAGES: Final = _as_often({
+    "English": 52, "French": 8, "Spanish": 7, "German": 6, "Japanese": 5, "Hindi": 4, "Italian": 4,
+    "Portuguese": 3, "Russian": 3, "Mandarin": 2, "Korean": 2, "Turkish": 1, "Swedish": 1,
+    "Polish": 1, "Dutch": 1, "Tamil": 1, "Danish": 0.7, "Greek": 0.5, "Arabic": 0.5, "Czech": 0.5,
+    "Persian": 0.4, "Finnish": 0.4, "Hebrew": 0.2, "Icelandic": 0.05,
+})  # fmt: skip
+_COUNTRIES: Final = _as_often({
+    "United States": 36, "United Kingdom": 9, "France": 8, "Germany": 6, "India": 6, "Japan": 5,
+    "Italy": 4, "Canada": 4, "Spain": 4, "Brazil": 3, "Mexico": 2, "Australia": 2, "South Korea": 2,
+    "China": 2, "Hong Kong": 1, "Turkey": 1, "Sweden": 1, "Argentina": 1, "Poland": 1,
+    "Denmark": 0.7, "Greece": 0.5, "Austria": 0.5, "Ireland": 0.4, "Iran": 0.4, "Iceland": 0.05,
+})  # fmt: skip
+_RATED: Final = _as_often({
+    None: 50, "Not Rated": 15, "R": 10, "TV-14": 6, "PG-13": 5, "PG": 5, "Approved": 3, "TV-MA": 3,
+    "TV-PG": 2, "G": 1,
+})  # fmt: skip
+_SEVERAL: Final = 0.4  # have more than one genre, language, country
+_UNKNOWN: Final = 0.15  # of all films nobody has voted for
+_MOST_VOTES: Final = 3_000_000
 _PLOT: Final = (
     "In {place}, {first} {last} finds a {adjective} {noun} and loses everything else; years later "
     "{first} {last} comes back for it, and nobody will be the same {adjective} person again."
@@ -97,7 +95,7 @@ def films(count: int, *, first: int = 0) -> Iterator[dict[str, object]]:
 def _titles(chance: random.Random) -> Iterator[str]:
     remembered: list[str] = []
     while True:
-        title = _fill(chance.choice(_SHAPES), chance)
+        title = fill(chance.choice(_SHAPES), chance)
         if chance.random() < _REMAKES and remembered:
             title = chance.choice(remembered)
         elif len(remembered) < _REMEMBERED:
@@ -105,49 +103,43 @@ def _titles(chance: random.Random) -> Iterator[str]:
         yield title
 
 
-class _Chosen(dict[str, str]):
-    """A word for each kind of word, another one each time."""
-
-    def __init__(self, chance: random.Random) -> None:
-        super().__init__()
-        self._chance = chance
-
-    def __missing__(self, kind: str) -> str:
-        if kind == "number":
-            return str(self._chance.randrange(10, 100))
-        return self._chance.choice(_WORDS[kind])
-
-
-def _fill(shape: str, chance: random.Random) -> str:
-    return shape.format_map(_Chosen(chance))
-
-
 def _film(number: int, title: str, chance: random.Random) -> dict[str, object]:
-    chosen = _Chosen(chance)
-    people = [_fill("{first} {last}", chance) for _ in range(6)]
+    people = [someone(chance) for _ in range(6)]
     year = 2026 - int(chance.random() ** 2 * 120)  # ever more of them are made
     rating = chance.randrange(10, 100)
+    is_known = chance.random() > _UNKNOWN
     return {
         "imdb_id": imdb_id(number),
         "title": title,
         "sort_key": title_key(title),
-        "type": "movie",
+        "type": chance.choice(_TYPES),
         "year": year,
-        "rated": chosen["rated"],
+        "rated": chance.choice(_RATED),
         "released": f"{year}-{chance.randrange(1, 13):02}-{chance.randrange(1, 29):02}",
         "runtime_minutes": chance.randrange(70, 200),
-        "genres": [chosen["genre"], chosen["genre"]],
+        "genres": _some(_GENRES, chance),
         "directors": people[:1],
         "writers": people[1:3],
         "actors": people[3:],
-        "plot": _fill(_PLOT, chance),
-        "languages": [chosen["language"]],
-        "countries": [chosen["country"]],
+        "plot": fill(_PLOT, chance),
+        "languages": _some(_LANGUAGES, chance),
+        "countries": _some(_COUNTRIES, chance),
         "awards": f"{number % 9} wins & {number % 17} nominations total",
         "poster_url": f"https://example.org/posters/{number:064x}.jpg",
         "ratings": [{"source": "Internet Movie Database", "value": f"{rating / 10}/10"}],
         "metascore": rating,
-        "imdb_rating": rating / 10,
-        "imdb_votes": int(10 ** (chance.random() * 6)),
+        "imdb_rating": rating / 10 if is_known else None,
+        "imdb_votes": _votes(chance) if is_known else None,
         "aliases": [],
     }
+
+
+def _some(names: Sequence[str], chance: random.Random) -> list[str]:
+    """Return one, two or three of these."""
+    count = 1 + (chance.random() < _SEVERAL) + (chance.random() < _SEVERAL / 2)
+    return list(dict.fromkeys(chance.choice(names) for _ in range(count)))
+
+
+def _votes(chance: random.Random) -> int:
+    """Return how many voted for a film: of 100 films five have a thousand."""
+    return min(_MOST_VOTES, int(10 * (1 - chance.random()) ** -1.6))

@@ -51,14 +51,15 @@ def floor(folder: Path) -> Subject:
 
 def bare(query: Query[Any]) -> Subject:
     """Return what asks a query's statement by bare asyncpg, as a subject; see `limit`."""
-    names = list(query.values)
+    sql = query.statement.sql
+    names = [name for name in query.values if re.search(_parameter(name), sql)]
     return Subject(
         name="asyncpg",
         source=_LIMIT,
         target="limit",
         sample=_ask_bare(query),
         variables={
-            "LIMIT_SQL": numbered(query.statement.sql, names),
+            "LIMIT_SQL": numbered(sql, names),
             "LIMIT_NAMES": " ".join(names),
         },
     )
@@ -71,9 +72,15 @@ def make_bare_requests(queries: Iterable[Query[Any]]) -> list[bytes]:
 
 def numbered(sql: str, names: Iterable[str]) -> str:
     """Return SQL as asyncpg takes it: its parameters have numbers, in the order of the names."""
+    # It takes arrays of texts as lists, and what we send is text.
+    sql = sql.replace("::text[]", "::text::text[]")
     for number, name in enumerate(names, 1):
-        sql = re.sub(rf"(?<!:):{name}\b", f"${number}", sql)
+        sql = re.sub(_parameter(name), f"${number}", sql)
     return sql
+
+
+def _parameter(name: str) -> str:
+    return rf"(?<!:):{name}\b"
 
 
 def asyncpg_url(url: str) -> str:

@@ -67,6 +67,10 @@ class Load:
         self.used.append((cpu_seconds(self.where.pid) - by_function) / len(took))
         return len(took) / SECONDS
 
+    def measure(self, connections: int) -> Measure:
+        """Return what measures the rate of so many."""
+        return lambda: [self.rate(connections)]
+
 
 def measure(laboratory: Laboratory, report: Report) -> None:
     """Measure rates against floor and limit, then what more callers and other callers do."""
@@ -133,7 +137,7 @@ def _measure_rates(loads: dict[str, Load], report: Report) -> dict[str, float]:
     for load in loads.values():
         ask_repeatedly(load.where.port, load.requests, seconds=0.5, connections=CONNECTIONS)
     rates = in_turn(
-        {name: _rate_of(load, CONNECTIONS) for name, load in loads.items()}, rounds=ROUNDS
+        {name: load.measure(CONNECTIONS) for name, load in loads.items()}, rounds=ROUNDS
     )
     for name in ("floor", "movies.list", "movies.get by title", "movies.get by id"):
         report.add(name, rates[name], "/s", against=("floor", rates["floor"]))
@@ -166,8 +170,8 @@ def _measure_loads(loads: dict[str, Load], report: Report) -> None:
     spread, hot = loads["movies.list, spread"], loads["movies.list"]
     rates = in_turn(
         {
-            **{f"spread {count}": _rate_of(spread, count) for count in LOADS},
-            **{f"hot {count}": _rate_of(hot, count) for count in HOT_LOADS},
+            **{f"spread {count}": spread.measure(count) for count in LOADS},
+            **{f"hot {count}": hot.measure(count) for count in HOT_LOADS},
         },
         rounds=ROUNDS,
     )
@@ -204,7 +208,3 @@ def _measure_latencies(loads: dict[str, Load], report: Report) -> None:
         "ms",
         against=("beside as many of page 1", beside["page 1"] * 1e3),
     )
-
-
-def _rate_of(load: Load, connections: int) -> Measure:
-    return lambda: [load.rate(connections)]

@@ -3,7 +3,7 @@
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from pg8000.native import PreparedStatement
@@ -16,7 +16,7 @@ from local.bench.laboratory import FEW, MANY, Laboratory
 from local.bench.report import Measure, Report, in_turn
 
 BATCH: Final = 1_000
-ROUNDS: Final = 25
+ROUNDS: Final = 24  # an even number: votes are other ones and then as before
 CONNECTIONS: Final = 16
 SECONDS: Final = 1.0
 SINGLES_ROUNDS: Final = 5
@@ -33,6 +33,7 @@ _BARE: Final = """
 _DELETE_NEW: Final = f"delete from movies where imdb_id >= '{films.imdb_id(_FIRST)}'"  # noqa: S608
 # The dates by which the import knows what is due for a refresh.
 _WITHOUT_DATES: Final = "alter table movies disable trigger movies_inserted_note"
+_WITHOUT_SEARCH: Final = "alter table movies disable trigger movies_inserted_search"
 
 
 def measure(laboratory: Laboratory, report: Report) -> None:
@@ -45,6 +46,7 @@ def measure(laboratory: Laboratory, report: Report) -> None:
         connect(laboratory.settings(laboratory.many)) as many,
     ):
         _measure_upserts(few, many, report)
+        _measure_what_is_searched(many, report)
         _measure_singles(laboratory, many, report)
 
 
@@ -56,8 +58,11 @@ def _measure_inserts(scratch: Any, report: Report) -> None:
     medians = in_turn(
         {
             "insert into a bare table": _time_runs(scratch, bare, new),
-            "insert with JSON, places, keys, index": _time_runs(scratch, kept, new, _WITHOUT_DATES),
-            "insert with dates of refreshes, too": _time_runs(scratch, kept, new),
+            "insert with JSON, places, keys, index": _time_runs(
+                scratch, kept, new, f"{_WITHOUT_DATES}; {_WITHOUT_SEARCH}"
+            ),
+            "insert with dates of refreshes, too": _time_runs(scratch, kept, new, _WITHOUT_SEARCH),
+            "insert with what is searched, too": _time_runs(scratch, kept, new),
         },
         rounds=ROUNDS,
     )
@@ -70,8 +75,7 @@ def _measure_inserts(scratch: Any, report: Report) -> None:
 
 def _measure_upserts(few: Any, many: Any, report: Report) -> None:
     upsert = {side: PreparedStatement(side, statements.upserting()) for side in (few, many)}
-    known = itertools.repeat(json.dumps(list(films.films(BATCH))))
-    for name, batches in {"known": known, "new": _batches()}.items():
+    for name, batches in {"known": _known(), "new": _batches()}.items():
         for side in (few, many):
             _forget_new(side)  # which an earlier run that was broken off may have left
         sides = {side: _time_runs(side, upsert[side], batches) for side in (few, many)}
@@ -80,6 +84,30 @@ def _measure_upserts(few: Any, many: Any, report: Report) -> None:
         report.add(f"upsert of {name} movies", medians["many"] * 1e3, "ms", against=base)
     for side in (few, many):
         _forget_new(side)
+
+
+def _measure_what_is_searched(many: Any, report: Report) -> None:
+    """Compare with what finding films costs whoever writes them, and the import's tick after."""
+    upsert = PreparedStatement(many, statements.upserting())
+    gather = PreparedStatement(many, "select gather_words(:most::integer)")
+    gather.run(most=MANY)
+    new, same, voted = _batches(), _known(), _voted()
+    medians = in_turn(
+        {
+            "none": _time_runs(many, upsert, new, _WITHOUT_SEARCH),
+            "new": _time_runs(many, upsert, new),
+            "words": lambda: [_seconds(lambda: gather.run(most=BATCH))],
+            "same": _time_runs(many, upsert, same),
+            "voted": _time_runs(many, upsert, voted),
+        },
+        rounds=ROUNDS,
+    )
+    without, unchanged = ("without search", medians["none"] * 1e3), ("same", medians["same"] * 1e3)
+    report.add("upsert of new movies, with search", medians["new"] * 1e3, "ms", against=without)
+    report.add("gathering their words", medians["words"] * 1e3, "ms", against=without)
+    report.add("upsert of movies voted for", medians["voted"] * 1e3, "ms", against=unchanged)
+    _forget_new(many)
+    gather.run(most=MANY)
 
 
 def _measure_singles(laboratory: Laboratory, many: Any, report: Report) -> None:
@@ -109,6 +137,19 @@ def _batches() -> Iterator[str]:
         yield json.dumps(list(films.films(BATCH, first=first)))
 
 
+def _known() -> Iterator[str]:
+    """Return movies that either catalogue has, just as they are there."""
+    return itertools.repeat(json.dumps(list(films.films(BATCH))))
+
+
+def _voted() -> Iterator[str]:
+    """Return movies that the larger catalogue has, with other votes and as it has them, in turn."""
+    made = list(films.films(2 * BATCH))[BATCH:]
+    known = [(film, votes) for film in made if isinstance(votes := film["imdb_votes"], int)]
+    for more in itertools.cycle((1, 0)):
+        yield json.dumps([film | {"imdb_votes": votes + more} for film, votes in known])
+
+
 def _time_runs(
     connection: Any, statement: PreparedStatement, batches: Iterator[str], setting: str = ""
 ) -> Measure:
@@ -122,3 +163,9 @@ def _time_runs(
         return [seconds]
 
     return run
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started

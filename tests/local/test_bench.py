@@ -1,8 +1,10 @@
 """The benchmarks: kept catalogues, and that every section measures what it says."""
 
 import contextlib
+import difflib
 import itertools
 import json
+import random
 import re
 import socketserver
 import sys
@@ -20,16 +22,20 @@ from local.bench import (
     catalogue,
     command,
     footprint,
+    fts5,
     laboratory,
+    queries,
     queues,
     rivals,
     scale,
+    search,
     throughput,
     writes,
 )
 from local.bench.calling import ask_beside, ask_repeatedly, make_page_requests, request
 from local.bench.laboratory import Laboratory
 from local.bench.machine import processor
+from local.bench.queries import Search
 from local.bench.report import Report
 from local.bench.serving import ours, serve
 from local.bench.starts import _steps
@@ -85,7 +91,7 @@ def test_what_was_measured_before_a_fault_is_told(
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     """Set up as for a run, but with few movies."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (laboratory, throughput, scale, writes, footprint, queues):
+        for module in (laboratory, throughput, scale, search, writes, footprint, queues):
             for name, rows in {"FEW": FEW, "MANY": MANY}.items():
                 if hasattr(module, name):
                     patch.setattr(module, name, rows)
@@ -108,7 +114,7 @@ def test_a_catalogue_is_kept_until_the_films_change(
     catalogue.provide(small.postgres, 40, password="a password")
     catalogue.provide(small.postgres, 40, password="a password")
     assert len(loads) == 1
-    monkeypatch.setattr(catalogue, "_fingerprint", lambda: "another")
+    monkeypatch.setattr(catalogue, "fingerprint", lambda: "another")
     name = catalogue.provide(small.postgres, 40, password="a password")
     assert len(loads) == 2
 
@@ -144,7 +150,7 @@ def test_throughput_is_told_against_the_floor(
     assert 0 < named["callers: of one CPU, at the most"].value < 110
 
 
-@asks("/movies.list", "/movies.get")
+@asks("/movies.list", "/movies.get", "/movies.search")
 def test_the_limit_answers_what_the_function_does(small: Laboratory) -> None:
     """Else its rate would be that of something else."""
     some = catalogue.sample(small.settings(small.many), MANY)
@@ -157,6 +163,11 @@ def test_the_limit_answers_what_the_function_does(small: Laboratory) -> None:
             movies.find_by_title(some.titles[0], year=None),
         ),
         ("movies_get", f"/movies.get?imdb_id={some.ids[0]}", movies.find_by_id(some.ids[0])),
+        (
+            "movies_search",
+            f"/movies.search?query={quote(some.titles[0])}",
+            search.query_of(Search(some.titles[0])),
+        ),
     ):
         limit = rivals.bare(query)
         asked = limit.sample.split()[1].decode()
@@ -166,9 +177,9 @@ def test_the_limit_answers_what_the_function_does(small: Laboratory) -> None:
                 for where, address in ((here, path), (it, asked))
             ]
         shown, bare = (answer.text for answer in answers)
-        if function == "movies_list":
+        if function != "movies_get":
             bare = bare.replace('{"data": ', '{"data": [').replace("}}", "}]", 1)
-            assert len(json.loads(shown)["data"]) == 10
+            assert len(json.loads(shown)["data"]) == 10 if function == "movies_list" else 1
         assert shown.startswith(bare.rstrip("}]"))
 
 
@@ -227,6 +238,51 @@ def test_scale_compares_the_two_catalogues_and_leaves_them_as_they_were(
     assert totals(small) == [FEW, MANY]
 
 
+@asks("/movies.search", "/movies.get", "/movies.random")
+def test_ways_to_find_films_are_told_against_the_floor_with_fts5_beside_them(
+    small: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "ROUNDS", 2)
+    monkeypatch.setattr(search, "SEARCHES", 6)
+    monkeypatch.setattr(search, "RATE_ROUNDS", 1)
+    monkeypatch.setattr(throughput, "SECONDS", 0.2)
+    report = Report()
+
+    search.measure(small, report)
+
+    told = {(figure.name, figure.part): figure for figure in report.figures}
+    assert told["a full title", "median"].against == "floor"
+    assert told["a full title", "FTS5"].value > 0
+    assert told["-released, first page", "99th"].value > 0
+    assert told["movies.random, filtered", "median"].value > 0
+    assert told["movies.search", "here"].against == "asyncpg"
+    assert min(figure.value for figure in report.figures) > 0
+
+
+def test_fts5_has_the_films_of_the_catalogue_those_with_most_votes_first(small: Laboratory) -> None:
+    settings = small.settings(small.many)
+    known = queries.known_films(settings, 20 * MANY)
+    path = small.scratch_folder / "films.sqlite"
+    fts5.provide(settings, path)
+    with contextlib.closing(fts5.Fts5(path)) as index:
+        for place, film in enumerate(known, 1):
+            assert place in index.find(Search(film.title))
+            assert place in index.find(Search(film.people[0]))
+        film = known[-1]
+        filters = {"genre": film.genres[0], "year": f"{film.year}..{film.year}"}
+        alike = [one for one in known if one.year == film.year and film.genres[0] in one.genres]
+        assert index.count(Search(filters=filters)) == len(alike)
+
+
+def test_what_is_mistyped_is_wrong_in_one_place() -> None:
+    title = "Le Voyage dans la Lune"
+    for seed in range(100):
+        typed = queries.mistype(title, random.Random(seed))  # noqa: S311  no secret
+        changes = difflib.SequenceMatcher(None, title, typed).get_opcodes()
+        assert 1 <= sum(kind != "equal" for kind, *_ in changes) <= 2  # swapped: one went, one came
+        assert abs(len(title) - len(typed)) <= 1
+
+
 def test_writes_leave_the_catalogues_as_they_were_even_after_a_run_that_was_broken_off(
     small: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,7 +302,7 @@ def test_writes_leave_the_catalogues_as_they_were_even_after_a_run_that_was_brok
     writes.measure(small, report)
 
     named = {figure.name: figure.value for figure in report.figures}
-    assert len(named) == 7
+    assert len(named) == 11
     assert named["3 connections"] > 0
     assert totals(small) == [FEW, MANY]
 

@@ -1,5 +1,6 @@
 """What the benchmarks are made of: made-up films, medians, the table, statements for asyncpg."""
 
+import collections
 import itertools
 import json
 
@@ -24,6 +25,25 @@ def test_titles_are_as_odd_as_real_ones() -> None:
     )
     assert sum(title.endswith((" II", " 2", " 3D")) for title in titles) > 100
     assert sum(before > after for before, after in itertools.pairwise(keys)) > 1_000  # no order
+
+
+def test_what_is_common_is_as_common_as_among_real_films() -> None:
+    made = list(films.films(5_000))
+    words = collections.Counter(
+        word for film in made for word in set(title_key(str(film["title"])).split())
+    )
+    people = collections.Counter(name for film in made for name in film["actors"])  # type: ignore[attr-defined]
+
+    assert 0.2 < words["the"] / 5_000 < 0.5
+    assert len([word for word, count in words.items() if count == 1]) > 3_000
+    assert len(people) > 8_000
+    assert max(people.values()) > 3
+    for name, least, most in (("genres", 0.2, 0.4), ("languages", 0.5, 0.7)):
+        counted = collections.Counter(value for film in made for value in film[name])  # type: ignore[attr-defined]
+        assert least < max(counted.values()) / 5_000 < most
+        assert min(counted.values()) < 50
+    votes = [film["imdb_votes"] or 0 for film in made]
+    assert 0.03 < sum(count >= 1_000 for count in votes) / 5_000 < 0.1  # type: ignore[operator]
 
 
 def test_the_median_of_each_is_taken_over_all_rounds() -> None:
