@@ -183,7 +183,7 @@ def query_of(search: Search) -> Query[Any]:
     """Ask as `movies.search` does, where that finds what is asked."""
     wanted = parse_search_query(search.parameters)
     values = attempts.relevance_values(
-        attempts.as_asked(wanted.terms), wanted.filters, None, wanted.records
+        attempts.as_asked(wanted.terms, wanted.filters), wanted.filters, None, wanted.records
     )
     return Query(statement=BY_RELEVANCE, values=values, read=lambda rows: rows)
 
