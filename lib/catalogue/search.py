@@ -76,18 +76,18 @@ async def _find(database: Database, wanted: Wanted) -> tuple[Attempt, Page]:
     A cursor knows the way of its first page.
     """
     cursor, terms = wanted.cursor, wanted.terms
-    attempt = attempts.as_asked(terms)
+    attempt = attempts.as_asked(terms, wanted.filters)
     if terms is None or cursor is None or cursor.way == "asked":
         page = await _ask(database, wanted, attempt)
         if page.first is not None or cursor is not None or terms is None:
             return attempt, page
     if cursor is None:
-        for part in attempts.instead_of(terms):
+        for part in attempts.instead_of(terms, wanted.filters):
             page = await _ask(database, wanted, part)
             if page.first is not None:
                 return part, page
     elif cursor.way == "instead":
-        part = attempts.instead(cursor.corrected, terms)
+        part = attempts.instead(cursor.corrected, terms, wanted.filters)
         return part, await _ask(database, wanted, part)
     return await _find_alike(database, wanted, terms)
 
@@ -107,7 +107,7 @@ async def _find_alike(database: Database, wanted: Wanted, terms: Terms) -> tuple
             if page.first is not None:
                 lexemes = await database.ask_together(find_lexemes(page.first))
                 return replace(attempt, corrected=text_of(found, lexemes)), page
-    return attempts.as_asked(terms), _EMPTY
+    return attempts.as_asked(terms, wanted.filters), _EMPTY
 
 
 _EMPTY: Final = Page(movies_json="[]", value=None, last=None, first=None)

@@ -60,19 +60,19 @@ class Attempt:
         return self.words is None or self.words.anywhere != NOTHING or bool(self.titles)
 
 
-def as_asked(terms: Terms | None) -> Attempt:
+def as_asked(terms: Terms | None, filters: Filters) -> Attempt:
     """Look for what was asked, as it was."""
-    return _plain("asked", terms) if terms else Attempt()
+    return _plain("asked", terms, filters) if terms else Attempt()
 
 
-def instead_of(terms: Terms) -> Iterator[Attempt]:
+def instead_of(terms: Terms, filters: Filters) -> Iterator[Attempt]:
     """Yield the attempts with a part of what was asked: a title without the one in brackets."""
-    return (instead(text, terms) for text in terms.titles[1:])
+    return (instead(text, terms, filters) for text in terms.titles[1:])
 
 
-def instead(text: str, terms: Terms) -> Attempt:
+def instead(text: str, terms: Terms, filters: Filters) -> Attempt:
     """Look for another text than was asked for, of the same year."""
-    return _plain("instead", read_terms(text, year=terms.year), corrected=text)
+    return _plain("instead", read_terms(text, year=terms.year), filters, corrected=text)
 
 
 def near(terms: Terms, found: Corrections) -> Attempt:
@@ -85,11 +85,11 @@ def far(terms: Terms, found: Corrections) -> Attempt:
     return _mended("far", terms, found, far_words(found))
 
 
-def _plain(way: Way, terms: Terms, corrected: str = "") -> Attempt:
+def _plain(way: Way, terms: Terms, filters: Filters, corrected: str = "") -> Attempt:
     return Attempt(
         way=way,
         terms=terms,
-        words=compose(terms.words, is_typed=terms.is_typed),
+        words=compose(terms.words, is_typed=terms.is_typed, is_filtered=bool(filters.lexemes)),
         titles=terms.loose_titles,
         main=loose(terms.titles[0]),
         beginnings=(loose(terms.titles[0]),),

@@ -5,13 +5,14 @@ have one of these in common are alike, or nearly so.
 """
 
 import string
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Final, Protocol
 
 from lib.catalogue.search_text import (
     ANYTHING,
+    COMMON,
     IN_ALL,
     IN_TITLE,
     NOTHING,
@@ -113,8 +114,8 @@ def near_words(found: Corrections) -> Words:
     wrong = [place for place, word in enumerate(found.words) if word not in found.known]
     ways = [wrong] if wrong else [[at] for at, others in enumerate(found.others) if others]
 
-    def query(marks: Sequence[str]) -> str:
-        return any_of([_query_of(found, way, marks) for way in ways])
+    def query(marks: Sequence[str], *, indexed: bool) -> str:
+        return any_of([_query_of(found, way, marks, indexed=indexed) for way in ways])
 
     return _words(query, is_possible=found.are_for_all and bool(ways))
 
@@ -122,7 +123,7 @@ def near_words(found: Corrections) -> Words:
 def far_words(found: Corrections) -> Words:
     """Return queries of the words, each of which may be mended."""
 
-    def query(marks: Sequence[str]) -> str:
+    def query(marks: Sequence[str], *, indexed: bool) -> str:  # noqa: ARG001  each narrows
         return all_of([
             any_of([_all((word,), marks), *(_all(way, marks) for way in others[:_FEW_OTHERS])])
             for word, others in zip(found.words, found.others, strict=True)
@@ -131,9 +132,23 @@ def far_words(found: Corrections) -> Words:
     return _words(query, is_possible=found.are_for_all and bool(found.words))
 
 
-def _words(query: Callable[[Sequence[str]], str], *, is_possible: bool) -> Words:
-    anywhere, title = (query(IN_ALL), query(IN_TITLE)) if is_possible else (NOTHING, NOTHING)
-    return Words(anywhere=anywhere, indexed=anywhere, title=title, title_indexed=title, whole=title)
+class _Query(Protocol):
+    def __call__(self, marks: Sequence[str], *, indexed: bool) -> str: ...
+
+
+def _words(query: _Query, *, is_possible: bool) -> Words:
+    if not is_possible:
+        return Words(
+            anywhere=NOTHING, indexed=NOTHING, title=NOTHING, title_indexed=NOTHING, whole=NOTHING
+        )
+    title = query(IN_TITLE, indexed=False)
+    return Words(
+        anywhere=query(IN_ALL, indexed=False),
+        indexed=query(IN_ALL, indexed=True),
+        title=title,
+        title_indexed=query(IN_TITLE, indexed=True),
+        whole=title,
+    )
 
 
 def texts_of(found: Corrections) -> Iterator[str]:
@@ -160,10 +175,16 @@ def text_of(found: Corrections, lexemes: frozenset[str]) -> str:
     return " ".join(said)
 
 
-def _query_of(found: Corrections, mended: Sequence[int], marks: Sequence[str]) -> str:
+def _query_of(
+    found: Corrections, mended: Sequence[int], marks: Sequence[str], *, indexed: bool
+) -> str:
+    """Return the query of the words with these mended; the index is asked without common ones."""
+    rare = [at for at, word in enumerate(found.words) if at in mended or word not in COMMON]
+    places = rare if indexed and len(rare) > 1 else range(len(found.words))
     return all_of([
-        any_of([_all(way, marks) for way in (others if place in mended else ((word,),))])
-        for place, (word, others) in enumerate(zip(found.words, found.others, strict=True))
+        any_of([_all(way, marks) for way in (others if at in mended else ((word,),))])
+        for at, (word, others) in enumerate(zip(found.words, found.others, strict=True))
+        if at in places
     ])  # fmt: skip
 
 

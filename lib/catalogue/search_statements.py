@@ -117,11 +117,11 @@ _CLOSENESS: Final = f"""
     end
     + case when year = :year::integer then {1 << 34} else 0 end
     + case when folded = :folded::text then {1 << 33} else 0 end
-    + case when :text::text = (
+    + case when folded = :folded::text and :text::text = (
         select title from movies where movies.imdb_id = movie_search.imdb_id
     ) then {1 << 32} else 0 end
 """  # noqa: S608
-_ASKED_ROWS: Final = f"""
+_ASKED: Final = f"""
     select imdb_id, {_CLOSENESS} + votes as score from movie_search
     where {_IS_ASKED} and {_FILTERED} and {_BOUNDS}
 """  # noqa: S608
@@ -139,11 +139,11 @@ _IN_TITLES: Final = f"""
 """
 _NOT_IN_TITLE: Final = "(tokens @@ :title::tsquery) is not true"
 _STEPS: Final = (
-    _step(_ASKED_ROWS, _EXACT, BEST),
-    _step(_OF_ITS_YEAR, _BEGINS_OF_YEAR, _EXACT),
-    _step(_ASKED_ROWS, _NEXT_YEAR, _BEGINS_OF_YEAR),
-    _step(_OF_ITS_YEAR, _OF_YEAR, _NEXT_YEAR),
-    _step(_ASKED_ROWS, _OTHER_YEAR, _OF_YEAR),
+    _step("table asked", _EXACT, BEST),
+    _step("table of_its_year", _BEGINS_OF_YEAR, _EXACT),
+    _step("table asked", _NEXT_YEAR, _BEGINS_OF_YEAR),
+    _step("table of_its_year", _OF_YEAR, _NEXT_YEAR),
+    _step("table asked", _OTHER_YEAR, _OF_YEAR),
     # No film that is not famous reaches these scores, and then none whose title has not the words.
     _step(_rows(f"votes >= {FAMOUS} and {_REST}", _score()), FAMOUS * _BEGINS, _OTHER_YEAR),
     _step(
@@ -158,7 +158,8 @@ _STEPS: Final = (
 BY_RELEVANCE: Final = Statement(
     repeatable=True,
     sql=f"""
-        with hits as materialized (
+        with asked as materialized ({_ASKED}), of_its_year as materialized ({_OF_ITS_YEAR}),
+        hits as materialized (
             select score as value, imdb_id from ({" union all ".join(_STEPS)}) steps
             limit :records::bigint + 1
         )
@@ -178,7 +179,7 @@ GATHERED_BY: Final = {
     "votes": f"votes between :votes_from::integer and :votes_to::integer and {_BOUNDS}",
     "released": f"released between :released_from::integer and :released_to::integer and {_BOUNDS}",
 }
-# The best known first: they have an index of their own.
+# In the order of votes the best known come first: they have an index of their own.
 _BY_TIERS: Final = (
     ("tokens", f"votes >= {KNOWN} and {HIT}"),
     ("tokens", f"votes + 0 < {KNOWN} and {HIT}"),
@@ -196,34 +197,17 @@ SORT_COLUMNS: Final = {
 }
 
 
-def _walk(
-    name: str,
-    column: str,
-    behind: str,
-    order: str,
-    *,
-    gathered_by: Sequence[tuple[str, str]] = tuple(GATHERED_BY.items()),
-    gate: str = "true",
-) -> str:
+def _walk(name: str, column: str, behind: str, order: str, *, gate: str = "true") -> str:
     """Return the tables that lead to `name`: the hits behind a place in an order.
 
     Args:
         behind: An SQL condition with `{}` for the column: what is behind that place.
         order: The order, of the table's columns, which an index has.
-        gathered_by: What gathers hits where these are too few, and which; one after the other.
         gate: An SQL condition that is evaluated once: whether they are wanted at all.
     """
-    off_index = f"{column} || ''" if column == "sort_key" else f"{column} + 0"
+    is_short = _IS_SHORT.format(f"{name}_head")
     all_walked = f"(select count(*) from {name}_walked) < {_WALKED} * ({_PAGE})"  # noqa: S608
-    gathered = " union all ".join(
-        f"""(
-            select imdb_id, {column} as value from movie_search
-            where :by::text = '{by}' and {_IS_SHORT.format(f"{name}_head")} and not {all_walked}
-                and {gate} and {hit} and {behind.replace("{}", off_index)}
-            order by {order} limit {_PAGE}
-        )"""  # noqa: S608
-        for by, hit in gathered_by
-    )
+    gathered = _gather(column, behind, order, f"{is_short} and not {all_walked} and {gate}")
     return f"""
         {name}_walked as materialized (
             select * from (
@@ -234,11 +218,25 @@ def _walk(
         ), {name}_head as materialized (
             select imdb_id, value from {name}_walked where is_hit limit {_PAGE}
         ), {name} as materialized (
-            select * from {name}_head where not {_IS_SHORT.format(f"{name}_head")} or {all_walked}
+            select * from {name}_head where not {is_short} or {all_walked}
             union all
             select * from ({gathered} limit {_PAGE}) gathered
         )
     """  # noqa: S608
+
+
+def _gather(column: str, behind: str, order: str, gate: str) -> str:
+    """Select the hits that an index of what is asked finds, in their order."""
+    off_index = f"{column} || ''" if column == "sort_key" else f"{column} + 0"
+    ways = _BY_TIERS if order.startswith("votes desc") else tuple(GATHERED_BY.items())
+    return " union all ".join(
+        f"""(
+            select imdb_id, {column} as value from movie_search
+            where :by::text = '{by}' and {gate} and {hit} and {behind.replace("{}", off_index)}
+            order by {order} limit {_PAGE}
+        )"""  # noqa: S608
+        for by, hit in ways
+    )
 
 
 def _sorted(column: str, *, descending: bool) -> Statement:
@@ -251,8 +249,7 @@ def _sorted(column: str, *, descending: bool) -> Statement:
         tables = [_walk("hits", column, behind, order)]
     elif descending:  # the unknown is 0, and last by itself
         behind += f" and {{}} >= :{column}_from::integer"
-        gathered_by = _BY_TIERS if column == "votes" else tuple(GATHERED_BY.items())
-        tables = [_walk("hits", column, behind, order, gathered_by=gathered_by)]
+        tables = [_walk("hits", column, behind, order)]
     else:
         behind += f" and {{}} <= :{column}_to::integer"
         gate = f"(:{column}_from::integer = 0 and {_IS_SHORT.format('known')})"

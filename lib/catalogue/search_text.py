@@ -46,6 +46,8 @@ COMMON: Final = frozenset((
     "the", "a", "an", "of", "in", "and", "to", "on", "my", "la", "le", "les", "de", "des", "du",
     "der", "die", "das", "el", "los", "las", "il", "lo", "un", "une", "et", "y",
 ))  # fmt: skip
+# Nobody who has typed these is about to type more of them.
+_COMPLETE: Final = frozenset({("the",), ("and",), ("of",)})
 _SHORT: Final = 2  # letters with which very many words begin
 
 
@@ -131,7 +133,8 @@ class Words:
 
     Attributes:
         anywhere: All of them, in the title and in people's names.
-        indexed: What of it the index is asked; the rest is looked at in the rows that it gives.
+        indexed: What of it the index is asked, nothing if that is left to the filters; the rest is
+            looked at in the rows that it gives.
         title: All of them, in the title.
         title_indexed: As `indexed`, in the title.
         whole: All of them, in the title, and none only as a beginning.
@@ -144,17 +147,26 @@ class Words:
     whole: str
 
 
-def compose(words: Sequence[tuple[str, ...]], *, is_typed: bool) -> Words:
-    """Make queries of words, all of which are demanded, the last one perhaps as a beginning."""
+def compose(
+    words: Sequence[tuple[str, ...]], *, is_typed: bool, is_filtered: bool = False
+) -> Words:
+    """Make queries of words, all of which are demanded, the last one perhaps as a beginning.
+
+    Args:
+        is_filtered: Whether the index is asked for something else as well.
+    """
     last = len(words) - 1
+    if (last > 0 or is_filtered) and words and words[last] in _COMPLETE:
+        is_typed = False
+    places = _narrowing(words, is_typed=is_typed, is_filtered=is_filtered)
     queries = []
     for marks in (IN_ALL, IN_TITLE):
         every = [
             _word(word, marks, is_first=not place, is_beginning=is_typed and place == last)
             for place, word in enumerate(words)
         ]
-        asked = every[:-1] if _is_dear(words, is_typed=is_typed) else every
-        queries += [all_of(every) or NOTHING, all_of(asked) or NOTHING]
+        asked = [every[place] for place in places]
+        queries += [all_of(every) or NOTHING, all_of(asked) or ("" if words else NOTHING)]
     anywhere, indexed, title, title_indexed = queries
     whole = compose(words, is_typed=False).title if is_typed else title
     return Words(
@@ -162,14 +174,18 @@ def compose(words: Sequence[tuple[str, ...]], *, is_typed: bool) -> Words:
     )
 
 
-def _is_dear(words: Sequence[tuple[str, ...]], *, is_typed: bool) -> bool:
-    """Tell whether the index would gather far more for the last word than the others leave."""
-    return (
-        is_typed
-        and len(words) > 1
-        and len("".join(words[-1])) <= _SHORT
-        and any(len(part) > _SHORT and part not in COMMON for word in words[:-1] for part in word)
-    )
+def _narrowing(
+    words: Sequence[tuple[str, ...]], *, is_typed: bool, is_filtered: bool
+) -> Sequence[int]:
+    """Return the places of the words that the index is asked for, as others narrow little down."""
+    texts = ["".join(word) for word in words]
+    places = range(len(words))
+    # Of all that begins with a letter or two the index would gather far more than the others leave.
+    if is_typed and len(texts[-1]) <= _SHORT:
+        others = any(len(text) > _SHORT and text not in COMMON for text in texts[:-1])
+        places = places[:-1] if others or (is_filtered and len(words) == 1) else places
+    rare = [place for place in places if texts[place] not in COMMON]
+    return rare if len(rare) > 1 else places
 
 
 def _word(

@@ -133,18 +133,22 @@ BY_ID: Final = Statement(
             {merged_into(":imdb_id")})
     """,  # noqa: S608
 )
-# Each id as `BY_ID` finds it, and those under which it finds none.
+# Each id as `BY_ID` finds it, and those under which it finds none. Each is looked up by itself: a
+# join might be made with the whole table, and without the offset each would be looked up twice.
 BY_IDS: Final = Statement(
     repeatable=True,
     sql=f"""
         select string_agg(shown, ',' order by place),
-            string_agg('"' || asked.id || '"', ',' order by place) filter (where shown is null)
-        from unnest(string_to_array(:imdb_ids::text, ',')) with ordinality asked (id, place)
-        left join lateral (
-            select {DOCUMENT} as shown from movies where imdb_id = coalesce(
-                (select imdb_id from movies where imdb_id = asked.id),
-                {merged_into("asked.id")})
-        ) found on true
+            string_agg('"' || id || '"', ',' order by place) filter (where shown is null)
+        from (
+            select id, place, (
+                select {DOCUMENT} from movies where imdb_id = coalesce(
+                    (select imdb_id from movies where imdb_id = asked.id),
+                    {merged_into("asked.id")})
+            ) as shown
+            from unnest(string_to_array(:imdb_ids::text, ',')) with ordinality asked (id, place)
+            offset 0
+        ) found
     """,  # noqa: S608
 )
 

@@ -21,6 +21,7 @@ SERVED_BY_AN_INDEX = {
     "page_after": statements.PAGE_AFTER,
     "page_before": statements.PAGE_BEFORE,
     "by_id": statements.BY_ID,
+    "by_ids": statements.BY_IDS,
     "by_title": statements.BY_TITLE,
     "by_names": statements.BY_NAMES,
     "near_films": statements.NEAR_FILMS,
@@ -33,15 +34,15 @@ SERVED_BY_AN_INDEX = {
 
 def insert_many(database: TransactionalDatabase) -> None:
     with database.begin() as connection:
-        connection.execute(text("set local statement_timeout = 0"))
-        connection.execute(
-            text("""
-                insert into movies (imdb_id, title, sort_key, type)
-                select 'tt' || 1000000 + n, 'Film ' || n, 'film ' || md5(n::text), 'movie'
-                from generate_series(1, :many) n
-            """),
-            {"many": MANY},
-        )
+        for begin in range(0, MANY, 2_000):  # in steps, as a statement may take some seconds
+            connection.execute(
+                text("""
+                    insert into movies (imdb_id, title, sort_key, type)
+                    select 'tt' || 1000000 + n, 'Film ' || n, 'film ' || md5(n::text), 'movie'
+                    from generate_series(:begin + 1, :begin + 2000) n
+                """),
+                {"begin": begin},
+            )
         connection.execute(text("analyze movies, movie_search"))
 
 

@@ -98,7 +98,7 @@ def test_no_page_in_the_order_of_a_column_reads_the_table(
     large: TransactionalDatabase, query: dict[str, str], hits: int
 ) -> None:
     wanted = parse_search_query(query)
-    attempt = attempts.as_asked(wanted.terms)
+    attempt = attempts.as_asked(wanted.terms, wanted.filters)
     read = {}
     for sort, descending, where in itertools.product(SORT_COLUMNS, (False, True), PLACES):
         values = attempts.column_values(
@@ -132,7 +132,7 @@ def test_no_page_by_relevance_reads_more_than_is_found(
     large: TransactionalDatabase, query: dict[str, str], most: int
 ) -> None:
     wanted = parse_search_query(query)
-    attempt = attempts.as_asked(wanted.terms)
+    attempt = attempts.as_asked(wanted.terms, wanted.filters)
     values = attempts.relevance_values(attempt, wanted.filters, None, RECORDS)
 
     assert rows_read(explain(large, BY_RELEVANCE, values)) <= most

@@ -131,19 +131,21 @@ begin
     perform search_movies(array(select imdb_id from new_movies));
     return null;
 end $$;
+-- No nested loops: that a statement's rows can be many is not known when this is planned.
 create function search_updated_movies() returns trigger
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp set enable_nestloop = off as $$
 declare
     changed text[] := array(
-        select imdb_id from (
-            select imdb_id, title, sort_key, type, year, rated, released, runtime_minutes, genres,
-                directors, writers, actors, languages, countries, imdb_rating, imdb_votes
-            from new_movies
-            except
-            select imdb_id, title, sort_key, type, year, rated, released, runtime_minutes, genres,
-                directors, writers, actors, languages, countries, imdb_rating, imdb_votes
-            from old_movies
-        ) changes);
+        select imdb_id from new_movies after left join old_movies before using (imdb_id)
+        where (
+            before.title, before.sort_key, before.type, before.year, before.rated, before.released,
+            before.runtime_minutes, before.genres, before.directors, before.writers, before.actors,
+            before.languages, before.countries, before.imdb_rating, before.imdb_votes
+        ) is distinct from (
+            after.title, after.sort_key, after.type, after.year, after.rated, after.released,
+            after.runtime_minutes, after.genres, after.directors, after.writers, after.actors,
+            after.languages, after.countries, after.imdb_rating, after.imdb_votes
+        ));
 begin
     if changed <> '{}' then
         perform unsearch_movies(array(

@@ -1,0 +1,28 @@
+"""An import gathers the words and facets of what was written or deleted before it ends."""
+
+from lib.database.transactions import TransactionalDatabase
+from lib.imports.orders import TICK
+from lib.imports.service import Importer
+from tests.importing import by_ids, carry_out, change, film_ids, rows
+
+
+def test_words_and_facets_are_there_when_an_import_ends(
+    importer: Importer, database: TransactionalDatabase
+) -> None:
+    carry_out(importer, by_ids(*film_ids(3)))
+
+    assert rows(database, "select movies from words where word = 'film'") == [(3,)]
+    assert rows(database, "select movies from movie_facets where facet = 'g/Mystery'") == [(3,)]
+
+
+def test_a_tick_gathers_what_others_have_written_and_deleted(
+    importer: Importer, database: TransactionalDatabase
+) -> None:
+    carry_out(importer, by_ids(*film_ids(3)))
+    change(database, "delete from movies where imdb_id = 'tt9000001'")
+    change(database, "update movies set title = 'New' where imdb_id = 'tt9000002'")
+    carry_out(importer, TICK)
+
+    asked = "select word, movies from words where word in ('film', 'new') order by word"
+    assert rows(database, asked) == [("film", 1), ("new", 1)]
+    assert rows(database, "select count(*) from search_moves") == [(0,)]
