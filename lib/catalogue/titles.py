@@ -113,12 +113,12 @@ def _as_year(digits: str) -> int | None:
 def _with_other_numbers(title: str) -> Iterator[str]:
     """Yield "Rocky II", "Rocky two", "Rocky part 2" and so on for "Rocky 2"."""
     words = list(chain.from_iterable(split_words(turn_article(fold(title)))))
-    if not any(word in _IN_FORM[0] for word in words):
-        return
+    if len(words) == 1 or not any(word in _IN_FORM[0] for word in words):
+        return  # "9" and "Nine" are two films
     kinds = [words]
-    if len(words) > 1 and words[-1] in _IN_FORM[0]:
+    if words[-1] in _IN_FORM[0]:
         *begin, last = words
-        if begin[-1] in _PARTS:
+        if len(begin) > 1 and begin[-1] in _PARTS:
             begin.pop()
         kinds = [[*begin, *part, last] for part in ([], *([part] for part in _PARTS))]
     for kind in kinds:

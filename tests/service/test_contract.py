@@ -210,7 +210,7 @@ def assert_error(answer: httpx.Response, status: int, code: str) -> dict[str, An
     assert set(content) == {"error"}
     error: dict[str, Any] = content["error"]
     assert {"code", "message", "request_id"} <= set(error)
-    assert set(error) <= {"code", "message", "request_id", "fields"}
+    assert set(error) <= {"code", "message", "request_id", "fields", "suggestions"}
     assert error["code"] == code
     assert isinstance(error["message"], str)
     assert len(error["message"]) > 10

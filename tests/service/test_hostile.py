@@ -119,16 +119,8 @@ def assert_answered(reply: Reply, case: Case) -> None:
     error = reply.error
     assert reply.headers["Content-Type"] == "application/json"
     assert error["code"] in codes, shown
-    assert (
-        {"code", "message", "request_id"}
-        <= set(error)
-        <= {
-            "code",
-            "message",
-            "request_id",
-            "fields",
-        }
-    )
+    told = {"code", "message", "request_id", "fields", "suggestions"}
+    assert {"code", "message", "request_id"} <= set(error) <= told
     assert error["request_id"] == reply.headers["X-Request-Id"]
     assert re.fullmatch(r"[!-~]{1,128}", error["request_id"])
     assert len(reply.body) < 2000
