@@ -182,10 +182,15 @@ def _narrowing(
     places = range(len(words))
     # Of all that begins with a letter or two the index would gather far more than the others leave.
     if is_typed and len(texts[-1]) <= _SHORT:
-        others = any(len(text) > _SHORT and text not in COMMON for text in texts[:-1])
-        places = places[:-1] if others or (is_filtered and len(words) == 1) else places
+        # What films are filtered by narrows less than two letters do.
+        is_wide = is_filtered and len(words) == len(texts[-1]) == 1
+        places = places[:-1] if is_wide or any(map(_is_narrow, texts[:-1])) else places
     rare = [place for place in places if texts[place] not in COMMON]
     return rare if len(rare) > 1 else places
+
+
+def _is_narrow(text: str) -> bool:
+    return text not in COMMON and (len(text) > _SHORT or (text.isdigit() and len(text) == _SHORT))
 
 
 def _word(
