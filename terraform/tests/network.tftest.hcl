@@ -28,7 +28,7 @@ run "a_private_network_hides_the_database_and_its_default_subnet_takes_sixty_ins
 
   variables {
     database       = { max_connections = 1000 }
-    function_sizes = { movies_list = { max_instances = 51 } }
+    function_sizes = { movies_list = { max_instances = 48 } }
   }
 
   assert {

@@ -77,7 +77,7 @@ run "with_another_prefix_of_the_greatest_length_functions_are_called_and_watched
   }
 
   assert {
-    condition     = google_logging_metric.main["omdb_failed"].name == "fourteen_lett1/omdb_failed" && local._log_metric.omdb_failed == "logging_googleapis_com:user_sixteen_letters1_omdb_failed{monitored_resource=\"cloud_run_revision\"}"
+    condition     = google_logging_metric.main["omdb_failed"].name == "fourteen_lett1/omdb_failed" && local._log_metric.omdb_failed == "logging_googleapis_com:user_fourteen_lett1_omdb_failed{monitored_resource=\"cloud_run_revision\"}"
     error_message = "Alerts look for another metric than there is"
   }
 
