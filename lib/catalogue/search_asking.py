@@ -59,7 +59,7 @@ def parse_search_query(query: Mapping[str, str]) -> Wanted:
     counts = _parse_counts(query)
     cursor = None
     if "cursor" in query:
-        cursor = search_cursor.decode(query["cursor"], looked_for, sort)
+        cursor = search_cursor.decode(query["cursor"], looked_for, sort, terms)
     return Wanted(
         terms=terms,
         filters=filters,

@@ -28,6 +28,9 @@ from lib.database.statement import Query, Rows, Statement
 _MOST_OTHERS: Final = 40
 _FEW_OTHERS: Final = 6
 
+# Each of more words, and each with all the others in turn, makes a query that takes too long.
+_MOST_TRIED: Final = 12
+
 # Of short words hundreds are alike.
 ALIKE: Final = Statement(
     repeatable=True,
@@ -83,7 +86,7 @@ def words_of(terms: Terms) -> tuple[str, ...]:
 def find_corrections(words: Sequence[str]) -> Query[Corrections]:
     """Ask the dictionary what may have been meant."""
     parts = {part for word in words for pair in _halves(word) for part in pair}
-    parts.update(*(_like_short(word) for word in words if len(word) <= _SHORT))
+    parts.update(*(_like_short(word) for word in words if _is_short(word)))
     return Query(
         statement=ALIKE,
         values={"words": as_array(sorted(set(words))), "parts": as_array(sorted(parts))},
@@ -113,6 +116,8 @@ def near_words(found: Corrections) -> Words:
     """
     wrong = [place for place, word in enumerate(found.words) if word not in found.known]
     ways = [wrong] if wrong else [[at] for at, others in enumerate(found.others) if others]
+    if len(found.words) > _MOST_TRIED:
+        ways = ways[: bool(wrong)]
 
     def query(marks: Sequence[str], *, indexed: bool) -> str:
         return any_of([_query_of(found, way, marks, indexed=indexed) for way in ways])
@@ -215,7 +220,7 @@ def _others(
     word: str, alike: Sequence[str], counts: Mapping[str, int], *, is_alone: bool
 ) -> Iterator[tuple[str, ...]]:
     yield from ((other,) for other in alike[:_MOST_OTHERS])
-    if len(word) <= _SHORT:
+    if _is_short(word):
         known = [other for other in _like_short(word) if other in counts]
         known.sort(key=lambda other: (-counts[other], other))
         yield from ((other,) for other in known[:_MOST_OTHERS])
@@ -227,6 +232,11 @@ def _others(
 
 _SHORT: Final = 2
 _LETTERS: Final = string.ascii_lowercase + string.digits
+
+
+def _is_short(word: str) -> bool:
+    """Tell whether a word has letters, and few: a number is no other."""
+    return len(word) <= _SHORT and word.isalpha()
 
 
 def _like_short(word: str) -> set[str]:

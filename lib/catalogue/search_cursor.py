@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from lib.catalogue.folding import split_words
 from lib.catalogue.movie import IMDB_ID, TITLE_LENGTH
-from lib.catalogue.search_text import QUERY_LENGTH
+from lib.catalogue.search_text import MOST_PARTS, Terms
 from lib.errors import InvalidRequest
 
-_LENGTH: Final = 4096
+_LENGTH: Final = 6144  # of an address, which is 8 KB at most
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _MOST: Final = {"relevance": 2**60 - 1, "year": 2**15 - 1, "imdb_rating": 2**15 - 1}
 
@@ -40,15 +41,19 @@ class Cursor:
             looked_for: What it belongs to: the order, the text, the filters.
         """
         place = f"{self.way[0]}{self.imdb_id} {self.corrected}\n{self.value}"
-        text = f"{_print_of(looked_for)}{place}"
+        text = _print_of(looked_for + "\n" + place) + place
         return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
-def decode(text: str, looked_for: str, sort: str) -> Cursor:
-    """Read a cursor; raise `InvalidRequest` for one of another search, or none at all."""
+def decode(text: str, looked_for: str, sort: str, terms: Terms | None) -> Cursor:
+    """Read a cursor; raise `InvalidRequest` for one of another search, a part of one, or none.
+
+    Args:
+        terms: The text of the search.
+    """
     try:
         cursor = _decode(text, sort)
-        if cursor.encode(looked_for) == text:
+        if cursor.encode(looked_for) == text and _may_tell(cursor, terms):
             return cursor
     except ValueError:
         pass
@@ -69,13 +74,19 @@ def _decode(text: str, sort: str) -> Cursor:
     is_right = (
         found[:1] in _WAYS
         and IMDB_ID.fullmatch(found[1:])
-        and len(corrected) <= 2 * QUERY_LENGTH
-        and corrected.isprintable()
         and (_is_key(value) if sort == "title" else _is_number(value, sort))
     )
     if not is_right:
         raise ValueError
     return Cursor(value=value, imdb_id=found[1:], way=_WAYS[found[0]], corrected=corrected)
+
+
+def _may_tell(cursor: Cursor, terms: Terms | None) -> bool:
+    """Tell whether every page may repeat its correction: people read that, so no text of others."""
+    if cursor.way == "instead":
+        return terms is not None and cursor.corrected in terms.titles[1:]
+    words = [part for parts in split_words(cursor.corrected) for part in parts]
+    return cursor.corrected == " ".join(words) and len(words) <= 2 * MOST_PARTS
 
 
 def _is_key(text: str) -> bool:
@@ -89,6 +100,6 @@ def _is_number(text: str, sort: str) -> bool:
 _PRINT_LENGTH: Final = 8
 
 
-def _print_of(looked_for: str) -> str:
-    digest = hashlib.sha256(looked_for.encode()).digest()
+def _print_of(all_of_it: str) -> str:
+    digest = hashlib.sha256(all_of_it.encode()).digest()
     return base64.urlsafe_b64encode(digest[:6]).decode()

@@ -18,6 +18,7 @@ from lib.errors import InvalidRequest
 
 QUERY_LENGTH: Final = 100
 MOST_WORDS: Final = 10
+MOST_PARTS: Final = 24  # with what is not counted, and what stands between marks: each is looked up
 UNCOUNTED: Final = ("the", "of", "and", "to", "in")
 
 # What stands before the words of titles and of people, and before those of titles.
@@ -115,11 +116,12 @@ def parse_text(text: str) -> Terms:
     """Read the parameter `query`, or raise `InvalidRequest` for one that is too long or blank."""
     rule = (
         f"must be a text of 1 to {QUERY_LENGTH} characters, and at most {MOST_WORDS} words, not "
-        f"counting {', '.join(UNCOUNTED)}"
+        f"counting {', '.join(UNCOUNTED)}; with these, and with each part of a word like a-b, "
+        f"at most {MOST_PARTS}"
     )
     text = " ".join(text.split())
     terms = read_terms(text) if 1 <= len(text) <= QUERY_LENGTH else None
-    if terms is None or terms.counted > MOST_WORDS:
+    if terms is None or terms.counted > MOST_WORDS or sum(map(len, terms.words)) > MOST_PARTS:
         raise InvalidRequest(f"query {rule}.", fields={"query": rule})
     return terms
 

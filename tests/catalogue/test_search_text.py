@@ -77,8 +77,8 @@ CURSORS = st.builds(
     Cursor,
     value=st.integers(0, 2**31 - 1).map(str),
     imdb_id=st.integers(0, 10**9).map(lambda number: f"tt{number:07}"),
-    way=st.sampled_from(["asked", "instead", "near", "far"]),
-    corrected=st.text("aé 1", max_size=QUERY_LENGTH),
+    way=st.sampled_from(["asked", "near", "far"]),
+    corrected=st.lists(st.text("aé1", min_size=1, max_size=9), max_size=20).map(" ".join),
 )
 
 
@@ -87,14 +87,45 @@ def test_a_cursor_is_read_as_it_was_written_and_with_its_search_alone(
     cursor: Cursor, asked: str, other: str
 ) -> None:
     text = cursor.encode(asked)
-    assert search_cursor.decode(text, asked, "imdb_votes") == cursor
+    assert search_cursor.decode(text, asked, "imdb_votes", None) == cursor
     if other != asked:
         with pytest.raises(InvalidRequest):
-            search_cursor.decode(text, other, "imdb_votes")
+            search_cursor.decode(text, other, "imdb_votes", None)
+
+
+@given(CURSORS, st.data())
+def test_a_cursor_that_was_cut_or_altered_is_refused(cursor: Cursor, data: st.DataObject) -> None:
+    text = cursor.encode("")
+    at = data.draw(st.integers(0, len(text) - 1))
+    letter = data.draw(st.sampled_from("AQgwz09-_"))
+    for altered in (text[:at], text[:at] + letter + text[at + 1 :]):
+        if altered != text:
+            with pytest.raises(InvalidRequest):
+                search_cursor.decode(altered, "", "imdb_votes", None)
+
+
+@pytest.mark.parametrize("way", ["instead", "near"])
+def test_no_page_tells_a_text_of_strangers_as_its_correction(way: search_cursor.Way) -> None:
+    told = Cursor(value="1", imdb_id="tt0000001", way=way, corrected="<b>Call 555-0100</b>")
+    with pytest.raises(InvalidRequest):
+        search_cursor.decode(told.encode(""), "", "imdb_votes", parse_text("star wars"))
+
+
+def test_another_title_in_brackets_is_told_on_each_page_however_long_it_folds() -> None:
+    terms = parse_text(f"foo (star wars {'…' * 80})")
+    cursor = Cursor(value="1", imdb_id="tt0000001", way="instead", corrected=terms.titles[-1])
+    assert len(cursor.corrected) > 2 * QUERY_LENGTH
+    assert search_cursor.decode(cursor.encode(""), "", "imdb_votes", terms) == cursor
+
+
+@pytest.mark.parametrize("text", ["a-s-e-i-o-" * 9, "of in to " * 9])
+def test_a_text_of_more_words_than_can_be_looked_up_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="at most 24"):
+        parse_text(text)
 
 
 @given(st.text() | st.binary().map(lambda raw: raw.hex()) | st.text("AZaz09-_", max_size=80))
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     for sort in ("relevance", "title", "year"):
         with pytest.raises(InvalidRequest):
-            search_cursor.decode(text, "", sort)
+            search_cursor.decode(text, "", sort, None)
