@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from lib.catalogue import search_attempts as attempts
+from lib.catalogue import search_filling
 from lib.catalogue.search_asking import Wanted
 from lib.catalogue.search_attempts import Attempt
 from lib.catalogue.search_corrections import (
@@ -51,7 +52,11 @@ async def search(database: Database, wanted: Wanted, *, path: str) -> Answer:
     Args:
         database: Asked soon for `STATEMENTS`.
         path: The path that was asked for, to which the links lead.
+
+    Raises:
+        DatabaseUnavailable: Not all films can be found yet.
     """
+    await search_filling.demand_done(database)
     attempt, page = await _find(database, wanted)
     counts = None
     if wanted.counts:
