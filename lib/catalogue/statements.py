@@ -235,7 +235,7 @@ LIKE_WORDS: Final = Statement(
                 filter (where near.word is not null), '{}')::text
         from rows from (json_array_elements_text(:words::json)) with ordinality asked (word, place)
         left join lateral (
-            select word, movies from words where deletes && deletions(asked.word)
+            select word, movies from words where deletes && deletions(asked.word) and movies > 0
             order by word = asked.word desc, movies desc limit 40
         ) near on true
         group by asked.place, asked.word order by asked.place
@@ -244,9 +244,10 @@ LIKE_WORDS: Final = Statement(
 
 
 def _near(condition: str) -> str:
+    # `+ 0`: else all films might be walked through in the order of votes.
     return f"""(
         select imdb_id, loose, year, votes from movie_search where {condition}
-        order by votes desc, imdb_id limit 50
+        order by votes + 0 desc, imdb_id limit 50
     )"""  # noqa: S608
 
 
