@@ -6,7 +6,7 @@ import functions_framework.aio
 
 from lib.catalogue import movies, search_filling, statements
 from lib.catalogue.fields import parse_fields
-from lib.catalogue.suggesting import as_asked, find_likes, find_nearest, nothing_but
+from lib.catalogue.suggesting import as_asked, choose_nearest, find_likes, find_near, nothing_but
 from lib.catalogue.wanted import Wanted, parse_get_query
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
@@ -45,4 +45,5 @@ async def _find_by_title(wanted: Wanted) -> movies.Found:
     if not is_filled:
         raise nothing_but(asked, ())
     likes = await database.ask_together(find_likes(asked))
-    raise nothing_but(asked, await database.ask_together(find_nearest(asked, likes)))
+    films = await database.ask_together(find_near(asked, likes))
+    raise nothing_but(asked, choose_nearest(films, asked, likes))

@@ -12,7 +12,8 @@ from lib.catalogue.search_asking import Wanted
 from lib.catalogue.search_attempts import Attempt
 from lib.catalogue.search_corrections import (
     CORRECTING,
-    find_corrections,
+    correct,
+    find_alike,
     find_lexemes,
     text_of,
     words_of,
@@ -100,7 +101,8 @@ async def _find(database: Database, wanted: Wanted) -> tuple[Attempt, Page]:
 async def _find_alike(database: Database, wanted: Wanted, terms: Terms) -> tuple[Attempt, Page]:
     """Return what is found by words that are like those that were asked for."""
     cursor = wanted.cursor
-    found = await database.ask_together(find_corrections(words_of(terms)))
+    words = words_of(terms)
+    found = correct(words, await database.ask_together(find_alike(words)))
     ways = [attempts.near(terms, found), attempts.far(terms, found)]
     for attempt in ways:
         if cursor is not None and cursor.way == attempt.way:
