@@ -70,7 +70,7 @@ def _decode(text: str, sort: str) -> Cursor:
         found[:1] in _WAYS
         and IMDB_ID.fullmatch(found[1:])
         and len(corrected) <= 2 * QUERY_LENGTH
-        and corrected.isprintable()
+        and "\0" not in corrected
         and (_is_key(value) if sort == "title" else _is_number(value, sort))
     )
     if not is_right:

@@ -411,3 +411,17 @@ def test_who_asks_for_something_like_it_at_the_same_time_gets_an_answer_of_his_o
     missed = ask_at_once(client, [("/movies.get", {"title": "!!!", "year": y}) for y in years])
     nearest = [answer["error"]["suggestions"][0]["year"] for answer in missed]
     assert nearest == [2001, 2011]
+
+
+def test_a_letter_that_is_none_of_unicode_s_is_gone_on_from_as_any_other(
+    client: httpx.Client, store: Store
+) -> None:
+    for number in range(1, 4):
+        store(f"tt000000{number}", f"\ue000lien {number}", imdb_votes=number)
+
+    asked = {"query": "nothing (\ue000lien)", "number_of_records": 2}
+    first = search(client, **asked).json()
+    assert first["corrected_query"] == "\ue000lien"
+    rest = search(client, **asked, cursor=first["pagination"]["next_cursor"]).json()
+    assert [movie["imdb_id"] for movie in rest["data"]] == ["tt0000001"]
+    assert rest["corrected_query"] == "\ue000lien"
