@@ -11,16 +11,15 @@ from lib.catalogue import search_filling
 from lib.catalogue.search_asking import Wanted
 from lib.catalogue.search_attempts import Attempt
 from lib.catalogue.search_corrections import (
-    CORRECTING,
     correct,
     find_alike,
     find_lexemes,
     text_of,
     words_of,
 )
-from lib.catalogue.search_counts import COUNTING, Counts, count
+from lib.catalogue.search_counts import Counts, count
 from lib.catalogue.search_cursor import Cursor
-from lib.catalogue.search_statements import BY_COLUMN, BY_RELEVANCE, SEARCHING, SORT_COLUMNS
+from lib.catalogue.search_statements import BY_COLUMN, BY_RELEVANCE, SORT_COLUMNS
 from lib.catalogue.search_text import Terms
 from lib.database.database import Database
 from lib.database.statement import Query, Rows
@@ -28,7 +27,6 @@ from lib.web.answers import Answer
 
 # What is asked most; the others are prepared when somebody asks for them.
 STATEMENTS: Final = (BY_RELEVANCE, BY_COLUMN["imdb_votes", True])
-EVERY_STATEMENT: Final = (*SEARCHING, COUNTING, *CORRECTING)
 
 
 @dataclass(frozen=True, kw_only=True)

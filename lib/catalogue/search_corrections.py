@@ -48,7 +48,6 @@ LEXEMES: Final = Statement(
         where imdb_id = :imdb_id::text and not starts_with(lexeme, '#')
     """,
 )
-CORRECTING: Final = (ALIKE, LEXEMES)
 
 
 @dataclass(frozen=True, kw_only=True)
