@@ -4,9 +4,9 @@ from contextlib import suppress
 
 import functions_framework.aio
 
-from lib.catalogue import movies, statements
+from lib.catalogue import movies, search_filling, statements
 from lib.catalogue.fields import parse_fields
-from lib.catalogue.suggesting import as_asked, find_likes, find_nearest, nothing_but
+from lib.catalogue.suggesting import as_asked, choose_nearest, find_likes, find_near, nothing_but
 from lib.catalogue.wanted import Wanted, parse_get_query
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
@@ -34,9 +34,16 @@ async def movies_get(request: Request) -> Answer:
 
 async def _find_by_title(wanted: Wanted) -> movies.Found:
     title, year = wanted.title, wanted.year
-    for find in (movies.find_by_title, movies.find_by_other_names):
+    finds = [movies.find_by_title, movies.find_by_other_names]
+    is_filled = await search_filling.is_done(database)
+    if not is_filled:
+        finds.insert(0, movies.find_by_key)
+    for find in finds:
         with suppress(MovieNotFound):
             return await database.ask_together(find(title, year=year))
     asked = as_asked(title, year=year)
+    if not is_filled:
+        raise nothing_but(asked, ())
     likes = await database.ask_together(find_likes(asked))
-    raise nothing_but(asked, await database.ask_together(find_nearest(asked, likes)))
+    films = await database.ask_together(find_near(asked, likes))
+    raise nothing_but(asked, choose_nearest(films, asked, likes))

@@ -15,6 +15,7 @@ from typing import Final, Literal
 from lib.catalogue.movie import Movie, title_key
 from lib.catalogue.statements import (
     BY_ID,
+    BY_KEY,
     BY_NAMES,
     BY_TITLE,
     DELETE,
@@ -137,6 +138,13 @@ def find_by_title(title: str, *, year: int | None) -> Query[Found]:
     form; of several the one with most votes.
     """
     query = Query(statement=BY_TITLE, values=vars(name_of(title, year=year)), read=_read_named)
+    return query.then(lambda found: _demand(found, year))
+
+
+def find_by_key(title: str, *, year: int | None) -> Query[Found]:
+    """Ask as `find_by_title` does, while there are movies that have no search row yet."""
+    values = {"title": title, "sort_key": title_key(title), "year": year}
+    query = Query(statement=BY_KEY, values=values, read=_read_named)
     return query.then(lambda found: _demand(found, year))
 
 

@@ -7,18 +7,19 @@ from typing import Final
 from urllib.parse import quote
 
 from lib.catalogue import search_attempts as attempts
+from lib.catalogue import search_filling
 from lib.catalogue.search_asking import Wanted
 from lib.catalogue.search_attempts import Attempt
 from lib.catalogue.search_corrections import (
-    CORRECTING,
-    find_corrections,
+    correct,
+    find_alike,
     find_lexemes,
     text_of,
     words_of,
 )
-from lib.catalogue.search_counts import COUNTING, Counts, count
+from lib.catalogue.search_counts import Counts, count
 from lib.catalogue.search_cursor import Cursor
-from lib.catalogue.search_statements import BY_COLUMN, BY_RELEVANCE, SEARCHING, SORT_COLUMNS
+from lib.catalogue.search_statements import BY_COLUMN, BY_RELEVANCE, SORT_COLUMNS
 from lib.catalogue.search_text import Terms
 from lib.database.database import Database
 from lib.database.statement import Query, Rows
@@ -26,7 +27,6 @@ from lib.web.answers import Answer
 
 # What is asked most; the others are prepared when somebody asks for them.
 STATEMENTS: Final = (BY_RELEVANCE, BY_COLUMN["imdb_votes", True])
-EVERY_STATEMENT: Final = (*SEARCHING, COUNTING, *CORRECTING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,11 @@ async def search(database: Database, wanted: Wanted, *, path: str) -> Answer:
     Args:
         database: Asked soon for `STATEMENTS`.
         path: The path that was asked for, to which the links lead.
+
+    Raises:
+        DatabaseUnavailable: Not all films can be found yet.
     """
+    await search_filling.demand_done(database)
     attempt, page = await _find(database, wanted)
     counts = None
     if wanted.counts:
@@ -95,7 +99,8 @@ async def _find(database: Database, wanted: Wanted) -> tuple[Attempt, Page]:
 async def _find_alike(database: Database, wanted: Wanted, terms: Terms) -> tuple[Attempt, Page]:
     """Return what is found by words that are like those that were asked for."""
     cursor = wanted.cursor
-    found = await database.ask_together(find_corrections(words_of(terms)))
+    words = words_of(terms)
+    found = correct(words, await database.ask_together(find_alike(words)))
     ways = [attempts.near(terms, found), attempts.far(terms, found)]
     for attempt in ways:
         if cursor is not None and cursor.way == attempt.way:

@@ -51,7 +51,6 @@ LEXEMES: Final = Statement(
         where imdb_id = :imdb_id::text and not starts_with(lexeme, '#')
     """,
 )
-CORRECTING: Final = (ALIKE, LEXEMES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +82,17 @@ def words_of(terms: Terms) -> tuple[str, ...]:
     return tuple(part for parts in terms.words for part in parts)
 
 
-def find_corrections(words: Sequence[str]) -> Query[Corrections]:
-    """Ask the dictionary what may have been meant."""
+def find_alike(words: Sequence[str]) -> Query[Rows]:
+    """Ask the dictionary what may have been meant, for `correct`.
+
+    Whoever asks for the same words in another order asks the same.
+    """
     parts = {part for word in words for pair in _halves(word) for part in pair}
     parts.update(*(_like_short(word) for word in words if _is_short(word)))
     return Query(
         statement=ALIKE,
         values={"words": as_array(sorted(set(words))), "parts": as_array(sorted(parts))},
-        read=lambda rows: _read(tuple(words), rows),
+        read=lambda rows: rows,
     )
 
 
@@ -199,7 +201,8 @@ def _all(words: tuple[str, ...], marks: Sequence[str]) -> str:
     return all_of([any_of([lexeme(mark + word) for mark in marks]) for word in words])
 
 
-def _read(words: tuple[str, ...], rows: Rows) -> Corrections:
+def correct(words: tuple[str, ...], rows: Rows) -> Corrections:
+    """Read what the dictionary says of words."""
     counts: dict[str, int] = {}
     alike: dict[str, list[str]] = {}
     for given, word, movies in rows:

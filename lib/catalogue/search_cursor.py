@@ -74,6 +74,7 @@ def _decode(text: str, sort: str) -> Cursor:
     is_right = (
         found[:1] in _WAYS
         and IMDB_ID.fullmatch(found[1:])
+        and "\0" not in corrected
         and (_is_key(value) if sort == "title" else _is_number(value, sort))
     )
     if not is_right:

@@ -7,6 +7,7 @@ them, as few movies are hits, all hits are gathered and drawn from.
 
 from typing import Final
 
+from lib.catalogue import search_filling
 from lib.catalogue.document import DOCUMENT
 from lib.catalogue.search_asking import WantedByChance
 from lib.catalogue.search_attempts import Attempt, hit_values
@@ -51,7 +52,12 @@ STATEMENTS: Final = (DRAWING,)
 
 
 async def draw(database: Database, wanted: WantedByChance) -> Answer:
-    """Draw as many movies as are wanted, or answer all hits where there are fewer."""
+    """Draw as many movies as are wanted, or answer all hits where there are fewer.
+
+    Raises:
+        DatabaseUnavailable: Not all films can be drawn yet.
+    """
+    await search_filling.demand_done(database)
     query = Query(
         statement=DRAWING,
         values={**hit_values(Attempt(), wanted.filters), "records": wanted.records},

@@ -11,7 +11,6 @@ are few and found in the index of the famous alone; each further step reads a la
 taken only when the steps before it have not filled the page. A step has all hits of its scores.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from lib.catalogue.document import DOCUMENT
@@ -268,7 +267,6 @@ BY_COLUMN: Final = {
     for sort, column in SORT_COLUMNS.items()
     for descending in (False, True)
 }
-SEARCHING: Final[Sequence[Statement]] = (BY_RELEVANCE, *BY_COLUMN.values())
 
 
 # --- All hits, in no order ------------------------------------------------------------------------

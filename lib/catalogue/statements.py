@@ -160,32 +160,17 @@ BY_IDS: Final = Statement(
 )
 
 
-def _by_title(names: str) -> Statement:
-    """Make a statement that answers the film of a title, and the others of it.
-
-    Films of the first name go first; of each, who is equal in the title itself, then in its folded
-    form, then who is in its loose form, which is equal in any case; then who has most votes. The
-    year belongs to what identifies a film, so it narrows.
+def _named(films: str) -> Statement:
+    """Make a statement that answers the first film of a title, and the others of it.
 
     Args:
-        names: Selects the names that are looked for.
+        films: Selects those, each with `how` it was found and its `place`.
     """
     return Statement(
         repeatable=True,
         sql=f"""
             with named as materialized (
-                select imdb_id, title, movies.year, how, row_number() over (
-                    order by name.place, how, film.folded = name.turned desc, votes desc, imdb_id
-                ) as place
-                from {names} as name (asked, folded, turned, loose, year, place)
-                join movie_search film on film.loose = name.loose
-                    and (name.year is null or film.year = name.year)
-                join movies using (imdb_id)
-                cross join lateral (
-                    select case when movies.title = name.asked then 0
-                        when film.folded = name.folded then 1 else 2 end as how
-                ) compared
-                order by place limit {ALTERNATIVES_LIMIT + 1}
+                {films} order by place limit {ALTERNATIVES_LIMIT + 1}
             ), first as materialized (select * from named where place = 1)
             select
                 (select {DOCUMENT} from movies where imdb_id = (select imdb_id from first)),
@@ -196,6 +181,31 @@ def _by_title(names: str) -> Statement:
             from first
         """,  # noqa: S608
     )
+
+
+def _by_title(names: str) -> Statement:
+    """Make a statement that answers the films of names.
+
+    Films of the first name go first; of each, who is equal in the title itself, then in its folded
+    form, then who is in its loose form, which is equal in any case; then who has most votes. The
+    year belongs to what identifies a film, so it narrows.
+
+    Args:
+        names: Selects the names that are looked for.
+    """
+    return _named(f"""
+        select imdb_id, title, movies.year, how, row_number() over (
+            order by name.place, how, film.folded = name.turned desc, votes desc, imdb_id
+        ) as place
+        from {names} as name (asked, folded, turned, loose, year, place)
+        join movie_search film on film.loose = name.loose
+            and (name.year is null or film.year = name.year)
+        join movies using (imdb_id)
+        cross join lateral (
+            select case when movies.title = name.asked then 0
+                when film.folded = name.folded then 1 else 2 end as how
+        ) compared
+    """)  # noqa: S608
 
 
 BY_TITLE: Final = _by_title(
@@ -209,6 +219,13 @@ BY_NAMES: Final = _by_title(
         ) with ordinality
     """
 )
+# By the list's key, which movies have that have no search row yet.
+BY_KEY: Final = _named("""
+    select imdb_id, title, year, how, row_number() over
+        (order by how, imdb_votes desc nulls last, imdb_id) as place
+    from movies, lateral (select case when title = :title::text then 0 else 1 end as how) compared
+    where sort_key = :sort_key::text and (:year::integer is null or year = :year::integer)
+""")
 # A word that nothing is like has a row as well.
 LIKE_WORDS: Final = Statement(
     repeatable=True,
@@ -218,7 +235,7 @@ LIKE_WORDS: Final = Statement(
                 filter (where near.word is not null), '{}')::text
         from rows from (json_array_elements_text(:words::json)) with ordinality asked (word, place)
         left join lateral (
-            select word, movies from words where deletes && deletions(asked.word)
+            select word, movies from words where deletes && deletions(asked.word) and movies > 0
             order by word = asked.word desc, movies desc limit 40
         ) near on true
         group by asked.place, asked.word order by asked.place

@@ -120,28 +120,36 @@ def _is_a_slip(word: str, other: str) -> bool:
     )
 
 
-def find_nearest(asked: Asked, likes: Sequence[Likes]) -> Query[Sequence[Film]]:
-    """Ask which films are nearest to a title that nobody has, or nobody in that year."""
+def find_near(asked: Asked, likes: Sequence[Likes]) -> Query[Sequence[Film]]:
+    """Ask which films may be meant by a title that nobody has, or nobody in that year.
+
+    Who asks for another year may ask the same, so `choose_nearest` comes after that.
+    """
 
     def read(rows: Rows) -> Sequence[Film]:
-        films = [
+        return tuple(
             Film(imdb_id=imdb_id, title=title, year=year, votes=votes, loose=loose)
             for imdb_id, title, year, votes, loose in rows
-        ]
-        near = {film: _nearness(film, asked, slips, pairs) for film in films}
-        near = {film: how for film, how in near.items() if how}
-        return tuple(sorted(near, key=lambda film: (-near[film], film.imdb_id))[:SUGGESTIONS])
+        )
 
-    pairs = [_pairs(name) for name in asked.names]
-    slips = frozenset(_slips_of(asked, likes))
     rarest = _rarest(likes)
+    names = (*asked.names, *sorted(set(_slips_of(asked, likes))))
     values = {
-        "names": json.dumps([*asked.names, *sorted(slips)], ensure_ascii=False),
+        "names": json.dumps(names, ensure_ascii=False),
         "two": _any_way(combinations(rarest, 2)),
         "one": _any_way([one] for one in rarest if one.movies <= _RARE),
         "of_year": _of_year(rarest, asked.year),
     }
     return Query(statement=NEAR_FILMS, values=values, read=read)
+
+
+def choose_nearest(films: Sequence[Film], asked: Asked, likes: Sequence[Likes]) -> Sequence[Film]:
+    """Return those that were most probably meant, the nearest first."""
+    pairs = [_pairs(name) for name in asked.names]
+    slips = frozenset(_slips_of(asked, likes))
+    near = {film: _nearness(film, asked, slips, pairs) for film in films}
+    near = {film: how for film, how in near.items() if how}
+    return tuple(sorted(near, key=lambda film: (-near[film], film.imdb_id))[:SUGGESTIONS])
 
 
 def nothing_but(asked: Asked, films: Sequence[Film]) -> MovieNotFound:

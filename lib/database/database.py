@@ -1,8 +1,9 @@
 """The database: prepared statements and their answers, faults as our own exceptions.
 
-Single statements are prepared when a connection opens, then sent and answered in one round trip, in
-autocommit: from a thread through `Database.run`, from the event loop through `Database.ask`. What
-needs a transaction uses a `lib.database.transactions.TransactionalDatabase`.
+Single statements are prepared when a connection opens, or is first asked for them, then sent and
+answered in one round trip, in autocommit: from a thread through `Database.run`, from the event loop
+through `Database.ask`. What needs a transaction uses a
+`lib.database.transactions.TransactionalDatabase`.
 """
 
 import asyncio
@@ -127,7 +128,7 @@ class Database(Connections):
         try:
             if time.monotonic() - asked > _LONG_WAIT_SECONDS:
                 await callers.drop_if_all_have_left(asking)
-            connection = await self._take_on_loop(pool)
+            connection = await self._take_on_loop(pool, query.statement)
             try:
                 with _watched(connection):
                     note_sent()
@@ -138,17 +139,33 @@ class Database(Connections):
             pool.seats.release()
         return rows
 
-    async def _take_on_loop(self, pool: Pool) -> Connection:
+    async def _take_on_loop(self, pool: Pool, statement: Statement) -> Connection:
         recent = pool.take_recent()
-        if recent is not None:
+        if recent is not None and statement in recent.prepared:
             return recent
-        taken = asyncio.get_running_loop().run_in_executor(None, self._take)
+        # A thread waits for what opens a connection, or prepares a statement on it.
+        taken = asyncio.get_running_loop().run_in_executor(
+            None, self._take_prepared, statement, recent
+        )
         try:
             with _translating():
                 return await asyncio.shield(taken)
         except asyncio.CancelledError:
             taken.add_done_callback(_give_back)  # nobody waits for it any more
             raise
+
+    def _take_prepared(self, statement: Statement, recent: Connection | None) -> Connection:
+        """Return a connection on which a statement is prepared: this one, or any."""
+        connection = recent or self._take()
+        try:
+            if statement not in connection.prepared:
+                with _watched(connection):
+                    connection.prepared.prepare(statement)
+        except BaseException:
+            connection.close()
+            raise
+        connection.is_read_ahead = True  # pg8000 has read from it
+        return connection
 
 
 def _demand_another_try(statement: Statement, fault: PassingFault) -> None:
@@ -165,7 +182,7 @@ def _give_back(taken: "asyncio.Future[Connection]") -> None:
 def _translating() -> Iterator[None]:
     try:
         yield
-    except ServiceError:
+    except (ServiceError, PassingFault):
         raise
     except Exception as error:
         raise translate_fault(error) from error

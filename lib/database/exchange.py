@@ -20,13 +20,11 @@ _NOT_NOW: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 async def exchange(connection: Connection, statement: Statement, values: Values) -> list[list[Any]]:
-    """Send a prepared statement, wait without blocking, read the answer.
+    """Send a statement that is prepared, wait without blocking, read the answer.
 
     It is read when it is complete: what makes a socket readable may be half an answer, or none at
     all, as TLS has messages of its own, and who reads on blocks the loop.
     """
-    if statement not in connection.prepared:
-        connection.is_read_ahead = True  # pg8000 prepares it
     prepared = connection.prepared[statement]
     message = driver.compose(connection.driver, prepared, values)
     wire = driver.wire_of(connection.driver)

@@ -1,11 +1,13 @@
 """An order, or a tick, from beginning to end."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lib.database.transactions import TransactionalDatabase
+from lib.errors import DatabaseUnavailable
 from lib.imports import choosing, reports, statements
 from lib.imports.ending import Ended
 from lib.imports.ledger import Ledger, Progress
@@ -19,6 +21,8 @@ from lib.omdb.budget import STATEMENTS as BUDGET_STATEMENTS
 from lib.omdb.budget import Budget
 from lib.omdb.client import CallLimits, OmdbClient
 from lib.omdb.settings import OmdbSettings
+
+log = logging.getLogger(__name__)
 
 STATEMENTS: Final = (*statements.STATEMENTS, *reports.STATEMENTS, *BUDGET_STATEMENTS)
 # One try again for a connection that went stale; all else the ledger tries again, later.
@@ -138,12 +142,18 @@ class Importer:
         return Done(import_id=import_id, last=last, states=dict(states))
 
     def _gather_words(self, working_time: WorkingTime) -> None:
-        """Count the words and facets of what was written since the last time, by whomever."""
+        """Count the words and facets of what was written since the last time, by whomever.
+
+        What cannot be counted now is counted by the next; the import itself is over.
+        """
         gathered = statements.GATHERED_AT_ONCE
-        while gathered == statements.GATHERED_AT_ONCE:
-            [[gathered]] = self.database.run(statements.GATHER)
-            if working_time.find_reason_to_stop():
-                break
+        try:
+            while gathered == statements.GATHERED_AT_ONCE:
+                [[gathered]] = self.database.run(statements.GATHER)
+                if working_time.find_reason_to_stop():
+                    break
+        except DatabaseUnavailable:
+            log.warning("words not gathered")
 
     def _choose(self, seen: Sequence[int], requested_by: str) -> int | None:
         """Go on with what is open, else fill an empty catalogue, else refresh the stalest.

@@ -260,7 +260,7 @@ SWEEP: Final = Statement(
     """,
 )
 # The words and facets of movies that were written or deleted since, some movies at a time.
-GATHERED_AT_ONCE: Final = 2000
+GATHERED_AT_ONCE: Final = 500
 GATHER: Final = Statement(
     repeatable=True,
     sql=f"select gather_words({GATHERED_AT_ONCE})",

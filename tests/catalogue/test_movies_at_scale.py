@@ -24,6 +24,7 @@ SERVED_BY_AN_INDEX = {
     "by_ids": statements.BY_IDS,
     "by_title": statements.BY_TITLE,
     "by_names": statements.BY_NAMES,
+    "by_key": statements.BY_KEY,
     "near_films": statements.NEAR_FILMS,
     "delete": statements.DELETE,
     "recall": memory.STATEMENTS[0],

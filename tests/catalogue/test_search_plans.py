@@ -15,6 +15,7 @@ from lib.catalogue.search_asking import parse_search_query
 from lib.catalogue.search_counts import COUNTING
 from lib.catalogue.search_cursor import Cursor
 from lib.catalogue.search_statements import BY_COLUMN, BY_RELEVANCE, SORT_COLUMNS
+from lib.catalogue.statements import NEAR_FILMS
 from lib.database.statement import Statement, Values
 from lib.database.transactions import TransactionalDatabase
 from lib.schema.migrating import migrate
@@ -140,6 +141,31 @@ def test_no_page_by_relevance_reads_more_than_is_found(
     assert counted <= max(most, 1_001)
 
 
+# What a plan goes by: the best known of what a word has, found where the best known stand first.
+SAID_TO_BE_MANY: Final = """
+    update pg_class set reltuples = 1000000
+    where relname in ('movie_search', 'movie_search_tokens_idx', 'movie_search_votes_imdb_id_idx');
+    insert into movies (imdb_id, title, sort_key, type) values ('tt9999999', '!', '!', 'movie')
+"""
+AS_BEFORE: Final = "delete from movies; analyze movie_search"
+
+
+@pytest.mark.parametrize(
+    ("word", "most"), [("nothing", 0), ("777", 1), (None, 0)], ids=["none", "one", "no word"]
+)
+def test_what_is_near_a_title_is_not_looked_for_among_all_films(
+    large: TransactionalDatabase, word: str | None, most: int
+) -> None:
+    values = {"names": '["nothing"]', "two": word, "one": word, "of_year": word}
+    try:
+        with large.begin() as connection:
+            connection.exec_driver_sql(SAID_TO_BE_MANY)
+        assert rows_read(explain(large, NEAR_FILMS, values)) <= 3 * most
+    finally:
+        with large.begin() as connection:
+            connection.exec_driver_sql(AS_BEFORE)
+
+
 def explain(database: TransactionalDatabase, statement: Statement, values: Values) -> Any:
     """Run a statement, planned as for any values, and return its plan with what was read."""
     sql, make = to_statement(statement.sql)
@@ -156,6 +182,8 @@ def explain(database: TransactionalDatabase, statement: Statement, values: Value
 
 
 def literal(value: object) -> str:
+    if value is None:
+        return "null"
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
 
 

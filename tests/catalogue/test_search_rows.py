@@ -1,5 +1,6 @@
 """What a movie is found by follows whatever is done to it; words and facets do when gathered."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -223,6 +224,18 @@ def test_the_words_to_correct_to_have_what_is_left_without_one_letter(
     assert ask(database, "select word, deletes from words order by word") == [
         ("alien", ["aien", "alen", "alie", "alien", "alin", "lien"]),
         ("an", ["an"]),
+    ]
+
+
+def test_a_word_whose_going_was_counted_before_its_coming_is_none_to_correct_to(
+    database: TransactionalDatabase, change: Change
+) -> None:
+    change("insert into words (word, movies) values ('alien', -1), ('aliens', 1)")
+
+    found = database.run(statements.LIKE_WORDS, words='["alein", "alienz"]')
+    assert [(word, json.loads(near)) for word, near in found] == [
+        ("alein", {}),
+        ("alienz", {"aliens": 1}),
     ]
 
 

@@ -220,6 +220,49 @@ def test_threads_and_the_loop_take_turns_on_one_connection(plain: Database) -> N
     assert asyncio.run(ask()) == expected  # another loop
 
 
+LATE: Final = Statement(repeatable=True, sql="select 'late' where :value::text <> ''")
+
+
+def test_the_loop_goes_on_while_a_statement_is_prepared(slow: Database, relay: Relay) -> None:
+    async def ask() -> tuple[float, list[Any]]:
+        await slow.ask(echo("before"))
+        relay.is_deaf = True
+        await slow.ask(echo("what it waited for already"))
+        threading.Timer(0.5, setattr, (relay, "is_deaf", False)).start()
+        asked = asyncio.create_task(slow.ask(rows(LATE, value="x")))
+        started, longest = time.monotonic(), 0.0
+        while not asked.done():
+            await asyncio.sleep(0.01)
+            longest = max(longest, time.monotonic() - started)
+            started = time.monotonic()
+        return longest, [await asked, await slow.ask(rows(LATE, value="x"))]
+
+    longest, answers = asyncio.run(ask())
+    assert answers == [[["late"]]] * 2
+    assert longest < 0.3
+
+
+def test_who_gives_up_while_a_statement_is_prepared_leaves_the_connection_in_step(
+    slow: Database, relay: Relay
+) -> None:
+    async def ask() -> list[Any]:
+        await slow.ask(echo("before"))
+        relay.is_deaf = True
+        await slow.ask(echo("what it waited for already"))
+        asked = asyncio.create_task(slow.ask(rows(LATE, value="x")))
+        await asyncio.sleep(0.05)
+        asked.cancel()
+        next_one = asyncio.create_task(slow.ask(rows(LATE, value="y")))
+        await asyncio.sleep(0.05)
+        relay.is_deaf = False
+        assert isinstance((await asyncio.gather(asked, return_exceptions=True))[0], BaseException)
+        return [await next_one, await slow.ask(rows(ROW, text="b", number=2))]
+
+    late, row = asyncio.run(ask())
+    assert late == [["late"]]
+    assert row[0][:2] == ["b", 2]
+
+
 def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  of Linux only, and no folder
 

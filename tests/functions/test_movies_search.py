@@ -1,5 +1,6 @@
 """`GET /movies.search`."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -376,3 +377,51 @@ def test_what_is_wrong_is_named(client: httpx.Client, asked: dict[str, str], wro
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "INVALID_REQUEST"
     assert list(answer.json()["error"]["fields"]) == [wrong]
+
+
+def ask_at_once(client: httpx.Client, asked: list[tuple[str, dict[str, str]]]) -> list[Any]:
+    """Ask each of these several times, all at the same time; return the first answer to each."""
+
+    async def ask() -> list[httpx.Response]:
+        async with httpx.AsyncClient(base_url=client.base_url, timeout=20) as at_once:
+            return await asyncio.gather(*(at_once.get(path, params=q) for path, q in 8 * asked))
+
+    answers = [answer.json() for answer in asyncio.run(ask())]
+    told = [answers[at :: len(asked)] for at in range(len(asked))]
+    assert all("data" in answer or "suggestions" in answer["error"] for answer in answers)
+    for equal in told:
+        for answer in equal:
+            answer.get("error", {}).pop("request_id", None)
+    assert all(answer == equal[0] for equal in told for answer in equal)
+    return [equal[0] for equal in told]
+
+
+def test_who_asks_for_something_like_it_at_the_same_time_gets_an_answer_of_his_own(
+    client: httpx.Client, store: Store, database: TransactionalDatabase
+) -> None:
+    store("tt0000001", "Star Wars")
+    store("tt0000002", "!!!", year=2001)
+    store("tt0000003", "!!!", year=2011)
+    gather(database)
+
+    queries = ("star wras", "wras star")
+    found = ask_at_once(client, [("/movies.search", {"query": query}) for query in queries])
+    assert [answer["corrected_query"] for answer in found] == ["star wars", "wars star"]
+    years = ("2000", "2012")
+    missed = ask_at_once(client, [("/movies.get", {"title": "!!!", "year": y}) for y in years])
+    nearest = [answer["error"]["suggestions"][0]["year"] for answer in missed]
+    assert nearest == [2001, 2011]
+
+
+def test_a_letter_that_is_none_of_unicode_s_is_gone_on_from_as_any_other(
+    client: httpx.Client, store: Store
+) -> None:
+    for number in range(1, 4):
+        store(f"tt000000{number}", f"\ue000lien {number}", imdb_votes=number)
+
+    asked = {"query": "nothing (\ue000lien)", "number_of_records": 2}
+    first = search(client, **asked).json()
+    assert first["corrected_query"] == "\ue000lien"
+    rest = search(client, **asked, cursor=first["pagination"]["next_cursor"]).json()
+    assert [movie["imdb_id"] for movie in rest["data"]] == ["tt0000001"]
+    assert rest["corrected_query"] == "\ue000lien"

@@ -1,10 +1,12 @@
 """The step to finding, while the release before reads and writes, and back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from random import Random
 from typing import Any, Final
 
+import functions_framework.aio
+import httpx
 import pytest
 from sqlalchemy import text
 
@@ -13,6 +15,12 @@ from lib.database.transactions import TransactionalDatabase
 from lib.errors import InternalError
 from lib.schema import migrating
 from lib.schema.migrating import Migrated, migrate
+from local.environment import ROOT
+from local.functions import read_functions
+from local.gateway import Gateway
+from local.servers import Server
+from tests.schema.test_newer_schema import address
+from tests.support import asks
 
 CHANCE: Final = Random()  # noqa: S311  no secret
 NOBODY: Final = AdminSettings(username="admin", password=None)
@@ -78,6 +86,66 @@ def test_the_best_known_are_found_first(filled: TransactionalDatabase) -> None:
 
     [(fewest, found)] = ask(filled, "select min(votes), count(*) from movie_search")
     assert (fewest, found) == (200_000, STORED / 10)
+
+
+@pytest.fixture
+def client(
+    filled: TransactionalDatabase, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[httpx.Client]:
+    """Serve what finds films, on that database."""
+    for name, value in {**environment, "DATABASE_URL": address(filled)}.items():
+        monkeypatch.setenv(name, value)
+    served = [read_functions()[name] for name in ("movies_get", "movies_search", "movies_random")]
+    apps = {
+        one.name: functions_framework.aio.create_asgi_app(  # type: ignore[no-untyped-call]
+            one.name, str(ROOT / "functions" / one.name / "main.py")
+        )
+        for one in served
+    }
+    with (
+        Server(Gateway(apps, served)) as server,
+        httpx.Client(base_url=server.url, timeout=20) as client,
+    ):
+        yield client
+
+
+@asks("/movies.get", "/movies.search", "/movies.random")
+def test_meanwhile_titles_are_found_and_searches_say_that_they_cannot_be_answered(
+    filled: TransactionalDatabase, client: httpx.Client
+) -> None:
+    with filled.begin() as connection:
+        connection.execute(
+            text("""
+                update movies set title = 'Tár', sort_key = 'tar', year = 2022, imdb_votes = 5
+                where imdb_id >= 'tt1001199'
+            """)
+        )
+    migrate(filled, NOBODY, seconds=0)
+
+    early = {title: client.get("/movies.get", params={"title": title}).json() for title in TITLES}
+    told = {title: (movie["data"]["title"], movie["match"]) for title, movie in early.items()}
+    assert told == {"Tár": ("Tár", "exact"), "TAR": ("Tár", "folded"), "Film 10": EXACT}
+    others = [film["imdb_id"] for film in early["Tár"]["alternatives"]]
+    assert (early["Tár"]["data"]["imdb_id"], others) == ("tt1001199", ["tt1001200"])
+    missing = client.get("/movies.get", params={"title": "Tár", "year": "1999"})
+    assert (missing.status_code, missing.json()["error"]["suggestions"]) == (404, [])
+    for path in SEARCHES:
+        refused = client.get(path)
+        assert refused.status_code == 503, path
+        assert refused.json()["error"]["code"] == "DATABASE_UNAVAILABLE"
+        assert int(refused.headers["Retry-After"]) > 0
+
+    migrate(filled, NOBODY)
+    assert [client.get(path).status_code for path in SEARCHES] == [200] * len(SEARCHES)
+    found = client.get("/movies.search", params={"query": "tar", "fields": "title"}).json()["data"]
+    assert found == [{"imdb_id": f"tt100{n}", "title": "Tár"} for n in (1199, 1200)]
+    later = client.get("/movies.get", params={"title": "Tár", "year": "1999"}).json()["error"]
+    assert {film["title"] for film in later["suggestions"]} == {"Tár"}
+
+
+TITLES: Final = ("Tár", "TAR", "Film 10")
+EXACT: Final = ("Film 10", "exact")
+SEARCHES: Final = ("/movies.search?query=tar", "/movies.search?genre=Drama", "/movies.random")
 
 
 def test_what_is_written_meanwhile_is_found_as_well(

@@ -30,7 +30,7 @@ Store = Callable[..., Movie]
 WRITES: Final = 10_000 if os.environ.get("MOVIES_FULL_SIZE") else 200
 WRITERS: Final = 4
 CALLERS: Final = 64
-WARMING: Final = {"movies_list": "/?page={}", "movies_get": "/?imdb_id=tt999999{}"}
+WARMING: Final = {"movies_list": "/?page={}", "movies_get": "/?title=nobody{}"}
 
 
 @dataclass(frozen=True, kw_only=True)
