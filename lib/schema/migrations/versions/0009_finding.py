@@ -233,7 +233,7 @@ end $$;
 create function gather_filled_words() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
 begin
-    perform gather_words(2000);
+    perform gather_words(1000);
     return null;
 end $$;
 create trigger unsearched_movies_searched instead of update on unsearched_movies
