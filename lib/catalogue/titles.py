@@ -13,7 +13,7 @@ from typing import Final
 from lib.catalogue.folding import fold, loose, split_words, turn_article
 from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR
 
-_MOST_NAMES: Final = 20
+_MOST_NAMES: Final = 40
 _LEAST_LETTERS: Final = 3  # of a title in brackets; below it is a number or "TV"
 _WIDE: Final = {ord(c) + 0xFEE0: c for c in "()[]0123456789"}  # as Chinese is typed
 _BRACKETS: Final = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
@@ -82,11 +82,14 @@ def _meanings(title: str, year: int | None) -> Iterator[tuple[str, int | None]]:
     for inside in _BRACKETS.findall(undated):
         if sum(map(str.isalnum, inside)) >= _LEAST_LETTERS:
             yield _ALSO_KNOWN_AS.sub("", inside, count=1).strip(), year
+    undated_ways = [(bare, year)]
     dated = _YEAR_AT_END.fullmatch(bare)
     if year is None and dated and (told := _as_year(dated[2])):
         yield dated[1], told
-    for with_other_numbers in _with_other_numbers(bare):
-        yield with_other_numbers, year
+        undated_ways.append((dated[1], told))
+    for text, of_year in undated_ways:
+        for with_other_numbers in _with_other_numbers(text):
+            yield with_other_numbers, of_year
     if bare[:3].casefold() == "the" and bare[3:4].isalnum():
         yield bare[3:], year  # "TheShining"
 
