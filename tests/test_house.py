@@ -17,7 +17,7 @@ FLOORS: Final = (
     {"web"},
     {"database"},
     {"catalogue"},
-    {"accounts", "omdb"},
+    {"accounts", "omdb", "search"},
     {"imports", "schema"},
 )
 MOST_ROOMS: Final = 12

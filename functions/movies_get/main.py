@@ -4,13 +4,14 @@ from contextlib import suppress
 
 import functions_framework.aio
 
-from lib.catalogue import movies, search_filling, statements
+from lib.catalogue import movies, statements
 from lib.catalogue.fields import parse_fields
-from lib.catalogue.suggesting import as_asked, choose_nearest, find_likes, find_near, nothing_but
 from lib.catalogue.wanted import Wanted, parse_get_query
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.errors import MovieNotFound
+from lib.search import filling
+from lib.search.suggesting import as_asked, choose_nearest, find_likes, find_near, nothing_but
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
@@ -35,7 +36,7 @@ async def movies_get(request: Request) -> Answer:
 async def _find_by_title(wanted: Wanted) -> movies.Found:
     title, year = wanted.title, wanted.year
     finds = [movies.find_by_title, movies.find_by_other_names]
-    is_filled = await search_filling.is_done(database)
+    is_filled = await filling.is_done(database)
     if not is_filled:
         finds.insert(0, movies.find_by_key)
     for find in finds:

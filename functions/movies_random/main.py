@@ -2,14 +2,14 @@
 
 import functions_framework.aio
 
-from lib.catalogue import search_random
-from lib.catalogue.search_asking import RANDOM_PARAMETERS, parse_random_query
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
+from lib.search import drawing
+from lib.search.asking import RANDOM_PARAMETERS, parse_random_query
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
-database = Database(require(DatabaseSettings), statements=search_random.STATEMENTS)
+database = Database(require(DatabaseSettings), statements=drawing.STATEMENTS)
 database.warm_after_fork()
 
 
@@ -18,4 +18,4 @@ database.warm_after_fork()
 async def movies_random(request: Request) -> Answer:
     """Answer as many movies as are wanted, or all there are."""
     wanted = parse_random_query(request.query)
-    return await search_random.draw(database, wanted)
+    return await drawing.draw(database, wanted)

@@ -2,14 +2,14 @@
 
 import functions_framework.aio
 
-from lib.catalogue import search
-from lib.catalogue.search_asking import PARAMETERS, parse_search_query
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
+from lib.search import pages
+from lib.search.asking import PARAMETERS, parse_search_query
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
-database = Database(require(DatabaseSettings), statements=search.STATEMENTS)
+database = Database(require(DatabaseSettings), statements=pages.STATEMENTS)
 database.warm_after_fork()
 
 
@@ -17,4 +17,4 @@ database.warm_after_fork()
 @endpoint("GET", parameters=PARAMETERS)
 async def movies_search(request: Request) -> Answer:
     """Answer a page of hits and how to go on from it."""
-    return await search.search(database, parse_search_query(request.query), path=request.path)
+    return await pages.search(database, parse_search_query(request.query), path=request.path)

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import requests
 
-from lib.catalogue import search_attempts as attempts
-from lib.catalogue.search_asking import parse_search_query
-from lib.catalogue.search_statements import BY_RELEVANCE
 from lib.database.statement import Query
+from lib.search import attempts
+from lib.search.asking import parse_search_query
+from lib.search.statements import BY_RELEVANCE
 from local.bench import catalogue, fts5, queries, rivals
 from local.bench.calling import ask_each, request
 from local.bench.laboratory import MANY, Laboratory

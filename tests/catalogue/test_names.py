@@ -19,13 +19,13 @@ from sqlalchemy import text
 
 from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
-from lib.catalogue.search_text import MOST_WORDS, QUERY_LENGTH
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.omdb.faults import OmdbTombstone
 from lib.omdb.reading import read_movie
+from lib.search.text import MOST_WORDS, QUERY_LENGTH
 from tests.catalogue.names import Named, cut, mistyped, names_of
 from tests.support import asks
 

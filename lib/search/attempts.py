@@ -7,17 +7,18 @@ from typing import Final
 
 from lib.catalogue.folding import loose, turn_article
 from lib.catalogue.movie import TITLE_LENGTH
-from lib.catalogue.search_corrections import (
+from lib.database.statement import Values
+from lib.search.corrections import (
     Corrections,
     as_array,
     far_words,
     near_words,
     texts_of,
 )
-from lib.catalogue.search_cursor import Cursor, Way
-from lib.catalogue.search_filters import Filters
-from lib.catalogue.search_statements import BEST, KNOWN, SMALL
-from lib.catalogue.search_text import (
+from lib.search.cursor import Cursor, Way
+from lib.search.filters import Filters
+from lib.search.statements import BEST, KNOWN, SMALL
+from lib.search.text import (
     ANYTHING,
     NOTHING,
     Terms,
@@ -28,7 +29,6 @@ from lib.catalogue.search_text import (
     lexeme,
     read_terms,
 )
-from lib.database.statement import Values
 
 _MOST_TEXTS: Final = 200
 _NO_YEAR: Final = -10  # next to none that a film has

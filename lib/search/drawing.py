@@ -7,13 +7,13 @@ are drawn anew; where the most are too few, as few movies are hits, all of these
 
 from typing import Final
 
-from lib.catalogue import search_filling
 from lib.catalogue.document import DOCUMENT
-from lib.catalogue.search_asking import WantedByChance
-from lib.catalogue.search_attempts import Attempt, hit_values
-from lib.catalogue.search_statements import GATHERED_BY, HIT
 from lib.database.database import Database
 from lib.database.statement import Query, Statement
+from lib.search import filling
+from lib.search.asking import WantedByChance
+from lib.search.attempts import Attempt, hit_values
+from lib.search.statements import GATHERED_BY, HIT
 from lib.web.answers import Answer
 
 _DRAWN: Final = (500, 4_000, 20_000)  # of a million movies one in twenty-five holds a row
@@ -81,7 +81,7 @@ async def draw(database: Database, wanted: WantedByChance) -> Answer:
     Raises:
         DatabaseUnavailable: Not all films can be drawn yet.
     """
-    await search_filling.demand_done(database)
+    await filling.demand_done(database)
     query = Query(
         statement=DRAWING,
         values={**hit_values(Attempt(), wanted.filters), "records": wanted.records},

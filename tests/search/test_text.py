@@ -4,13 +4,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lib.catalogue import search_cursor
-from lib.catalogue.search_cursor import Cursor
-from lib.catalogue.search_filters import parse_filters
-from lib.catalogue.search_text import QUERY_LENGTH, compose, parse_text, read_terms
 from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import InvalidRequest
+from lib.search import cursor as cursors
+from lib.search.cursor import Cursor
+from lib.search.filters import parse_filters
+from lib.search.text import QUERY_LENGTH, compose, parse_text, read_terms
 
 AS_QUERY = Statement(repeatable=True, sql="select numnode(cast(:query as text)::tsquery)")
 TEXTS = st.text(
@@ -87,10 +87,10 @@ def test_a_cursor_is_read_as_it_was_written_and_with_its_search_alone(
     cursor: Cursor, asked: str, other: str
 ) -> None:
     text = cursor.encode(asked)
-    assert search_cursor.decode(text, asked, "imdb_votes", None) == cursor
+    assert cursors.decode(text, asked, "imdb_votes", None) == cursor
     if other != asked:
         with pytest.raises(InvalidRequest):
-            search_cursor.decode(text, other, "imdb_votes", None)
+            cursors.decode(text, other, "imdb_votes", None)
 
 
 @given(CURSORS, st.data())
@@ -101,21 +101,21 @@ def test_a_cursor_that_was_cut_or_altered_is_refused(cursor: Cursor, data: st.Da
     for altered in (text[:at], text[:at] + letter + text[at + 1 :]):
         if altered != text:
             with pytest.raises(InvalidRequest):
-                search_cursor.decode(altered, "", "imdb_votes", None)
+                cursors.decode(altered, "", "imdb_votes", None)
 
 
 @pytest.mark.parametrize("way", ["instead", "near"])
-def test_no_page_tells_a_text_of_strangers_as_its_correction(way: search_cursor.Way) -> None:
+def test_no_page_tells_a_text_of_strangers_as_its_correction(way: cursors.Way) -> None:
     told = Cursor(value="1", imdb_id="tt0000001", way=way, corrected="<b>Call 555-0100</b>")
     with pytest.raises(InvalidRequest):
-        search_cursor.decode(told.encode(""), "", "imdb_votes", parse_text("star wars"))
+        cursors.decode(told.encode(""), "", "imdb_votes", parse_text("star wars"))
 
 
 def test_another_title_in_brackets_is_told_on_each_page_however_long_it_folds() -> None:
     terms = parse_text(f"foo (star wars {'…' * 80})")
     cursor = Cursor(value="1", imdb_id="tt0000001", way="instead", corrected=terms.titles[-1])
     assert len(cursor.corrected) > 2 * QUERY_LENGTH
-    assert search_cursor.decode(cursor.encode(""), "", "imdb_votes", terms) == cursor
+    assert cursors.decode(cursor.encode(""), "", "imdb_votes", terms) == cursor
 
 
 @pytest.mark.parametrize("text", ["a-s-e-i-o-" * 9, "of in to " * 9])
@@ -128,4 +128,4 @@ def test_a_text_of_more_words_than_can_be_looked_up_is_refused(text: str) -> Non
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     for sort in ("relevance", "title", "year"):
         with pytest.raises(InvalidRequest):
-            search_cursor.decode(text, "", sort, None)
+            cursors.decode(text, "", sort, None)

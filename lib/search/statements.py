@@ -14,8 +14,8 @@ taken only when the steps before it have not filled the page. A step has all hit
 from typing import Final
 
 from lib.catalogue.document import DOCUMENT
-from lib.catalogue.search_filters import COLUMNS
 from lib.database.statement import Statement
+from lib.search.filters import COLUMNS
 from lib.web.paging import MOST_RECORDS
 
 KNOWN: Final = 1_000  # votes, from which the partial indexes of the search rows begin

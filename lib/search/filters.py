@@ -8,8 +8,8 @@ from typing import Final, NoReturn
 
 from lib.catalogue.folding import LONGEST_NAME, fold
 from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR
-from lib.catalogue.search_text import all_of, any_of, lexeme
 from lib.errors import InvalidRequest
+from lib.search.text import all_of, any_of, lexeme
 
 MOST_VALUES: Final = 20
 

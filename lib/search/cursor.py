@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from lib.catalogue.folding import split_words
 from lib.catalogue.movie import IMDB_ID, TITLE_LENGTH
-from lib.catalogue.search_text import MOST_PARTS, Terms
 from lib.errors import InvalidRequest
+from lib.search.text import MOST_PARTS, Terms
 
 _LENGTH: Final = 6144  # of an address, which is 8 KB at most
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)

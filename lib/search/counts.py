@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lib.catalogue.search_statements import counted_rows
 from lib.database.statement import Query, Rows, Statement, Values
+from lib.search.statements import counted_rows
 
 MOST: Final = 1_000
 

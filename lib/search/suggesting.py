@@ -14,11 +14,11 @@ from itertools import chain, combinations, islice
 from typing import Final
 
 from lib.catalogue.folding import fold, split_words, turn_article
-from lib.catalogue.search_text import all_of, any_of, lexeme
 from lib.catalogue.statements import LIKE_WORDS, NEAR_FILMS
 from lib.catalogue.titles import name_of, other_names_of, take_year, without_brackets
 from lib.database.statement import Query, Rows
 from lib.errors import MovieNotFound
+from lib.search.text import all_of, any_of, lexeme
 
 SUGGESTIONS: Final = 5
 _MOST_WORDS: Final = 10

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 from urllib.parse import quote_plus
 
-from lib.catalogue import search_cursor
 from lib.catalogue.fields import Fields, parse_fields
-from lib.catalogue.search_cursor import Cursor
-from lib.catalogue.search_filters import PARAMETERS as FILTERS
-from lib.catalogue.search_filters import Filters, parse_filters
-from lib.catalogue.search_statements import SORT_COLUMNS
-from lib.catalogue.search_text import Terms, parse_text
 from lib.errors import InvalidRequest
+from lib.search import cursor as cursors
+from lib.search.cursor import Cursor
+from lib.search.filters import PARAMETERS as FILTERS
+from lib.search.filters import Filters, parse_filters
+from lib.search.statements import SORT_COLUMNS
+from lib.search.text import Terms, parse_text
 from lib.web.paging import parse_number_of_records
 from lib.web.parsing import parse_integer_parameter
 
@@ -59,7 +59,7 @@ def parse_search_query(query: Mapping[str, str]) -> Wanted:
     counts = _parse_counts(query)
     cursor = None
     if "cursor" in query:
-        cursor = search_cursor.decode(query["cursor"], looked_for, sort, terms)
+        cursor = cursors.decode(query["cursor"], looked_for, sort, terms)
     return Wanted(
         terms=terms,
         filters=filters,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Protocol
 
-from lib.catalogue.search_text import (
+from lib.database.statement import Query, Rows, Statement
+from lib.search.text import (
     ANYTHING,
     COMMON,
     IN_ALL,
@@ -22,7 +23,6 @@ from lib.catalogue.search_text import (
     any_of,
     lexeme,
 )
-from lib.database.statement import Query, Rows, Statement
 
 # Other words that a word may have been meant as; of a word that there is as it is written, too.
 _MOST_OTHERS: Final = 40

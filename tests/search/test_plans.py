@@ -10,15 +10,15 @@ import pytest
 from pg8000.native import to_statement
 
 from lib.accounts.users import AdminSettings
-from lib.catalogue import search_attempts as attempts
-from lib.catalogue.search_asking import parse_search_query
-from lib.catalogue.search_counts import COUNTING
-from lib.catalogue.search_cursor import Cursor
-from lib.catalogue.search_statements import BY_COLUMN, BY_RELEVANCE, SORT_COLUMNS
 from lib.catalogue.statements import NEAR_FILMS
 from lib.database.statement import Statement, Values
 from lib.database.transactions import TransactionalDatabase
 from lib.schema.migrating import migrate
+from lib.search import attempts
+from lib.search.asking import parse_search_query
+from lib.search.counts import COUNTING
+from lib.search.cursor import Cursor
+from lib.search.statements import BY_COLUMN, BY_RELEVANCE, SORT_COLUMNS
 from local.postgres import EmbeddedPostgres
 from tests.support import database_settings
 

@@ -6,23 +6,22 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
-from lib.catalogue import search_attempts as attempts
-from lib.catalogue import search_filling
-from lib.catalogue.search_asking import Wanted
-from lib.catalogue.search_attempts import Attempt
-from lib.catalogue.search_corrections import (
+from lib.database.database import Database
+from lib.database.statement import Query, Rows
+from lib.search import attempts, filling
+from lib.search.asking import Wanted
+from lib.search.attempts import Attempt
+from lib.search.corrections import (
     correct,
     find_alike,
     find_lexemes,
     text_of,
     words_of,
 )
-from lib.catalogue.search_counts import Counts, count
-from lib.catalogue.search_cursor import Cursor
-from lib.catalogue.search_statements import BY_COLUMN, BY_RELEVANCE, SORT_COLUMNS
-from lib.catalogue.search_text import Terms
-from lib.database.database import Database
-from lib.database.statement import Query, Rows
+from lib.search.counts import Counts, count
+from lib.search.cursor import Cursor
+from lib.search.statements import BY_COLUMN, BY_RELEVANCE, SORT_COLUMNS
+from lib.search.text import Terms
 from lib.web.answers import Answer
 
 # What is asked most; the others are prepared when somebody asks for them.
@@ -55,7 +54,7 @@ async def search(database: Database, wanted: Wanted, *, path: str) -> Answer:
     Raises:
         DatabaseUnavailable: Not all films can be found yet.
     """
-    await search_filling.demand_done(database)
+    await filling.demand_done(database)
     attempt, page = await _find(database, wanted)
     counts = None
     if wanted.counts:
