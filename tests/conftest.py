@@ -24,6 +24,7 @@ from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.omdb.memory import STORE
 from lib.schema.migrating import migrate
+from lib.search import suggesting
 from local import gateway
 from local.demo_omdb.server import DemoOmdb
 from local.environment import SETTINGS
@@ -113,6 +114,7 @@ def worker_database(database_url: str) -> Iterator[TransactionalDatabase]:
     every_statement = [
         *statements.LISTING,
         *statements.FINDING,
+        *suggesting.STATEMENTS,
         statements.BY_IDS,
         STORE,
         statements.DELETE,

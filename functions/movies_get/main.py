@@ -10,12 +10,14 @@ from lib.catalogue.wanted import Wanted, parse_get_query
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.errors import MovieNotFound
-from lib.search import filling
+from lib.search import filling, suggesting
 from lib.search.suggesting import as_asked, choose_nearest, find_likes, find_near, nothing_but
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
-database = Database(require(DatabaseSettings), statements=statements.FINDING)
+database = Database(
+    require(DatabaseSettings), statements=[*statements.FINDING, *suggesting.STATEMENTS]
+)
 database.warm_after_fork()
 
 

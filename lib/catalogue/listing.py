@@ -1,10 +1,8 @@
 """What `movies.list` is asked and what it answers beside the movies: cursors and links."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
-from urllib.parse import quote
 
 from lib.catalogue.fields import ALL, Fields, parse_fields
 from lib.catalogue.movie import IMDB_ID, TITLE_LENGTH
@@ -12,7 +10,14 @@ from lib.catalogue.movies import Page, Position, find_page_after, find_page_at, 
 from lib.database.statement import Query
 from lib.errors import InvalidRequest
 from lib.web.answers import Answer, tag_of
-from lib.web.paging import LAST_PAGE, parse_number_of_records, parse_page_number
+from lib.web.paging import (
+    LAST_PAGE,
+    decode_cursor,
+    encode_cursor,
+    link_target,
+    parse_number_of_records,
+    parse_page_number,
+)
 
 PARAMETERS: Final = ("page", "cursor", "number_of_records", "fields")  # as our own links have them
 
@@ -35,7 +40,7 @@ class Cursor:
     def encode(self) -> str:
         """Return the cursor as callers carry it: opaque, and safe in a query."""
         text = f"{self.direction[0]}{self.position.imdb_id} {self.position.sort_key}"
-        return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+        return encode_cursor(text)
 
     @classmethod
     def decode(cls, text: str) -> "Cursor":
@@ -50,10 +55,7 @@ class Cursor:
 
     @classmethod
     def _decode(cls, text: str) -> "Cursor":
-        if len(text) > _CURSOR_LENGTH:
-            raise ValueError
-        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        decoded = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+        decoded = decode_cursor(text, longest=_CURSOR_LENGTH)
         place, _, sort_key = decoded.partition(" ")
         if not IMDB_ID.fullmatch(place[1:]) or "\0" in sort_key:
             raise ValueError
@@ -135,8 +137,7 @@ def answer_page(written: WrittenPage, wanted: WantedPage, *, path: str) -> Answe
     Args:
         path: The path that was asked for, to which the links lead.
     """
-    # One slash: `//` would lead to another host.
-    target = "/" + quote(path, safe="/.-_~%").lstrip("/")
+    target = link_target(path)
     links = [
         f'<{target}?{query}{wanted.fields.link}>; rel="{relation}"'
         for relation, query in written.links.items()

@@ -226,43 +226,7 @@ BY_KEY: Final = _named("""
     from movies, lateral (select case when title = :title::text then 0 else 1 end as how) compared
     where sort_key = :sort_key::text and (:year::integer is null or year = :year::integer)
 """)
-# A word that nothing is like has a row as well.
-LIKE_WORDS: Final = Statement(
-    repeatable=True,
-    sql="""
-        select asked.word, coalesce(
-            json_object_agg(near.word, near.movies order by near.movies desc)
-                filter (where near.word is not null), '{}')::text
-        from rows from (json_array_elements_text(:words::json)) with ordinality asked (word, place)
-        left join lateral (
-            select word, movies from words where deletes && deletions(asked.word) and movies > 0
-            order by word = asked.word desc, movies desc limit 40
-        ) near on true
-        group by asked.place, asked.word order by asked.place
-    """,
-)
-
-
-def _near(condition: str) -> str:
-    # + 0: in the order of the index of votes Postgres would read all movies, as few are near.
-    return f"""(
-        select imdb_id, loose, year, votes from movie_search where {condition}
-        order by votes + 0 desc, imdb_id limit 50
-    )"""  # noqa: S608
-
-
-NEAR_FILMS: Final = Statement(
-    repeatable=True,
-    sql=f"""
-        select imdb_id, title, movies.year, votes, loose from (
-            {_near("loose in (select json_array_elements_text(:names::json))")}
-            union {_near("tokens @@ :two::tsquery")}
-            union {_near("tokens @@ :one::tsquery")}
-            union {_near("tokens @@ :of_year::tsquery")}
-        ) near join movies using (imdb_id)
-    """,  # noqa: S608
-)
-FINDING: Final = (BY_ID, BY_TITLE, BY_NAMES, LIKE_WORDS, NEAR_FILMS)
+FINDING: Final = (BY_ID, BY_TITLE, BY_NAMES)
 DELETE: Final = Statement(
     repeatable=False, sql="delete from movies where imdb_id = :imdb_id returning imdb_id"
 )

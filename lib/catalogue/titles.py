@@ -83,10 +83,9 @@ def _meanings(title: str, year: int | None) -> Iterator[tuple[str, int | None]]:
         if sum(map(str.isalnum, inside)) >= _LEAST_LETTERS:
             yield _ALSO_KNOWN_AS.sub("", inside, count=1).strip(), year
     undated_ways = [(bare, year)]
-    dated = _YEAR_AT_END.fullmatch(bare)
-    if year is None and dated and (told := _as_year(dated[2])):
-        yield dated[1], told
-        undated_ways.append((dated[1], told))
+    if year is None and (dated := take_year_at_end(bare)):
+        yield dated
+        undated_ways.append(dated)
     for text, of_year in undated_ways:
         for with_other_numbers in _with_other_numbers(text):
             yield with_other_numbers, of_year
@@ -107,6 +106,13 @@ def take_year(title: str) -> tuple[str, int | None]:
         if dated and (year := _as_year(dated[1])):
             return " ".join((title[: bracket.start()] + title[bracket.end() :]).split()), year
     return title, None
+
+
+def take_year_at_end(title: str) -> tuple[str, int] | None:
+    """Return a title without the year that it ends in, and that year; None if there is none."""
+    dated = _YEAR_AT_END.fullmatch(title)
+    year = _as_year(dated[2]) if dated else None
+    return (dated[1], year) if dated and year else None
 
 
 def _as_year(digits: str) -> int | None:

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final
 from urllib.parse import quote_plus
 
 from lib.catalogue.fields import Fields, parse_fields
-from lib.errors import InvalidRequest
 from lib.search import cursor as cursors
 from lib.search.cursor import Cursor
 from lib.search.filters import PARAMETERS as FILTERS
@@ -14,7 +13,7 @@ from lib.search.filters import Filters, parse_filters
 from lib.search.statements import SORT_COLUMNS
 from lib.search.text import Terms, parse_text
 from lib.web.paging import parse_number_of_records
-from lib.web.parsing import parse_integer_parameter
+from lib.web.parsing import parse_integer_parameter, refuse
 
 # In the order of our own links.
 PARAMETERS: Final = (
@@ -101,21 +100,17 @@ def _parse_sort(query: Mapping[str, str], terms: Terms | None) -> tuple[str, boo
     sort = asked.removeprefix("-")
     if sort not in _SORTS or asked == f"-{_BY_RELEVANCE}":
         allowed = ", ".join(_SORTS)
-        _refuse(
+        refuse(
             "sort",
             f"must be one of {allowed}; with '-' before it, but for relevance, the other way round",
         )
     if sort == _BY_RELEVANCE and terms is None:
-        _refuse("sort", "is by relevance only with a query")
+        refuse("sort", "is by relevance only with a query")
     return sort, asked != sort
 
 
 def _parse_counts(query: Mapping[str, str]) -> bool:
     asked = query.get("counts", "false")
     if asked not in {"true", "false"}:
-        _refuse("counts", "must be true or false")
+        refuse("counts", "must be true or false")
     return asked == "true"
-
-
-def _refuse(name: str, rule: str) -> NoReturn:
-    raise InvalidRequest(f"{name} {rule}.", fields={name: rule})

@@ -21,6 +21,7 @@ from lib.search.text import (
     Words,
     all_of,
     any_of,
+    is_a_slip,
     lexeme,
 )
 
@@ -207,7 +208,7 @@ def correct(words: tuple[str, ...], rows: Rows) -> Corrections:
     alike: dict[str, list[str]] = {}
     for given, word, movies in rows:
         counts[word] = movies
-        if given and given != word and _is_alike(given, word):
+        if given and given != word and is_a_slip(given, word):
             alike.setdefault(given, []).append(word)
     return Corrections(
         words=words,
@@ -256,17 +257,3 @@ def _halves(word: str) -> Iterator[tuple[str, str]]:
         for behind in (word[at:], word[at + 1 :]):
             if behind and len(word) > _SHORT:
                 yield word[:at], behind
-
-
-def _is_alike(one: str, other: str) -> bool:
-    """Tell whether one letter is added, lost or other, or two neighbours have changed places."""
-    if abs(len(one) - len(other)) > 1:
-        return False
-    begin = 0
-    while begin < min(len(one), len(other)) and one[begin] == other[begin]:
-        begin += 1
-    a, b = one[begin:], other[begin:]
-    return (
-        a[1:] == b[1:] or a[1:] == b or a == b[1:]
-        or (a[:2] == b[:2][::-1] and a[2:] == b[2:])
-    )  # fmt: skip

@@ -10,6 +10,7 @@ from lib.catalogue.folding import split_words
 from lib.catalogue.movie import IMDB_ID, TITLE_LENGTH
 from lib.errors import InvalidRequest
 from lib.search.text import MOST_PARTS, Terms
+from lib.web.paging import decode_cursor, encode_cursor
 
 _LENGTH: Final = 6144  # of an address, which is 8 KB at most
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
@@ -41,8 +42,7 @@ class Cursor:
             looked_for: What it belongs to: the order, the text, the filters.
         """
         place = f"{self.way[0]}{self.imdb_id} {self.corrected}\n{self.value}"
-        text = _print_of(looked_for + "\n" + place) + place
-        return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+        return encode_cursor(_print_of(looked_for + "\n" + place) + place)
 
 
 def decode(text: str, looked_for: str, sort: str, terms: Terms | None) -> Cursor:
@@ -65,10 +65,7 @@ def decode(text: str, looked_for: str, sort: str, terms: Terms | None) -> Cursor
 
 
 def _decode(text: str, sort: str) -> Cursor:
-    if len(text) > _LENGTH:
-        raise ValueError
-    padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-    decoded = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    decoded = decode_cursor(text, longest=_LENGTH)
     place, _, value = decoded[_PRINT_LENGTH:].partition("\n")
     found, _, corrected = place.partition(" ")
     is_right = (

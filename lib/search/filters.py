@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, NoReturn
+from typing import Final
 
 from lib.catalogue.folding import LONGEST_NAME, fold
 from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR
-from lib.errors import InvalidRequest
 from lib.search.text import all_of, any_of, lexeme
+from lib.web.parsing import refuse
 
 MOST_VALUES: Final = 20
 
@@ -139,13 +139,13 @@ def _parse_values(text: str, name: str) -> str:
             parts.append("")
     parts[-1] += text[begin:]
     if len(separators) > 1:
-        _refuse(name, "must have ',' or '|' between its values, not both")
+        refuse(name, "must have ',' or '|' between its values, not both")
     if separators == {","} and name in _ONE_OF_EACH:
-        _refuse(name, "takes '|' only, as a movie has one of it")
+        refuse(name, "takes '|' only, as a movie has one of it")
     if not all(part.strip() for part in parts):
-        _refuse(name, "must hold no empty value")
+        refuse(name, "must hold no empty value")
     if len(parts) > MOST_VALUES:
-        _refuse(name, f"must hold at most {MOST_VALUES} values")
+        refuse(name, f"must hold at most {MOST_VALUES} values")
     folded = [fold(part)[:LONGEST_NAME] for part in parts]
     queries = [any_of([lexeme(f"#{kind}/{one}") for kind in _KINDS[name]]) for one in folded]
     return all_of(queries) if separators == {","} else any_of(queries)
@@ -157,15 +157,11 @@ def _parse_range(text: str, name: str, scale: _Scale) -> tuple[int, int]:
     if not dots:
         ends[1] = ends[0]
     if not (low or high) or None in ends:
-        _refuse(name, f"must be one or a range (A..B, A.., ..B) of {scale.rule}")
+        refuse(name, f"must be one or a range (A..B, A.., ..B) of {scale.rule}")
     begin, end = ends[0] or 0, ends[1] or 0
     if begin > end:
-        _refuse(name, "must begin with the smaller end of its range")
+        refuse(name, "must begin with the smaller end of its range")
     return max(begin, 1), end  # what is unknown is in no range
-
-
-def _refuse(name: str, rule: str) -> NoReturn:
-    raise InvalidRequest(f"{name} {rule}.", fields={name: rule})
 
 
 # A range is also told in the lexemes that the index has of it, which are rougher than its ends.

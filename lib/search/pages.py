@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import quote
 
 from lib.database.database import Database
 from lib.database.statement import Query, Rows
@@ -23,6 +22,7 @@ from lib.search.cursor import Cursor
 from lib.search.statements import BY_COLUMN, BY_RELEVANCE, SORT_COLUMNS
 from lib.search.text import Terms
 from lib.web.answers import Answer
+from lib.web.paging import link_target
 
 # What is asked most; the others are prepared when somebody asks for them.
 STATEMENTS: Final = (BY_RELEVANCE, BY_COLUMN["imdb_votes", True])
@@ -166,8 +166,7 @@ def _write(
 
 
 def _links(wanted: Wanted, following: str | None, path: str) -> Iterator[str]:
-    # One slash: `//` would lead to another host.
-    target = "/" + quote(path, safe="/.-_~%").lstrip("/")
+    target = link_target(path)
     begin = f"{wanted.looked_for}&" if wanted.looked_for else ""
     rest = f"number_of_records={wanted.records}"
     rest += "&counts=true" if wanted.counts else ""

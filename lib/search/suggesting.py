@@ -14,11 +14,10 @@ from itertools import chain, combinations, islice
 from typing import Final
 
 from lib.catalogue.folding import fold, split_words, turn_article
-from lib.catalogue.statements import LIKE_WORDS, NEAR_FILMS
 from lib.catalogue.titles import name_of, other_names_of, take_year, without_brackets
-from lib.database.statement import Query, Rows
+from lib.database.statement import Query, Rows, Statement
 from lib.errors import MovieNotFound
-from lib.search.text import all_of, any_of, lexeme
+from lib.search.text import all_of, any_of, is_a_slip, lexeme
 
 SUGGESTIONS: Final = 5
 _MOST_WORDS: Final = 10
@@ -34,6 +33,44 @@ _FAME_WEIGHT: Final = 0.02  # for ten times the votes
 _LEAST_SHARED: Final = 0.3
 _SLIP: Final = 0.9  # as if so much were shared with a title that one word sets apart
 _ARTICLES: Final = frozenset({"the", "a", "an"})
+
+# A word that nothing is like has a row as well.
+LIKE_WORDS: Final = Statement(
+    repeatable=True,
+    sql="""
+        select asked.word, coalesce(
+            json_object_agg(near.word, near.movies order by near.movies desc)
+                filter (where near.word is not null), '{}')::text
+        from rows from (json_array_elements_text(:words::json)) with ordinality asked (word, place)
+        left join lateral (
+            select word, movies from words where deletes && deletions(asked.word) and movies > 0
+            order by word = asked.word desc, movies desc limit 40
+        ) near on true
+        group by asked.place, asked.word order by asked.place
+    """,
+)
+
+
+def _near(condition: str) -> str:
+    # + 0: in the order of the index of votes Postgres would read all movies, as few are near.
+    return f"""(
+        select imdb_id, loose, year, votes from movie_search where {condition}
+        order by votes + 0 desc, imdb_id limit 50
+    )"""  # noqa: S608
+
+
+NEAR_FILMS: Final = Statement(
+    repeatable=True,
+    sql=f"""
+        select imdb_id, title, movies.year, votes, loose from (
+            {_near("loose in (select json_array_elements_text(:names::json))")}
+            union {_near("tokens @@ :two::tsquery")}
+            union {_near("tokens @@ :one::tsquery")}
+            union {_near("tokens @@ :of_year::tsquery")}
+        ) near join movies using (imdb_id)
+    """,  # noqa: S608
+)
+STATEMENTS: Final = (LIKE_WORDS, NEAR_FILMS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,19 +142,8 @@ def find_likes(asked: Asked) -> Query[tuple[Likes, ...]]:
 
 
 def _read_likes(word: str, near: Mapping[str, int]) -> Likes:
-    others = {other: near[other] for other in near if other != word and _is_a_slip(word, other)}
+    others = {other: near[other] for other in near if other != word and is_a_slip(word, other)}
     return Likes(word=word, movies=near.get(word, 0), others=others)
-
-
-def _is_a_slip(word: str, other: str) -> bool:
-    """Tell whether two words are a letter apart, or two letters that follow each other."""
-    while word[:1] == other[:1] != "":
-        word, other = word[1:], other[1:]
-    return (
-        word[1:] in {other, other[1:]}
-        or word == other[1:]
-        or (word[2:] == other[2:] and word[:2] == other[:2][::-1])
-    )
 
 
 def find_near(asked: Asked, likes: Sequence[Likes]) -> Query[Sequence[Film]]:

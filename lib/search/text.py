@@ -12,9 +12,8 @@ from functools import cached_property
 from typing import Final
 
 from lib.catalogue.folding import fold, loose, split_words
-from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR
-from lib.catalogue.titles import other_names_of, take_year, without_brackets
-from lib.errors import InvalidRequest
+from lib.catalogue.titles import other_names_of, take_year, take_year_at_end, without_brackets
+from lib.web.parsing import refuse
 
 QUERY_LENGTH: Final = 100
 MOST_WORDS: Final = 10
@@ -27,7 +26,6 @@ IN_TITLE: Final = ("",)
 NOTHING: Final = "'~'"  # a lexeme that no row has
 ANYTHING: Final = "!'~'"  # true of every row, and never asked of an index
 
-_YEAR_AT_END: Final = re.compile(r"(?P<rest>.*\S)[\s,]+(?P<year>[0-9]{4})")
 _BRACKETS: Final = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 
 # A film's number is written in one way and asked for in another.
@@ -94,10 +92,8 @@ def read_terms(text: str, *, year: int | None = None) -> Terms:
     """
     undated, told = take_year(text)
     year, rest = year or told, fold(undated)
-    if year is None and (dated := _YEAR_AT_END.fullmatch(rest)):
-        told = int(dated["year"])
-        if FIRST_YEAR <= told <= LAST_YEAR:
-            year, rest = told, dated["rest"]
+    if year is None and (dated := take_year_at_end(rest)):
+        rest, year = dated
     rest = rest.rstrip(" ,-")
     if not any(split_words(rest)):
         year, rest = None, fold(text)
@@ -122,8 +118,19 @@ def parse_text(text: str) -> Terms:
     text = " ".join(text.split())
     terms = read_terms(text) if 1 <= len(text) <= QUERY_LENGTH else None
     if terms is None or terms.counted > MOST_WORDS or sum(map(len, terms.words)) > MOST_PARTS:
-        raise InvalidRequest(f"query {rule}.", fields={"query": rule})
+        refuse("query", rule)
     return terms
+
+
+def is_a_slip(word: str, other: str) -> bool:
+    """Tell whether two words are a letter apart, or two letters that follow each other."""
+    while word[:1] == other[:1] != "":
+        word, other = word[1:], other[1:]
+    return (
+        word[1:] in {other, other[1:]}
+        or word == other[1:]
+        or (word[2:] == other[2:] and word[:2] == other[:2][::-1])
+    )
 
 
 # --- Queries for the index ------------------------------------------------------------------------

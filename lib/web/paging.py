@@ -1,7 +1,9 @@
-"""The parameters that all lists share: which page, and how many records of it."""
+"""What all lists share: which page, how many records of it, cursors, and where links lead."""
 
+import base64
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import quote
 
 from lib.errors import InvalidRequest
 from lib.web.parsing import parse_whole_number
@@ -32,3 +34,28 @@ def parse_number_of_records(query: Mapping[str, str]) -> int:
             fields={"number_of_records": "must be a whole number from 1 upwards"},
         )
     return min(number, MOST_RECORDS)
+
+
+def encode_cursor(place: str) -> str:
+    """Return a place as callers carry it: opaque, and safe in a query."""
+    return base64.urlsafe_b64encode(place.encode()).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str, *, longest: int) -> str:
+    """Return the place of a cursor.
+
+    Several texts may be read as one place, of which `encode_cursor` makes one only.
+
+    Raises:
+        ValueError: It has more characters than the longest, or is none.
+    """
+    if len(cursor) > longest:
+        raise ValueError
+    padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+    return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+
+
+def link_target(path: str) -> str:
+    """Return where the links of an answer lead that was asked for at a path."""
+    # One slash: `//` would lead to another host.
+    return "/" + quote(path, safe="/.-_~%").lstrip("/")

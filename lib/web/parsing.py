@@ -214,7 +214,7 @@ def parse_text_member(
     value = body[name]
     rule = f"must be a text of {shortest} to {longest} characters"
     if not isinstance(value, str) or not shortest <= len(value) <= longest or not value.strip():
-        raise InvalidRequest(f"{name} {rule}.", fields={name: rule})
+        refuse(name, rule)
     if _CONTROL.search(value):
         raise InvalidRequest(
             f"{name} holds a control character.",
@@ -234,7 +234,7 @@ def parse_integer_member(body: Mapping[str, Any], name: str, *, low: int, high: 
     value = body[name]
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         rule = f"must be a whole number from {low} to {high}"
-        raise InvalidRequest(f"{name} {rule}.", fields={name: rule})
+        refuse(name, rule)
     return value
 
 
@@ -249,6 +249,11 @@ def parse_integer_parameter(text: str, name: str, *, low: int, high: int) -> int
         rule = f"must be a whole number from {low} to {high}"
         raise InvalidRequest(f"{name} {rule}, in the digits 0 to 9.", fields={name: rule})
     return number
+
+
+def refuse(name: str, rule: str) -> NoReturn:
+    """Raise `InvalidRequest` for a parameter or member that breaks its rule: "must be ..."."""
+    raise InvalidRequest(f"{name} {rule}.", fields={name: rule})
 
 
 def parse_whole_number(text: str) -> int | None:

@@ -14,6 +14,7 @@ from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.imports.statements import SETTLE
 from lib.omdb import memory
+from lib.search import suggesting
 
 MANY = 20_000
 SERVED_BY_AN_INDEX = {
@@ -25,7 +26,7 @@ SERVED_BY_AN_INDEX = {
     "by_title": statements.BY_TITLE,
     "by_names": statements.BY_NAMES,
     "by_key": statements.BY_KEY,
-    "near_films": statements.NEAR_FILMS,
+    "near_films": suggesting.NEAR_FILMS,
     "delete": statements.DELETE,
     "recall": memory.STATEMENTS[0],
     "store": memory.STATEMENTS[1],

@@ -10,7 +10,6 @@ import pytest
 from pg8000.native import to_statement
 
 from lib.accounts.users import AdminSettings
-from lib.catalogue.statements import NEAR_FILMS
 from lib.database.statement import Statement, Values
 from lib.database.transactions import TransactionalDatabase
 from lib.schema.migrating import migrate
@@ -19,6 +18,7 @@ from lib.search.asking import parse_search_query
 from lib.search.counts import COUNTING
 from lib.search.cursor import Cursor
 from lib.search.statements import BY_COLUMN, BY_RELEVANCE, SORT_COLUMNS
+from lib.search.suggesting import NEAR_FILMS
 from local.postgres import EmbeddedPostgres
 from tests.support import database_settings
 

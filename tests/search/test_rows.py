@@ -17,6 +17,7 @@ from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
+from lib.search import suggesting
 from local.bench import films
 from tests.catalogue.test_movies import BARE, FULL
 from tests.support import store
@@ -232,7 +233,7 @@ def test_a_word_whose_going_was_counted_before_its_coming_is_none_to_correct_to(
 ) -> None:
     change("insert into words (word, movies) values ('alien', -1), ('aliens', 1)")
 
-    found = database.run(statements.LIKE_WORDS, words='["alein", "alienz"]')
+    found = database.run(suggesting.LIKE_WORDS, words='["alein", "alienz"]')
     assert [(word, json.loads(near)) for word, near in found] == [
         ("alein", {}),
         ("alienz", {"aliens": 1}),
