@@ -52,6 +52,10 @@ _FINISH: Final = """
     where revision = :revision and name = :name
 """
 _FORGET: Final = "delete from schema_work where revision <> all(:revisions)"
+# Who makes an index waits for all that began before, and so for one who waits to make another on
+# its table: a circle, in which Postgres breaks one off. Only an advisory lock lasts as long as
+# making an index does, which is in no transaction.
+_MAKES_AN_INDEX: Final = "hashtextextended('schema_work: makes an index', 0)"
 
 
 class Step(Protocol):
@@ -178,6 +182,11 @@ class NewIndex:
             unhurried(connection.connection.dbapi_connection),
         ):
             run = connection.exec_driver_sql
+            if not run(f"select pg_try_advisory_lock({_MAKES_AN_INDEX})").scalar_one():
+                raise DatabaseUnavailable(
+                    "Another run makes an index just now. Try again in a moment.",
+                    retry_after_seconds=5,
+                )
             run(f"set statement_timeout = {int(limits.INDEX_TIMEOUT * 1000)}")
             run("set lock_timeout = 0")  # it waits for all that began before it, and blocks none
             try:
@@ -188,6 +197,7 @@ class NewIndex:
             finally:
                 run("reset lock_timeout")
                 run("reset statement_timeout")
+                run(f"select pg_advisory_unlock({_MAKES_AN_INDEX})")
 
     def tell(self, done: int, total: int) -> str:  # noqa: ARG002
         """Say that it is missing."""

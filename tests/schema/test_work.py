@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +23,7 @@ from lib.database.database import Database
 from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
-from lib.schema import migrating
+from lib.schema import migrating, work
 from lib.schema.migrating import Migrated, migrate
 from local.environment import ROOT
 from tests.schema.conftest import OtherCode
@@ -421,6 +422,30 @@ def test_an_index_waits_for_who_writes_and_keeps_nobody_waiting(
         assert [run.result(30).left for run in runs] == [(), ()]
 
     assert is_valid(undone)
+
+
+def test_two_who_make_an_index_at_once_do_not_wait_in_a_circle(
+    undone: TransactionalDatabase, indexed: OtherCode
+) -> None:
+    indexed.migrate(undone)
+    made = work.NewIndex(name=BY_YEAR["index"], table="movies", columns=BY_YEAR["columns"])
+    meeting = threading.Barrier(2, timeout=30)
+
+    def make() -> str:
+        meeting.wait()
+        try:
+            made._make(undone)
+        except DatabaseUnavailable as error:
+            return error.message
+        return "made"
+
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(10):
+            with undone.begin() as connection:
+                connection.exec_driver_sql(f"drop index {BY_YEAR['index']}")
+            told = {run.result() for run in [threads.submit(make) for _ in range(2)]}
+            assert told <= {"made", "Another run makes an index just now. Try again in a moment."}
+            assert is_valid(undone)
 
 
 def test_the_time_outs_of_a_connection_are_as_before_an_index_was_made(
