@@ -29,7 +29,7 @@ from lib.catalogue.wanted import (
     parse_imdb_id_from_path,
 )
 from lib.errors import InvalidRequest, ServiceError, UnsupportedMediaType
-from lib.imports.orders import parse_import_body
+from lib.imports.asking import MEMBERS
 from lib.texts import has_long_run_of_marks
 from lib.web.endpoint import SMALL_BODY
 from lib.web.parsing import (
@@ -151,8 +151,8 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
 @given(st.dictionaries(st.sampled_from(NAMES), JSON | ANY_TEXT))
 def test_any_members_name_a_movie_or_are_refused(body: dict[str, Any]) -> None:
     only_ours(parse_create_body, body)
-    only_ours(parse_import_body, body)
-    only_ours(parse_import_body, {"imdb_ids": list(body.values())})
+    only_ours(MEMBERS.read_body, body)
+    only_ours(MEMBERS.read_body, {"imdb_ids": list(body.values())})
 
 
 @UNHURRIED
