@@ -6,12 +6,13 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NoReturn
 
-from lib.catalogue.movie import FIRST_YEAR, IMDB_ID, LAST_YEAR, TITLE_LENGTH, TYPES
-from lib.catalogue.wanted import ID_RULE, is_id
+from lib.catalogue.movie import TYPES
+from lib.catalogue.wanted import ID, TITLE, YEAR, is_id
 from lib.errors import InvalidRequest
 from lib.imports.orders import MOST_IDS, TICK, Order
+from lib.web.inputs import Alternative, Input, Inputs
 from lib.web.parsing import refuse
-from lib.web.rules import Alternative, Input, Inputs, OneOf, Rule, Schema, Text, Whole
+from lib.web.rules import OneOf, Rule, Schema, Whole
 
 _LONGEST_SHOWN: Final = 50
 _KEY: Final = re.compile(r"[!-+\--~](?:[ -+\--~]{0,253}[!-+\--~])?", re.ASCII)  # no comma
@@ -36,14 +37,13 @@ class _IdsRule(Rule[tuple[str, ...]]):
             if len(bad) > 1:
                 are = "is" if len(bad) == 2 else "are"  # noqa: PLR2004
                 wrong += f"; {len(bad) - 1:,} more {are} none either"
-            rule = f"{wrong}: each {ID_RULE}"
+            rule = f"{wrong}: each {ID.rule}"
             raise InvalidRequest(f"{name}: {rule}.", fields={name: rule})
         return tuple(value)
 
     def schema(self) -> Schema:
         """Return the JSON schema of what is taken."""
-        one = {"type": "string", "pattern": f"^{IMDB_ID.pattern}$"}
-        return {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_IDS}
+        return {"type": "array", "items": ID.schema(), "minItems": 1, "maxItems": MOST_IDS}
 
 
 def _show(value: object) -> str:
@@ -124,14 +124,14 @@ MEMBERS: Final = Inputs(
             about="Movies to import, in any sequence.",
         ),
         "search": Input(
-            rule=Text(longest=TITLE_LENGTH),
+            rule=TITLE,
             about="Words of titles: what OMDb's search finds by them is imported.",
         ),
         "type": Input(
             rule=OneOf(TYPES), about="What kind of title to search for.", example="movie"
         ),
         "year": Input(
-            rule=Whole(low=FIRST_YEAR, high=LAST_YEAR),
+            rule=YEAR,
             about="Of which year to search for titles.",
         ),
         "refresh": Input(

@@ -10,8 +10,9 @@ from lib.catalogue.document import utc_text
 from lib.database.statement import Query, Rows, Statement
 from lib.errors import ImportNotFound
 from lib.imports.statements import OUTCOMES
+from lib.web.inputs import Input, Inputs
 from lib.web.paging import NUMBER_OF_RECORDS
-from lib.web.rules import Input, Inputs, Rule, Schema, Whole
+from lib.web.rules import Rule, Schema, Whole
 
 _LAST_ID: Final = 999_999_999
 _ID: Final = Whole(low=1, high=_LAST_ID)

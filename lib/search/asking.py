@@ -10,9 +10,10 @@ from lib.search.cursor import CURSOR, Cursor, decode
 from lib.search.filters import FILTERS, Filters, filters_of
 from lib.search.statements import SORT_COLUMNS
 from lib.search.text import SearchText, Terms
+from lib.web.inputs import Input, Inputs
 from lib.web.paging import NUMBER_OF_RECORDS
 from lib.web.parsing import refuse
-from lib.web.rules import Flag, Input, Inputs, Rule, Schema, Whole
+from lib.web.rules import Flag, Rule, Schema, Whole
 
 _BY_RELEVANCE: Final = "relevance"
 _SORTS: Final = (_BY_RELEVANCE, *SORT_COLUMNS)

@@ -9,8 +9,9 @@ from lib.catalogue.folding import LONGEST_NAME, fold
 from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR, TYPES
 from lib.search.ranges import DAYS, MOST, TENTHS, Bounds, Range, numbers
 from lib.search.text import all_of, any_of, lexeme
+from lib.web.inputs import Input
 from lib.web.parsing import CONTROL_CHARACTERS, refuse
-from lib.web.rules import Input, Rule, Schema
+from lib.web.rules import Rule, Schema
 
 MOST_VALUES: Final = 20
 _ALL: Final = (0, MOST)

@@ -11,7 +11,7 @@ from lib.search import cursor as cursors
 from lib.search.cursor import Cursor
 from lib.search.filters import FILTERS, filters_of
 from lib.search.text import QUERY_LENGTH, SearchText, Terms, compose, read_terms
-from lib.web.rules import Inputs
+from lib.web.inputs import Inputs
 
 AS_QUERY = Statement(repeatable=True, sql="select numnode(cast(:query as text)::tsquery)")
 TEXTS = st.text(
