@@ -32,10 +32,9 @@ from lib.web.answers import (
 )
 from lib.web.bodies import read_body
 from lib.web.callers import Caller
-from lib.web.inputs import NOTHING, Input, Inputs
+from lib.web.inputs import NOTHING, Inputs
 from lib.web.logs import RequestContext
 from lib.web.parsing import is_normal, parse_query
-from lib.web.rules import Text
 from lib.web.settings import ServerSettings, address_bytes
 from lib.web.threads import in_thread
 from lib.web.tracing import read_context
@@ -84,8 +83,8 @@ FrameworkHandler = Callable[[FrameworkRequest], Awaitable[Response]]
 def endpoint(
     method: Method,
     *,
-    parameters: Inputs | Collection[str] = NOTHING,
-    members: Inputs | Collection[str] = NOTHING,
+    parameters: Inputs = NOTHING,
+    members: Inputs = NOTHING,
     path: Inputs = NOTHING,
     body: BodyRule = "ignored",
     largest_body: int = SMALL_BODY,
@@ -101,8 +100,8 @@ def endpoint(
     """
     rules = Rules(
         method=method,
-        parameters=_as_inputs(parameters),
-        members=_as_inputs(members),
+        parameters=parameters,
+        members=members,
         path=path,
         body=body,
         largest_body=largest_body,
@@ -113,24 +112,6 @@ def endpoint(
     )
 
     return functools.partial(_serve, rules)
-
-
-class _Names(Inputs):
-    """Names of what is taken as it was sent, until whoever declares them says more."""
-
-    def read_query(self, texts: Mapping[str, str]) -> dict[str, Any]:
-        """Return what was sent."""
-        return dict(texts)
-
-    def read_body(self, members: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what was sent."""
-        return dict(members)
-
-
-def _as_inputs(names: Inputs | Collection[str]) -> Inputs:
-    if isinstance(names, Inputs):
-        return names
-    return _Names(dict.fromkeys(names, Input(rule=Text(longest=4096), about="")))
 
 
 def _serve(rules: Rules, handler: Handler) -> FrameworkHandler:
