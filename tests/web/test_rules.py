@@ -46,7 +46,8 @@ EXACT: Final[Mapping[str, tuple[Rule[Any], st.SearchStrategy[Any]]]] = {
     "one of": (OneOf(("a", "b")), st.sampled_from(["a", "b", "c", "A", "", "a,b", ["a"]])),
     "text": (
         Text(longest=5),
-        st.text(st.sampled_from("  \u3000aé\n\x9f"), max_size=6),
+        st.sampled_from(["", " ", "\u3000 ", "a\n", "\x9f", " a ", "éé"])
+        | st.text(st.sampled_from(" \u3000aé\n\x9f"), max_size=6),
     ),
     "title": (
         wanted.TITLE,
