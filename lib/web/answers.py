@@ -3,18 +3,20 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from starlette.responses import Response
 
 from lib.errors import ServiceError
 from lib.web.logs import RequestContext
+from lib.web.rules import Inputs
 
 Method = Literal["GET", "POST", "DELETE"]
 BodyRule = Literal["ignored", "optional", "required"]
+TokenRule = Literal["optional", "required"]
 
 # Browsers and caches ask again each time and get 304; a shared cache may answer for half a minute.
 _CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
@@ -49,16 +51,28 @@ class Answer:
     tag: str | None = None
 
 
+class Guard(Protocol):
+    """Who looks at the tokens of an endpoint's callers."""
+
+    def admit(self, headers: Mapping[str, str], *, roles: Collection[str]) -> Any:
+        """Return what an endpoint needs to admit a caller; raise `Unauthorized` for no token."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rules:
     """What an endpoint takes, and so how its answers are dressed; see `endpoint.endpoint`."""
 
     method: Method
-    parameters: tuple[str, ...]
-    members: tuple[str, ...]
+    parameters: Inputs
+    members: Inputs
+    path: Inputs
     body: BodyRule
     largest_body: int
     private: bool
+    guard: Guard | None
+    roles: tuple[str, ...]
+    token: TokenRule
 
     @property
     def is_public_read(self) -> bool:

@@ -18,7 +18,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lib.catalogue.listing import Cursor, parse_list_query
+from lib.catalogue.listing import PARAMETERS as LISTED_BY
+from lib.catalogue.listing import Cursor, wanted_page
 from lib.catalogue.movie import title_key
 from lib.catalogue.movies import Position
 from lib.catalogue.wanted import (
@@ -157,7 +158,8 @@ def test_any_members_name_a_movie_or_are_refused(body: dict[str, Any]) -> None:
 @UNHURRIED
 @given(st.dictionaries(st.sampled_from([*NAMES, "number_of_records"]), ANY_TEXT))
 def test_any_parameters_ask_for_something_or_are_refused(query: Mapping[str, str]) -> None:
-    only_ours(parse_list_query, query)
+    known = {name: text for name, text in query.items() if name in LISTED_BY.each}
+    only_ours(lambda: wanted_page(LISTED_BY.read_query(known)))
     only_ours(parse_get_query, query)
 
 
@@ -171,7 +173,7 @@ def test_any_parameters_ask_for_something_or_are_refused(query: Mapping[str, str
 @example("é")
 @example("\ud800")
 def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
-    read = only_ours(Cursor.decode, text)
+    read = only_ours(LISTED_BY.each["cursor"].rule.from_text, "cursor", text)
 
     assert read is None or (isinstance(read, Cursor) and read.encode() == text)
 
@@ -179,7 +181,8 @@ def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
 @UNHURRIED
 @given(st.binary(max_size=60))
 def test_any_bytes_in_a_cursors_letters_are_a_cursor_or_refused(raw: bytes) -> None:
-    only_ours(Cursor.decode, base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
+    text = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    only_ours(LISTED_BY.each["cursor"].rule.from_text, "cursor", text)
 
 
 @UNHURRIED
@@ -509,7 +512,7 @@ def test_a_body_in_any_encoding_is_refused(value: str) -> None:
 )  # fmt: skip
 def test_a_page_in_any_other_writing_is_refused(page: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        parse_list_query({"page": page})
+        LISTED_BY.read_query({"page": page})
 
     assert list(caught.value.fields) == ["page"]
 
