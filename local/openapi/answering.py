@@ -37,11 +37,10 @@ def codes_of(function: Function, words: Words, rules: Rules) -> Iterator[str]:
     if rules.body != "ignored":
         yield from errors.WITH_A_BODY
     if rules.roles:
-        yield errors.WITHOUT_A_TOKEN
-    if set(rules.roles) < set(ROLES):
-        yield from [errors.WITHOUT_THE_ROLE] if rules.roles else []
+        yield from errors.WITH_ROLES
+        yield from errors.WITH_SOME_ROLES if set(rules.roles) < set(ROLES) else ()
     if function.rights:
-        yield errors.WITH_A_DATABASE
+        yield from errors.WITH_A_DATABASE
     yield from words.errors
 
 

@@ -90,7 +90,7 @@ def _operation(one: Declared, parts: Parts) -> Part:
         **({"parameters": parameters} if parameters else {}),
         **({"requestBody": body} if body else {}),
         "responses": responses_of(one.function, words, rules, parts),
-        "security": parts.name_security(rules),
+        "security": parts.name_security(one),
     }
 
 
@@ -105,7 +105,7 @@ def _words_of(one: Declared) -> Words:
 
 def _describe(one: Declared, words: Words) -> str:
     said = [words.description, *describe_company(one.rules.parameters)]
-    if one.rules.roles and one.rules.token == "required":
+    if one.needs_token:
         said.append(f"For users with the role {' or '.join(one.rules.roles)}.")
     if not one.function.is_public:
         said.append(_PRIVATE[one.function.invoker])

@@ -2,9 +2,8 @@
 
 import importlib.util
 import os
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from unittest import mock
 
 from cryptography.hazmat.primitives import serialization
@@ -24,6 +23,11 @@ class Declared(NamedTuple):
     function: Function
     rules: Rules
 
+    @property
+    def needs_token(self) -> bool:
+        """Whether a token must come with each request."""
+        return bool(self.rules.roles) and self.rules.token == "required"  # noqa: S105
+
 
 def read_declared(root: Path = ROOT) -> list[Declared]:
     """Return every function with what it declares, in order of names.
@@ -31,11 +35,8 @@ def read_declared(root: Path = ROOT) -> list[Declared]:
     Raises:
         Failure: One declares nothing.
     """
-    ours = [name for name in os.environ if name.startswith(SETTINGS)]
-    with mock.patch.dict(os.environ, _made_up()):
-        for name in ours:
-            del os.environ[name]
-        os.environ.update(_made_up())
+    rest = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+    with mock.patch.dict(os.environ, rest | _made_up(), clear=True):
         return [Declared(one, _load(one, root)) for one in read_functions(root).values()]
 
 
@@ -52,7 +53,7 @@ def _load(function: Function, root: Path) -> Rules:
     return rules
 
 
-def _made_up() -> Mapping[str, str]:
+def _made_up() -> dict[str, str]:
     """Return settings with which every function starts, and nothing can be reached."""
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(

@@ -13,14 +13,18 @@ Schema = dict[str, Any]
 BY_THE_SERVER: Final = ("NOT_FOUND", "ADDRESS_TOO_LONG", "HEADERS_TOO_LARGE")
 EVERY: Final = ("INVALID_REQUEST", "METHOD_NOT_ALLOWED", "INTERNAL_ERROR")
 WITH_A_BODY: Final = ("REQUEST_TIMEOUT", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
-WITHOUT_A_TOKEN: Final = "UNAUTHORIZED"
-WITHOUT_THE_ROLE: Final = "FORBIDDEN"
-WITH_A_DATABASE: Final = "DATABASE_UNAVAILABLE"
+WITH_ROLES: Final = ("UNAUTHORIZED",)
+WITH_SOME_ROLES: Final = ("FORBIDDEN",)  # and not all of them
+WITH_A_DATABASE: Final = ("DATABASE_UNAVAILABLE",)
 
 # What else an error tells, by its code.
 _MORE: Final[Mapping[str, str]] = {"INVALID_REQUEST": "fields", "MOVIE_NOT_FOUND": "suggestions"}
 # What an answer's headers say of a fault, by its status.
-_HEADERS: Final[Mapping[int, str]] = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 405: "Allow"}
+_HEADERS: Final[Mapping[int, str]] = {
+    401: "WWW-Authenticate",
+    403: "WWW-Authenticate",
+    405: "Allow",
+}
 
 
 class Fault(NamedTuple):

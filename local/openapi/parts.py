@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from lib.web.answers import Rules
 from local.failure import Failure
 from local.openapi import headers
+from local.openapi.declared import Declared
 from local.openapi.shapes import SHAPES, ref
 
 Part = dict[str, Any]
@@ -58,13 +58,13 @@ class Parts:
         self._responses[name] = response
         return {"$ref": f"#/components/responses/{name}"}
 
-    def name_security(self, rules: Rules) -> list[Part]:
+    def name_security(self, one: Declared) -> list[Part]:
         """Return which tokens an operation wants; nothing where it wants none."""
-        if not rules.roles:
+        if not one.rules.roles:
             return []
         self._takes_tokens = True
-        needed: Part = {"token": []}
-        return [needed] if rules.token == "required" else [needed, {}]
+        token: Part = {"token": []}
+        return [token] if one.needs_token else [token, {}]
 
     def as_components(self) -> Part:
         """Return all that was taken over, in order of names."""

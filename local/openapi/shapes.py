@@ -6,10 +6,12 @@ together from these (`examples.example_of`).
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from lib.accounts.tokens import LIFETIME_SECONDS
 from lib.catalogue.movie import IMDB_ID, TYPES
+from lib.catalogue.movies import Match
+from lib.imports.ending import StoppedBy
 from lib.imports.statements import OUTCOMES
 
 Schema = dict[str, Any]
@@ -113,9 +115,7 @@ _NEXT: Final = _or_null(
 _RECORDS: Final = _whole(10, "How many are given at most, as was asked for.", minimum=1)
 _PAGINATION: Final = _object(
     {
-        "page": _or_null(
-            _whole(1, "Which page it is; null where a cursor led to it.", minimum=1)
-        ),
+        "page": _or_null(_whole(1, "Which page it is; null where a cursor led to it.", minimum=1)),
         "number_of_records": _RECORDS,
         "total_records": _whole(100, "How many there are in all."),
         "next_cursor": _NEXT,
@@ -127,9 +127,7 @@ _KINDS_OF_FACETS: Final = ("types", "genres", "decades", "languages", "countries
 
 _REPORT: Final[Mapping[str, Schema]] = {
     "id": _whole(2),
-    "kind": _text(
-        "ids", "What was asked for.", enum=["fill", "ids", "search", "refresh"]
-    ),
+    "kind": _text("ids", "What was asked for.", enum=["fill", "ids", "search", "refresh"]),
     "state": _text("waiting", enum=["running", "waiting", "done", "failed"]),
     "reason": _null(_text("search_refused", "Why it failed, or what a search leaves out.")),
     "requested_by": _text("scheduler import"),
@@ -158,9 +156,7 @@ _PROGRESS: Final[Mapping[str, Schema]] = {
         "examples": [{}],
     },
     "rate_per_second": _or_null(_leaf("number", 116.5, "Titles in its last minute.", minimum=0)),
-    "waits_for": _or_null(
-        _text("quota", enum=["key", "quota", "retry", "next_run", None])
-    ),
+    "waits_for": _or_null(_text("quota", enum=["key", "quota", "retry", "next_run", None])),
     "expected_at": _or_null(
         _text("2026-11-24T12:10:40Z", "When it will be done, at this rate.", **_MOMENT)
     ),
@@ -168,13 +164,7 @@ _PROGRESS: Final[Mapping[str, Schema]] = {
 _RUN: Final = {
     **_object(
         {
-            "stopped_by": _text(
-                "quota",
-                enum=[
-                    "finished", "retry_later", "others_working", "quota", "key_refused",
-                    "omdb_unavailable", "search_refused", "deadline", "shutdown",
-                ],
-            ),  # fmt: skip
+            "stopped_by": _text("quota", enum=[*get_args(StoppedBy)]),
             "seconds": _leaf("number", 2.733, minimum=0),
             "items": {
                 "type": "object",
@@ -212,11 +202,9 @@ SHAPES: Final[Mapping[str, Schema]] = {
                 "folded",
                 "Which form of the title was found. There only where a title was asked for, as "
                 "are the alternatives.",
-                enum=["exact", "folded", "loose"],
+                enum=[*get_args(Match)],
             ),
-            "alternatives": _list(
-                ref("NamedMovie"), "Others that share the title.", examples=[[]]
-            ),
+            "alternatives": _list(ref("NamedMovie"), "Others that share the title.", examples=[[]]),
         },
         required=("data",),
     ),
@@ -224,9 +212,7 @@ SHAPES: Final[Mapping[str, Schema]] = {
     "ManyMovies": _object(
         {
             "data": _MOVIES,
-            "missing": _list(
-                _id("tt0000009"), "Ids under which there is no movie."
-            ),
+            "missing": _list(_id("tt0000009"), "Ids under which there is no movie."),
         }
     ),
     "FoundMovies": _object(
