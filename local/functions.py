@@ -113,14 +113,15 @@ class Told:
     """What an answer is that is no error.
 
     Attributes:
-        shape: The name of its body's shape in `local/openapi/shapes.py`; None where it has no body.
+        shape: The name of its body's in `local/openapi/shapes.py`, or a JSON schema; None where it
+            has no body.
         headers: Those that it has and others of its kind have not.
         is_kept: Whether its reader may keep a read, and so ask for it with its tag.
     """
 
     status: int
     description: str
-    shape: str | None = None
+    shape: str | Mapping[str, Any] | None = None
     headers: tuple[str, ...] = ()
     is_kept: bool = True
 

@@ -59,7 +59,7 @@ def _answer(told: Told, rules: Rules, parts: Parts) -> Part:
     names = [*_general(rules, is_kept=is_kept), *(["ETag"] if is_kept else []), *told.headers]
     answer: Part = {"description": told.description, "headers": parts.name_headers(names)}
     if told.shape is not None:
-        schema = parts.name_shape(told.shape)
+        schema = parts.name_shape(told.shape) if isinstance(told.shape, str) else {**told.shape}
         example = example_of(schema, SHAPES)
         answer["content"] = {_JSON: {"schema": schema, "example": example}}
     return answer

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from lib.web.answers import Rules
 from lib.web.rules import Alternative, Input, Inputs
+from local.failure import Failure
 from local.functions import Words
 from local.openapi import headers
 
@@ -15,16 +16,19 @@ _JSON: Final = "application/json"
 
 def parameters_of(rules: Rules, words: Words) -> list[Part]:
     """Return the parameters in path, query and headers."""
+    is_kept = rules.is_read and any(told.is_kept for told in words.answers)
     return [
         *(_parameter(name, "path", one) for name, one in rules.path.each.items()),
         *(_parameter(name, "query", one) for name, one in rules.parameters.each.items()),
-        *({"name": name, "in": "header", **headers.OF_REQUESTS[name]} for name in words.headers),
-        *(
-            {"name": name, "in": "header", **headers.OF_REQUESTS[name]}
-            for name in headers.OF_READS
-            if rules.is_read and any(told.is_kept for told in words.answers)
-        ),
+        *(_header(name) for name in words.headers),
+        *(_header(name) for name in (headers.OF_READS if is_kept else ())),
     ]
+
+
+def _header(name: str) -> Part:
+    if name not in headers.OF_REQUESTS:
+        raise Failure(f"there is no header {name} in local/openapi/headers.py")
+    return {"name": name, "in": "header", **headers.OF_REQUESTS[name]}
 
 
 def _parameter(name: str, place: str, one: Input) -> Part:

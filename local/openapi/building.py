@@ -75,8 +75,11 @@ def _place(path: str, operations: Part) -> tuple[int, str]:
 
 
 def _describe_all() -> str:
-    rows = (f"| {one.status} | `{one.code}` | {one.meaning} |" for one in read_faults().values())
-    return f"{_GENERAL.read_text(encoding='utf-8')}" + "\n".join(rows) + "\n"
+    paragraphs = _GENERAL.read_text(encoding="utf-8").strip().split("\n\n")
+    rows = [f"| {one.status} | `{one.code}` | {one.meaning} |" for one in read_faults().values()]
+    table = "\n".join(["| status | code | what it means |", "| --- | --- | --- |", *rows])
+    # Not every reader of Markdown takes the end of a line for a blank.
+    return "\n\n".join([*(" ".join(one.splitlines()) for one in paragraphs), table])
 
 
 def _operation(one: Declared, parts: Parts) -> Part:
