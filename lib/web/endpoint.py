@@ -25,7 +25,6 @@ from lib.web.answers import (
     Guard,
     Method,
     Rules,
-    TokenRule,
     answer_error,
     data,
     make_response,
@@ -33,9 +32,10 @@ from lib.web.answers import (
 )
 from lib.web.bodies import read_body
 from lib.web.callers import Caller
+from lib.web.inputs import NOTHING, Input, Inputs
 from lib.web.logs import RequestContext
 from lib.web.parsing import is_normal, parse_query
-from lib.web.rules import NOTHING, Input, Inputs, Text
+from lib.web.rules import Text
 from lib.web.settings import ServerSettings, address_bytes
 from lib.web.threads import in_thread
 from lib.web.tracing import read_context
@@ -92,22 +92,12 @@ def endpoint(
     private: bool = False,
     guard: Guard | None = None,
     roles: Collection[str] = (),
-    token: TokenRule = "required",  # noqa: S107  whether there must be one
+    needs_token: bool = True,
 ) -> Callable[[Handler], FrameworkHandler]:
     """Serve a handler under one method; HEAD comes with GET, OPTIONS with every method.
 
-    What is served carries the declaration as its attribute `rules`, for who describes it.
-
-    Args:
-        parameters: What the query takes.
-        members: What the body's JSON object takes.
-        path: What its last segment is, where that is a value; one at most.
-        body: Whether a body is read, and whether there must be one.
-        largest_body: In bytes.
-        private: Whether a read is only for some: no shared cache and no foreign page may have it.
-        guard: Who looks at callers' tokens; None where nobody needs one.
-        roles: Those that are admitted.
-        token: Whether there must be one.
+    The arguments are those of `Rules`, which what is served carries as its attribute `rules`, for
+    who describes it.
     """
     rules = Rules(
         method=method,
@@ -119,7 +109,7 @@ def endpoint(
         private=private,
         guard=guard,
         roles=tuple(roles),
-        token=token,
+        needs_token=needs_token,
     )
 
     return functools.partial(_serve, rules)
@@ -250,8 +240,8 @@ async def _read_members(
 
 
 def _admit(rules: Rules, headers: Mapping[str, str]) -> Any:
-    is_needed = rules.token == "required" or "authorization" in headers  # noqa: S105
-    if rules.guard is None or not is_needed:
+    is_looked_at = rules.needs_token or "authorization" in headers
+    if rules.guard is None or not is_looked_at:
         return None
     return rules.guard.admit(headers, roles=rules.roles)
 
