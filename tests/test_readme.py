@@ -39,7 +39,7 @@ def every_error(kind: type[ServiceError] = ServiceError) -> set[tuple[int, str]]
 def table(header: str) -> list[list[str]]:
     """Return the cells of the rows of the table that begins with a header."""
     rows = ALL.partition(header)[2].partition("\n\n")[0].splitlines()[2:]
-    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
+    return [[cell.strip() for cell in re.split(r" \|(?= )", row.strip("|"))] for row in rows]
 
 
 def test_every_error_that_callers_can_meet_is_explained() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from lib.web.answers import Rules
-from lib.web.rules import Alternative, Input, Inputs
+from lib.web.inputs import Alternative, Input, Inputs
 from local.failure import Failure
 from local.functions import Words
 from local.openapi import headers

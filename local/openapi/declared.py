@@ -26,7 +26,7 @@ class Declared(NamedTuple):
     @property
     def needs_token(self) -> bool:
         """Whether a token must come with each request."""
-        return bool(self.rules.roles) and self.rules.token == "required"  # noqa: S105
+        return bool(self.rules.roles) and self.rules.needs_token
 
 
 def read_declared(root: Path = ROOT) -> list[Declared]:
