@@ -24,7 +24,7 @@ from lib.catalogue.movie import title_key
 from lib.catalogue.movies import Position
 from lib.catalogue.wanted import CREATING, DELETING, GETTING, Wanted, wanted_movie
 from lib.errors import InvalidRequest, ServiceError, UnsupportedMediaType
-from lib.imports.orders import parse_import_body
+from lib.imports.asking import MEMBERS
 from lib.texts import has_long_run_of_marks
 from lib.web.endpoint import SMALL_BODY
 from lib.web.parsing import (
@@ -157,8 +157,8 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
 def test_any_members_name_a_movie_or_are_refused(body: dict[str, Any]) -> None:
     known = {name: value for name, value in body.items() if name in CREATING.each}
     only_ours(create, known)
-    only_ours(parse_import_body, body)
-    only_ours(parse_import_body, {"imdb_ids": list(body.values())})
+    only_ours(MEMBERS.read_body, {"year": body.get("year"), "search": body.get("title")})
+    only_ours(MEMBERS.read_body, {"imdb_ids": list(body.values())})
 
 
 @UNHURRIED
