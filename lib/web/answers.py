@@ -5,12 +5,14 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, Literal, Protocol
 
 from starlette.responses import Response
 
 from lib.errors import ServiceError
+from lib.web import cors
+from lib.web.deprecation import Deprecated
 from lib.web.logs import RequestContext
 from lib.web.rules import Inputs
 
@@ -24,11 +26,6 @@ _CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
 # page under another address than its own, of which a shared cache would keep endless copies.
 _CACHE_PRIVATE_READS: Final = "private, no-cache"
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
-_HEADERS_OF_READS: Final = {
-    **_HEADERS,
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, Link, Retry-After, X-Request-Id",
-}
 # RFC 9110, 8.8.3 and 5.6.1: a tag may hold commas, and a list empty members.
 _TAG: Final = r'(?:W/)?"[!#-~\x80-\xff]*"'
 _TAGS: Final = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
@@ -73,6 +70,8 @@ class Rules:
     guard: Guard | None
     roles: tuple[str, ...]
     token: TokenRule
+    foreign_pages: bool
+    deprecated: Deprecated | None
 
     @property
     def is_public_read(self) -> bool:
@@ -89,10 +88,18 @@ class Rules:
         """Return the methods as the `Allow` header lists them."""
         return "GET, HEAD, OPTIONS" if self.is_read else f"{self.method}, OPTIONS"
 
-    @property
+    @cached_property
+    def pages(self) -> cors.Pages:
+        """Whose pages may ask; without a token, only where one could do nothing anyway."""
+        if self.is_public_read or (self.foreign_pages and self.token == "required"):  # noqa: S105
+            return "all"
+        return "with a token" if self.foreign_pages else "own"
+
+    @cached_property
     def headers(self) -> Mapping[str, str]:
-        """Return what every answer carries."""
-        return _HEADERS_OF_READS if self.is_public_read else _HEADERS
+        """Return what every answer carries, whatever was sent."""
+        deprecation = self.deprecated.headers() if self.deprecated else {}
+        return {**_HEADERS, **cors.answer_headers(self.pages, sent={}), **deprecation}
 
 
 def data(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
@@ -130,6 +137,8 @@ def make_response(
     """
     body, status = answer.body, answer.status
     headers = {**rules.headers, **answer.headers}
+    if rules.pages == "with a token":
+        headers.update(cors.answer_headers(rules.pages, sent))
     # What says itself how long it may be kept, as what is drawn by chance, is not asked for again.
     is_read = rules.is_read and status == 200 and "Cache-Control" not in headers  # noqa: PLR2004
     is_shared = is_read and rules.is_public_read and answer.at_its_address
@@ -168,17 +177,6 @@ class _Dressed(Response):
 def _wire_name(name: str) -> bytes:
     """Return a header's name as it goes over the wire; there are few."""
     return name.lower().encode("latin-1")
-
-
-def preflight_headers(rules: Rules) -> dict[str, str]:
-    """Return the headers that a browser asks for before it lets a foreign page read."""
-    if not rules.is_public_read:
-        return {}
-    return {
-        "Access-Control-Allow-Methods": rules.allow,
-        "Access-Control-Allow-Headers": "If-None-Match, X-Request-Id",
-        "Access-Control-Max-Age": "86400",
-    }
 
 
 def _matches(sent: str, tag: str) -> bool:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from lib.errors import InternalError, MethodNotAllowed, ServiceError
 from lib.settings import require
-from lib.web import callers, logs, server
+from lib.web import callers, cors, logs, server
 from lib.web.answers import (
     Answer,
     BodyRule,
@@ -29,10 +29,10 @@ from lib.web.answers import (
     answer_error,
     data,
     make_response,
-    preflight_headers,
 )
 from lib.web.bodies import read_body
 from lib.web.callers import Caller
+from lib.web.deprecation import Deprecated
 from lib.web.logs import RequestContext
 from lib.web.parsing import is_normal, parse_query
 from lib.web.rules import NOTHING, Input, Inputs, Text
@@ -93,6 +93,8 @@ def endpoint(
     guard: Guard | None = None,
     roles: Collection[str] = (),
     token: TokenRule = "required",  # noqa: S107  whether there must be one
+    foreign_pages: bool = False,
+    deprecated: Deprecated | None = None,
 ) -> Callable[[Handler], FrameworkHandler]:
     """Serve a handler under one method; HEAD comes with GET, OPTIONS with every method.
 
@@ -104,11 +106,16 @@ def endpoint(
         path: What its last segment is, where that is a value; one at most.
         body: Whether a body is read, and whether there must be one.
         largest_body: In bytes.
-        private: Whether a read is only for some: no shared cache and no foreign page may have it.
+        private: Whether a read is only for some: no shared cache may have it.
         guard: Who looks at callers' tokens; None where nobody needs one.
         roles: Those that are admitted.
         token: Whether there must be one.
+        foreign_pages: Whether pages of other origins may ask it, with a token; they may ask all
+            that everybody may read.
+        deprecated: Since when callers should do without it; None where they need not.
     """
+    if foreign_pages and guard is None:
+        raise ValueError("Pages of other origins may ask only what everybody may read, or a token.")
     rules = Rules(
         method=method,
         parameters=_as_inputs(parameters),
@@ -120,6 +127,8 @@ def endpoint(
         guard=guard,
         roles=tuple(roles),
         token=token,
+        foreign_pages=foreign_pages,
+        deprecated=deprecated,
     )
 
     return functools.partial(_serve, rules)
@@ -208,7 +217,10 @@ async def _read_request(
     scope = framework_request.scope
     method, sent = scope["method"], scope["query_string"]
     if method == "OPTIONS":
-        return Answer(status=204, headers={"Allow": rules.allow, **preflight_headers(rules)})
+        opened = cors.preflight_headers(
+            rules.pages, headers, methods=rules.allow, has_body=rules.body != "ignored"
+        )
+        return Answer(status=204, headers={"Allow": rules.allow, **opened})
     if method != rules.method and not (method == "HEAD" and rules.is_read):
         raise MethodNotAllowed(
             f"{method} is not allowed here; allowed: {rules.allow}.", headers={"Allow": rules.allow}
