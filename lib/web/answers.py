@@ -25,6 +25,7 @@ _CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
 # What only some may read is kept by nobody but its reader, who asks again each time, too. So is a
 # page under another address than its own, of which a shared cache would keep endless copies.
 _CACHE_PRIVATE_READS: Final = "private, no-cache"
+NOT_KEPT: Final = "no-store"
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
 # RFC 9110, 8.8.3 and 5.6.1: a tag may hold commas, and a list empty members.
 _TAG: Final = r'(?:W/)?"[!#-~\x80-\xff]*"'
@@ -36,6 +37,8 @@ class Answer:
     """What an endpoint answers: a JSON text, its status, and headers of its own.
 
     Attributes:
+        headers: A `Content-Type`, too, of what is no JSON, and a `Cache-Control` of what caches may
+            keep longer, or must not keep at all.
         at_its_address: Whether a shared cache may keep it, as it was asked for in the one way that
             it has; see `parsing.is_normal`.
         tag: Its entity tag where it is known already, as of a body that many get; see `tag_of`.
@@ -139,23 +142,24 @@ def make_response(
     headers = {**rules.headers, **answer.headers}
     if rules.pages == "with a token":
         headers.update(cors.answer_headers(rules.pages, sent))
-    # What says itself how long it may be kept, as what is drawn by chance, is not asked for again.
-    is_read = rules.is_read and status == 200 and "Cache-Control" not in headers  # noqa: PLR2004
+    kept = headers.get("Cache-Control", _CACHE_READS)
+    # What is not kept, as what is drawn by chance, is not asked for again.
+    is_read = rules.is_read and status == 200 and kept != NOT_KEPT  # noqa: PLR2004
     is_shared = is_read and rules.is_public_read and answer.at_its_address
     if not is_shared:
         # A shared cache would tell everybody the id that its first caller had.
         headers["X-Request-Id"] = context.request_id
     if is_read:
         tag = headers["ETag"] = answer.tag or tag_of(body)
-        headers["Cache-Control"] = _CACHE_READS if is_shared else _CACHE_PRIVATE_READS
+        headers["Cache-Control"] = kept if is_shared else _CACHE_PRIVATE_READS
         if "if-none-match" in sent and _matches(sent["if-none-match"], tag):
             return Response(status_code=304, headers=headers)
     else:
-        headers.setdefault("Cache-Control", "no-store")
+        headers["Cache-Control"] = NOT_KEPT
     if not body:
         return Response(status_code=status, headers=headers)
     headers["Content-Length"] = str(len(body))
-    headers["Content-Type"] = "application/json"
+    headers.setdefault("Content-Type", "application/json")
     return _Dressed(b"" if method == "HEAD" else body, status, headers)
 
 
