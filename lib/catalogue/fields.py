@@ -13,8 +13,9 @@ from typing import Any, Final
 from lib.catalogue.document import MEMBERS
 from lib.errors import InvalidRequest
 from lib.web.answers import Answer, write_json
+from lib.web.inputs import Input
 from lib.web.parsing import reject_unknown
-from lib.web.rules import Input, Rule, Schema
+from lib.web.rules import Rule, Schema
 
 _ID: Final = "imdb_id"  # there whether or not it is named
 
@@ -86,6 +87,12 @@ FIELDS: Final = Input(
     default=ALL,
     write=_write,
 )
+
+
+def wanted_fields(query: Mapping[str, Any]) -> Fields:
+    """Return what the values of a query ask for that takes `FIELDS`."""
+    fields: Fields = query["fields"]
+    return fields
 
 
 def parse_fields(query: Mapping[str, str]) -> Fields:

@@ -10,6 +10,7 @@ from lib.catalogue.movies import Page, Position, find_page_after, find_page_at, 
 from lib.database.statement import Query
 from lib.errors import InvalidRequest
 from lib.web.answers import Answer, tag_of
+from lib.web.inputs import Input, Inputs
 from lib.web.paging import (
     LAST_PAGE,
     NUMBER_OF_RECORDS,
@@ -18,7 +19,7 @@ from lib.web.paging import (
     encode_cursor,
     link_target,
 )
-from lib.web.rules import Input, Inputs, Rule, Schema
+from lib.web.rules import Rule, Schema
 
 _CURSOR_LENGTH: Final = 4096
 

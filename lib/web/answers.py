@@ -13,12 +13,11 @@ from starlette.responses import Response
 from lib.errors import ServiceError
 from lib.web import cors
 from lib.web.deprecation import Deprecated
+from lib.web.inputs import Inputs
 from lib.web.logs import RequestContext
-from lib.web.rules import Inputs
 
 Method = Literal["GET", "POST", "DELETE"]
 BodyRule = Literal["ignored", "optional", "required"]
-TokenRule = Literal["optional", "required"]
 
 # Browsers and caches ask again each time and get 304; a shared cache may answer for half a minute.
 _CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
@@ -61,7 +60,22 @@ class Guard(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What an endpoint takes, and so how its answers are dressed; see `endpoint.endpoint`."""
+    """What an endpoint takes, and so how its answers are dressed; see `endpoint.endpoint`.
+
+    Attributes:
+        parameters: What the query takes.
+        members: What the body's JSON object takes.
+        path: What its last segment is, where that is a value; one at most.
+        body: Whether a body is read, and whether there must be one.
+        largest_body: In bytes.
+        private: Whether a read is only for some: no shared cache may have it.
+        guard: Who looks at callers' tokens; None where nobody needs one.
+        roles: Those that are admitted.
+        needs_token: Whether there must be one; else only one that is there has to be valid.
+        foreign_pages: Whether pages of other origins may ask with a token; all may ask for what
+            everybody may read.
+        deprecated: Since when callers should do without it; None where they need not.
+    """
 
     method: Method
     parameters: Inputs
@@ -72,7 +86,7 @@ class Rules:
     private: bool
     guard: Guard | None
     roles: tuple[str, ...]
-    token: TokenRule
+    needs_token: bool
     foreign_pages: bool
     deprecated: Deprecated | None
 
@@ -94,7 +108,7 @@ class Rules:
     @cached_property
     def pages(self) -> cors.Pages:
         """Whose pages may ask; without a token, only where one could do nothing anyway."""
-        if self.is_public_read or (self.foreign_pages and self.token == "required"):  # noqa: S105
+        if self.is_public_read or (self.foreign_pages and self.needs_token):
             return "all"
         return "with a token" if self.foreign_pages else "own"
 

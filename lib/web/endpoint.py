@@ -25,7 +25,6 @@ from lib.web.answers import (
     Guard,
     Method,
     Rules,
-    TokenRule,
     answer_error,
     data,
     make_response,
@@ -33,9 +32,9 @@ from lib.web.answers import (
 from lib.web.bodies import read_body
 from lib.web.callers import Caller
 from lib.web.deprecation import Deprecated
+from lib.web.inputs import NOTHING, Inputs
 from lib.web.logs import RequestContext
 from lib.web.parsing import is_normal, parse_query
-from lib.web.rules import NOTHING, Input, Inputs, Text
 from lib.web.settings import ServerSettings, address_bytes
 from lib.web.threads import in_thread
 from lib.web.tracing import read_context
@@ -84,72 +83,41 @@ FrameworkHandler = Callable[[FrameworkRequest], Awaitable[Response]]
 def endpoint(
     method: Method,
     *,
-    parameters: Inputs | Collection[str] = NOTHING,
-    members: Inputs | Collection[str] = NOTHING,
+    parameters: Inputs = NOTHING,
+    members: Inputs = NOTHING,
     path: Inputs = NOTHING,
     body: BodyRule = "ignored",
     largest_body: int = SMALL_BODY,
     private: bool = False,
     guard: Guard | None = None,
     roles: Collection[str] = (),
-    token: TokenRule = "required",  # noqa: S107  whether there must be one
+    needs_token: bool = True,
     foreign_pages: bool = False,
     deprecated: Deprecated | None = None,
 ) -> Callable[[Handler], FrameworkHandler]:
     """Serve a handler under one method; HEAD comes with GET, OPTIONS with every method.
 
-    What is served carries the declaration as its attribute `rules`, for who describes it.
-
-    Args:
-        parameters: What the query takes.
-        members: What the body's JSON object takes.
-        path: What its last segment is, where that is a value; one at most.
-        body: Whether a body is read, and whether there must be one.
-        largest_body: In bytes.
-        private: Whether a read is only for some: no shared cache may have it.
-        guard: Who looks at callers' tokens; None where nobody needs one.
-        roles: Those that are admitted.
-        token: Whether there must be one.
-        foreign_pages: Whether pages of other origins may ask it, with a token; they may ask all
-            that everybody may read.
-        deprecated: Since when callers should do without it; None where they need not.
+    The arguments are those of `Rules`, which what is served carries as its attribute `rules`, for
+    who describes it.
     """
     if foreign_pages and guard is None:
         raise ValueError("Pages of other origins may ask only what everybody may read, or a token.")
     rules = Rules(
         method=method,
-        parameters=_as_inputs(parameters),
-        members=_as_inputs(members),
+        parameters=parameters,
+        members=members,
         path=path,
         body=body,
         largest_body=largest_body,
         private=private,
         guard=guard,
         roles=tuple(roles),
-        token=token,
+        needs_token=needs_token,
         foreign_pages=foreign_pages,
         deprecated=deprecated,
     )
 
     return functools.partial(_serve, rules)
-
-
-class _Names(Inputs):
-    """Names of what is taken as it was sent, until whoever declares them says more."""
-
-    def read_query(self, texts: Mapping[str, str]) -> dict[str, Any]:
-        """Return what was sent."""
-        return dict(texts)
-
-    def read_body(self, members: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what was sent."""
-        return dict(members)
-
-
-def _as_inputs(names: Inputs | Collection[str]) -> Inputs:
-    if isinstance(names, Inputs):
-        return names
-    return _Names(dict.fromkeys(names, Input(rule=Text(longest=4096), about="")))
 
 
 def _serve(rules: Rules, handler: Handler) -> FrameworkHandler:
@@ -262,8 +230,8 @@ async def _read_members(
 
 
 def _admit(rules: Rules, headers: Mapping[str, str]) -> Any:
-    is_needed = rules.token == "required" or "authorization" in headers  # noqa: S105
-    if rules.guard is None or not is_needed:
+    is_looked_at = rules.needs_token or "authorization" in headers
+    if rules.guard is None or not is_looked_at:
         return None
     return rules.guard.admit(headers, roles=rules.roles)
 

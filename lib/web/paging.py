@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-from lib.web.rules import Input, Whole
+from lib.web.inputs import Input
+from lib.web.rules import Whole
 
 DEFAULT_RECORDS: Final = 10
 MOST_RECORDS: Final = 100
