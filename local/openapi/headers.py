@@ -42,6 +42,13 @@ OF_ANSWERS: Final[Mapping[str, Header]] = {
         "example": 5,
     },
     "Allow": _always("The methods that are allowed.", "GET, HEAD, OPTIONS"),
+    "Location": _always("Where to go.", "/docs"),
+    "Deprecation": _always("Since when to do without this (RFC 9745).", "@1798761600"),
+    "Sunset": _always("When this will be gone (RFC 8594).", "Fri, 01 Jan 2027 00:00:00 GMT"),
+    "RateLimit-Policy": _perhaps(
+        "Behind a domain: how many requests of one client are taken, in how many seconds.",
+        '"api";q=600;w=60',
+    ),
     "WWW-Authenticate": _always("Which token is missing, or what is wrong with it.", "Bearer"),
 }
 OF_REQUESTS: Final[Mapping[str, Header]] = {
