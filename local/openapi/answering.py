@@ -77,7 +77,9 @@ def _general(rules: Rules, *, is_kept: bool) -> Iterator[str]:
     """Yield the headers that every answer of a kind has."""
     is_shared = is_kept and rules.is_public_read
     yield headers.REQUEST_ID + (headers.UNLESS_SHARED if is_shared else "")
-    yield "Cache-Control"
+    yield from ("Cache-Control", "RateLimit-Policy")
+    if rules.deprecated:
+        yield from rules.deprecated.headers()
 
 
 def _refusal(faults: list[Fault], parts: Parts) -> Part:
@@ -85,7 +87,9 @@ def _refusal(faults: list[Fault], parts: Parts) -> Part:
     own = dict.fromkeys(header for fault in faults for header in fault.headers)
     response = {
         "description": "\n\n".join(f"`{fault.code}`: {fault.meaning}" for fault in faults),
-        "headers": parts.name_headers([headers.REQUEST_ID, "Cache-Control", *own]),
+        "headers": parts.name_headers(
+            [headers.REQUEST_ID, "Cache-Control", "RateLimit-Policy", *own]
+        ),
         "content": {
             _JSON: {
                 "schema": parts.name_schema(name, errors.shape_of(faults)),

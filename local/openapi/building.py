@@ -90,6 +90,7 @@ def _operation(one: Declared, parts: Parts) -> Part:
         "tags": [words.tag],
         "summary": words.summary,
         "description": _describe(one, words),
+        **({"deprecated": True} if rules.deprecated else {}),
         **({"parameters": parameters} if parameters else {}),
         **({"requestBody": body} if body else {}),
         "responses": responses_of(one.function, words, rules, parts),

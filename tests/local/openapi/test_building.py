@@ -23,8 +23,11 @@ Part = dict[str, Any]
 Make = Callable[..., Part]
 
 MAIN: Final = """
+from datetime import date
+
 import functions_framework.aio
 
+from lib.web.deprecation import Deprecated
 from lib.web.endpoint import Answer, Request, data, endpoint
 
 
@@ -75,8 +78,15 @@ def test_a_read_is_answered_with_its_tag_or_that_it_is_the_same(make: Make) -> N
 
     assert {*operation["responses"]} == {"200", "304", "400", "405", "500"}
     assert headers(operation, 200) == headers(operation, 304)
-    assert headers(operation, 200) == {"X-Request-Id", "Cache-Control", "ETag"}
+    assert headers(operation, 200) == {"X-Request-Id", "Cache-Control", "RateLimit-Policy", "ETag"}
     assert [one["name"] for one in operation["parameters"]] == ["If-None-Match"]
+
+
+def test_what_is_to_go_says_so(make: Make) -> None:
+    operation = make('"GET", deprecated=Deprecated(date(2026, 12, 1), until=date(2027, 6, 1))')
+
+    assert operation["deprecated"] is True
+    assert {"Deprecation", "Sunset"} < headers(operation, 200) == headers(operation, 304)
 
 
 def test_the_request_id_of_what_caches_share_may_be_missing(make: Make) -> None:
@@ -96,9 +106,9 @@ def test_a_body_can_be_refused_for_its_time_size_and_type(make: Make) -> None:
     operation = make('"POST", body="required"')
 
     assert {*operation["responses"]} == {"200", "400", "405", "408", "413", "415", "500"}
-    assert headers(operation, 200) == {"X-Request-Id", "Cache-Control"}
+    assert headers(operation, 200) == {"X-Request-Id", "Cache-Control", "RateLimit-Policy"}
     assert operation["requestBody"]["required"]
-    assert headers(operation, 405) == {"X-Request-Id", "Cache-Control", "Allow"}
+    assert headers(operation, 405) == {"X-Request-Id", "Cache-Control", "RateLimit-Policy", "Allow"}
 
 
 def test_who_has_a_database_can_be_without_it_for_a_while(make: Make) -> None:
@@ -123,7 +133,7 @@ def test_what_no_reader_keeps_has_no_tag(make: Make) -> None:
     more = "answers: [{status: 200, description: Done., kept: false}]"
     operation = make('"GET"', more)
 
-    assert headers(operation, 200) == {"X-Request-Id", "Cache-Control"}
+    assert headers(operation, 200) == {"X-Request-Id", "Cache-Control", "RateLimit-Policy"}
     assert "304" not in operation["responses"]
     assert "parameters" not in operation
 
