@@ -86,7 +86,9 @@ def _refusal(faults: list[Fault], parts: Parts) -> Part:
     own = dict.fromkeys(header for fault in faults for header in fault.headers)
     response = {
         "description": "\n\n".join(f"`{fault.code}`: {fault.meaning}" for fault in faults),
-        "headers": parts.name_headers([headers.REQUEST_ID, "Cache-Control", *own]),
+        "headers": parts.name_headers(
+            [headers.REQUEST_ID, "Cache-Control", "RateLimit-Policy", *own]
+        ),
         "content": {
             _JSON: {
                 "schema": parts.name_schema(name, errors.shape_of(faults)),

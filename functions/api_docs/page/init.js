@@ -1,5 +1,6 @@
 // What Scalar's reference shows, and that it asks nobody but this service for anything.
 // https://scalar.com/products/api-references/configuration
+document.getElementById('waiting').remove();
 Scalar.createApiReference('#reference', {
   url: 'openapi.json',
   agent: { disabled: true },
