@@ -60,6 +60,7 @@ GETTING: Final = Inputs(
             rule=TITLE,
             about="The movie's title, in any case, with or without accents and an article. Either "
             "this or `imdb_id`.",
+            example="The Godfather",
         ),
         "imdb_id": Input(rule=ID, about="The movie's IMDb id. Either this or `title`."),
         "year": Input(

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from lib.errors import InternalError, MethodNotAllowed, ServiceError
 from lib.settings import require
-from lib.web import callers, logs, server
+from lib.web import callers, cors, logs, server
 from lib.web.answers import (
     Answer,
     BodyRule,
@@ -28,10 +28,10 @@ from lib.web.answers import (
     answer_error,
     data,
     make_response,
-    preflight_headers,
 )
 from lib.web.bodies import read_body
 from lib.web.callers import Caller
+from lib.web.deprecation import Deprecated
 from lib.web.inputs import NOTHING, Inputs
 from lib.web.logs import RequestContext
 from lib.web.parsing import is_normal, parse_query
@@ -92,12 +92,16 @@ def endpoint(
     guard: Guard | None = None,
     roles: Collection[str] = (),
     needs_token: bool = True,
+    foreign_pages: bool = False,
+    deprecated: Deprecated | None = None,
 ) -> Callable[[Handler], FrameworkHandler]:
     """Serve a handler under one method; HEAD comes with GET, OPTIONS with every method.
 
     The arguments are those of `Rules`, which what is served carries as its attribute `rules`, for
     who describes it.
     """
+    if foreign_pages and guard is None:
+        raise ValueError("Pages of other origins may ask only what everybody may read, or a token.")
     rules = Rules(
         method=method,
         parameters=parameters,
@@ -109,6 +113,8 @@ def endpoint(
         guard=guard,
         roles=tuple(roles),
         needs_token=needs_token,
+        foreign_pages=foreign_pages,
+        deprecated=deprecated,
     )
 
     return functools.partial(_serve, rules)
@@ -179,7 +185,10 @@ async def _read_request(
     scope = framework_request.scope
     method, sent = scope["method"], scope["query_string"]
     if method == "OPTIONS":
-        return Answer(status=204, headers={"Allow": rules.allow, **preflight_headers(rules)})
+        opened = cors.preflight_headers(
+            rules.pages, headers, methods=rules.allow, has_body=rules.body != "ignored"
+        )
+        return Answer(status=204, headers={"Allow": rules.allow, **opened})
     if method != rules.method and not (method == "HEAD" and rules.is_read):
         raise MethodNotAllowed(
             f"{method} is not allowed here; allowed: {rules.allow}.", headers={"Allow": rules.allow}
