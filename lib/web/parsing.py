@@ -17,9 +17,8 @@ from lib.errors import InvalidRequest, UnsupportedMediaType
 from lib.texts import MOST_MARKS, has_long_run_of_marks
 
 _QUERY_LENGTH: Final = 8192
-_WHOLE_NUMBER: Final = re.compile(r"0|[1-9][0-9]*", re.ASCII)
-_MOST_DIGITS: Final = 20
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL_CHARACTERS: Final = r"\x00-\x1f\x7f-\x9f"  # as a class of a pattern holds them
+_CONTROL: Final = re.compile(f"[{CONTROL_CHARACTERS}]")
 _WORD: Final = r"[a-z0-9!#$%&'*+.^_`|~-]+"
 _JSON_TYPE: Final = re.compile(
     rf"application/(?:{_WORD}\+)?json(?=[ \t]*(?:;|\Z))", re.ASCII | re.IGNORECASE
@@ -70,11 +69,7 @@ def parse_query(raw: bytes, allowed: Collection[str]) -> dict[str, str]:
             )
         values[name] = value
     for name, value in values.items():
-        if _CONTROL.search(value):
-            raise InvalidRequest(
-                f"The parameter {name} holds a control character.",
-                fields={name: "must not hold control characters"},
-            )
+        refuse_control_characters(value, name, told=f"The parameter {name}")
         refuse_long_runs_of_marks(value, name)
     return values
 
@@ -168,6 +163,20 @@ def check_content_encoding(value: str) -> None:
         raise UnsupportedMediaType("The body must come without a Content-Encoding.")
 
 
+def refuse_control_characters(text: str, name: str, *, told: str | None = None) -> None:
+    """Raise `InvalidRequest` for a text that holds one.
+
+    Args:
+        name: The parameter or member that the text is.
+        told: How a message names it, where that is not by its name alone.
+    """
+    if _CONTROL.search(text):
+        raise InvalidRequest(
+            f"{told or name} holds a control character.",
+            fields={name: "must not hold control characters"},
+        )
+
+
 def refuse_long_runs_of_marks(text: str, name: str) -> None:
     """Raise `InvalidRequest` for more combining marks in a row than any writing has.
 
@@ -201,68 +210,9 @@ def reject_unknown(
             )
 
 
-def parse_text_member(
-    body: Mapping[str, Any], name: str, *, longest: int, shortest: int = 1
-) -> str | None:
-    """Return a text member, None when it is not there.
-
-    Raises:
-        InvalidRequest: It is no text, is blank, too long, or holds a control character.
-    """
-    if name not in body:
-        return None
-    value = body[name]
-    rule = f"must be a text of {shortest} to {longest} characters"
-    if not isinstance(value, str) or not shortest <= len(value) <= longest or not value.strip():
-        refuse(name, rule)
-    if _CONTROL.search(value):
-        raise InvalidRequest(
-            f"{name} holds a control character.",
-            fields={name: "must not hold control characters"},
-        )
-    return value
-
-
-def parse_integer_member(body: Mapping[str, Any], name: str, *, low: int, high: int) -> int | None:
-    """Return a whole number, None when it is not there; texts and floats are not coerced.
-
-    Raises:
-        InvalidRequest: It is no whole number, or out of range.
-    """
-    if name not in body:
-        return None
-    value = body[name]
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        rule = f"must be a whole number from {low} to {high}"
-        refuse(name, rule)
-    return value
-
-
-def parse_integer_parameter(text: str, name: str, *, low: int, high: int) -> int:
-    """Read a parameter that is a whole number, in a range.
-
-    Raises:
-        InvalidRequest: It is none, or out of range.
-    """
-    number = parse_whole_number(text)
-    if number is None or not low <= number <= high:
-        rule = f"must be a whole number from {low} to {high}"
-        raise InvalidRequest(f"{name} {rule}, in the digits 0 to 9.", fields={name: rule})
-    return number
-
-
 def refuse(name: str, rule: str) -> NoReturn:
     """Raise `InvalidRequest` for a parameter or member that breaks its rule: "must be ..."."""
     raise InvalidRequest(f"{name} {rule}.", fields={name: rule})
-
-
-def parse_whole_number(text: str) -> int | None:
-    """Read a whole number in ASCII digits, without sign, blanks or leading zeros; None for others.
-
-    A number of more than twenty digits becomes another that is beyond any range as well.
-    """
-    # int() takes "\u0663", " 3", "1_000" and "+3" as well, and refuses thousands of digits.
-    return int(text[:_MOST_DIGITS]) if _WHOLE_NUMBER.fullmatch(text) else None
 
 
 def _decode(part: bytes) -> str:

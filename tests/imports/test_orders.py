@@ -1,22 +1,25 @@
-"""What can be asked of an import: pure functions."""
+"""What can be asked of an import, and how it is described."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+import jsonschema_rs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lib.catalogue.movie import TYPES
 from lib.errors import InvalidRequest
-from lib.imports.orders import (
-    MOST_IDS,
-    TICK,
-    Order,
-    name_requester,
-    parse_import_body,
-    read_idempotency_key,
-)
+from lib.imports.asking import HEADERS, MEMBERS, name_requester, read_idempotency_key, wanted_order
+from lib.imports.orders import MOST_IDS, TICK, Order
+from lib.imports.reports import LIST_PARAMETERS
 
 ONE = "tt0111161"
+KEY = HEADERS.each["Idempotency-Key"]
+
+
+def read(body: Mapping[str, Any]) -> Order:
+    return wanted_order(MEMBERS.read_body(body))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,7 @@ ONE = "tt0111161"
     ],
 )
 def test_what_is_asked_becomes_an_order(body: Mapping[str, Any], order: Order) -> None:
-    assert parse_import_body(body) == order
+    assert read(body) == order
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,7 @@ def test_what_is_asked_becomes_an_order(body: Mapping[str, Any], order: Order) -
 )
 def test_what_cannot_be_asked_is_refused_with_the_member_named(body: Mapping[str, Any]) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        parse_import_body(body)
+        read(body)
     assert refusal.value.fields.keys() <= body.keys()
 
 
@@ -107,11 +110,32 @@ def test_the_first_bad_id_is_shown_cut_and_safe_and_the_others_counted(
     items: list[Any], told: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        parse_import_body({"imdb_ids": items})
+        read({"imdb_ids": items})
     assert refusal.value.fields["imdb_ids"].startswith(told)
     assert refusal.value.message == f"imdb_ids: {refusal.value.fields['imdb_ids']}."
     assert refusal.value.message.isprintable()
     assert len(refusal.value.message) < 250
+
+
+SAID: Final = st.sampled_from(
+    [ONE, "tt1", f"{ONE}\n", *TYPES, "film", "", " ", "x" * 500, "x" * 501]
+)
+VALUES: Final = st.recursive(
+    # Not 30.0, which is a whole number to a schema, and to us none.
+    st.none() | st.booleans() | st.integers(-1, 40_000) | st.just(1.5) | SAID | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SAID, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(MEMBERS.names), VALUES)
+def test_each_member_is_described_just_as_it_is_read(name: str, value: object) -> None:
+    one, is_read = MEMBERS.each[name], True
+    try:
+        one.rule.from_json(name, value)
+    except InvalidRequest:
+        is_read = False
+    assert jsonschema_rs.is_valid(one.schema(), value) is is_read
 
 
 def test_the_sequence_of_ids_makes_no_other_order() -> None:
@@ -140,6 +164,7 @@ def test_what_is_asked_for_makes_another_order() -> None:
 )
 def test_a_key_is_taken_as_it_is(key: str) -> None:
     assert read_idempotency_key({"idempotency-key": key}) == f"key {key}"
+    assert jsonschema_rs.is_valid(KEY.schema(), key)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +173,7 @@ def test_a_key_is_taken_as_it_is(key: str) -> None:
 def test_a_key_out_of_form_is_refused(key: str) -> None:
     with pytest.raises(InvalidRequest, match="Idempotency-Key"):
         read_idempotency_key({"idempotency-key": key})
+    assert not jsonschema_rs.is_valid(KEY.schema(), key)
 
 
 def test_the_schedulers_job_and_time_are_a_key() -> None:
@@ -166,3 +192,13 @@ def test_the_schedulers_job_and_time_are_a_key() -> None:
     assert read_idempotency_key({}) is None
     assert name_requester(headers, "192.0.2.1") == "scheduler import"
     assert name_requester({}, "192.0.2.1") == "request from 192.0.2.1"
+
+
+@pytest.mark.parametrize("text", ["", "0", "1", "01", "999999999", "1000000000", "-1", "1.0", "x"])
+def test_a_cursor_of_the_list_is_described_just_as_it_is_read(text: str) -> None:
+    cursor, is_read = LIST_PARAMETERS.each["cursor"], True
+    try:
+        cursor.rule.from_text("cursor", text)
+    except InvalidRequest:
+        is_read = False
+    assert jsonschema_rs.is_valid(cursor.schema(), text) is is_read

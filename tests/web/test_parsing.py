@@ -18,28 +18,22 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lib.catalogue.listing import Cursor, parse_list_query
-from lib.catalogue.movie import title_key
+from lib.catalogue.listing import PARAMETERS as LISTED_BY
+from lib.catalogue.listing import Cursor, wanted_page
+from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR, TITLE_LENGTH, title_key
 from lib.catalogue.movies import Position
-from lib.catalogue.wanted import (
-    check_id,
-    parse_create_body,
-    parse_get_query,
-    parse_imdb_id_from_path,
-)
+from lib.catalogue.wanted import CREATING, DELETING, GETTING, TITLE, YEAR, Wanted, wanted_movie
 from lib.errors import InvalidRequest, ServiceError, UnsupportedMediaType
-from lib.imports.orders import parse_import_body
+from lib.imports.asking import MEMBERS
 from lib.texts import has_long_run_of_marks
 from lib.web.endpoint import SMALL_BODY
+from lib.web.paging import LAST_PAGE
 from lib.web.parsing import (
     check_content_encoding,
     check_json_content_type,
     is_normal,
-    parse_integer_member,
-    parse_integer_parameter,
     parse_json_object,
     parse_query,
-    parse_text_member,
 )
 
 # The largest examples take longer than the rest.
@@ -77,6 +71,16 @@ NAUGHTY: Final = [
     "\u2028", "\u2029", "\u3000", "\u00a0", "İstanbul", "ıI", "Straße", "STRASSE", "ﬁlm", "ǅ", "ẞ",
     "Å", "A\u030a", "\u212b", "é", "e\u0301", "가", "\u1100\u1161", "𝕋𝕙𝕖", "𠜎𠜱", "ϓ", "ﬃ", "Æon", "№",
 ]  # fmt: skip
+
+
+def create(body: Mapping[str, Any]) -> Wanted:
+    """Read the members of `movies.create`."""
+    return wanted_movie(CREATING.read_body(body))
+
+
+def get(query: Mapping[str, str]) -> Wanted:
+    """Read the parameters of `movies.get`."""
+    return wanted_movie(GETTING.read_query(query))
 
 
 def only_ours(read: Callable[..., object], *arguments: object) -> object:
@@ -149,16 +153,19 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
 @UNHURRIED
 @given(st.dictionaries(st.sampled_from(NAMES), JSON | ANY_TEXT))
 def test_any_members_name_a_movie_or_are_refused(body: dict[str, Any]) -> None:
-    only_ours(parse_create_body, body)
-    only_ours(parse_import_body, body)
-    only_ours(parse_import_body, {"imdb_ids": list(body.values())})
+    known = {name: value for name, value in body.items() if name in CREATING.each}
+    only_ours(create, known)
+    only_ours(MEMBERS.read_body, {"year": body.get("year"), "search": body.get("title")})
+    only_ours(MEMBERS.read_body, {"imdb_ids": list(body.values())})
 
 
 @UNHURRIED
 @given(st.dictionaries(st.sampled_from([*NAMES, "number_of_records"]), ANY_TEXT))
 def test_any_parameters_ask_for_something_or_are_refused(query: Mapping[str, str]) -> None:
-    only_ours(parse_list_query, query)
-    only_ours(parse_get_query, query)
+    known = {name: text for name, text in query.items() if name in LISTED_BY.each}
+    only_ours(lambda: wanted_page(LISTED_BY.read_query(known)))
+    known = {name: text for name, text in query.items() if name in GETTING.each}
+    only_ours(get, known)
 
 
 @UNHURRIED
@@ -171,7 +178,7 @@ def test_any_parameters_ask_for_something_or_are_refused(query: Mapping[str, str
 @example("é")
 @example("\ud800")
 def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
-    read = only_ours(Cursor.decode, text)
+    read = only_ours(LISTED_BY.each["cursor"].rule.from_text, "cursor", text)
 
     assert read is None or (isinstance(read, Cursor) and read.encode() == text)
 
@@ -179,14 +186,14 @@ def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
 @UNHURRIED
 @given(st.binary(max_size=60))
 def test_any_bytes_in_a_cursors_letters_are_a_cursor_or_refused(raw: bytes) -> None:
-    only_ours(Cursor.decode, base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
+    text = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    only_ours(LISTED_BY.each["cursor"].rule.from_text, "cursor", text)
 
 
 @UNHURRIED
 @given(ANY_TEXT)
 def test_any_path_ends_in_an_id_or_is_refused(path: str) -> None:
-    only_ours(parse_imdb_id_from_path, path)
-    only_ours(check_id, path)
+    only_ours(DELETING.read_query, {"imdb_id": path})
 
 
 @UNHURRIED
@@ -250,10 +257,10 @@ def test_a_body_comes_back_as_it_was_encoded(body: dict[str, Any]) -> None:
 @UNHURRIED
 @given(st.integers())
 def test_a_number_is_taken_just_when_it_is_in_range(number: int) -> None:
-    member = only_ours(lambda: parse_integer_member({"year": number}, "year", low=1850, high=2200))
-    parameter = only_ours(lambda: parse_integer_parameter(str(number), "year", low=1850, high=2200))
+    member = only_ours(YEAR.from_json, "year", number)
+    parameter = only_ours(YEAR.from_text, "year", str(number))
 
-    assert member == parameter == (number if 1850 <= number <= 2200 else None)
+    assert member == parameter == (number if FIRST_YEAR <= number <= LAST_YEAR else None)
 
 
 # --- Naughty strings ------------------------------------------------------------------------------
@@ -264,13 +271,11 @@ def test_a_naughty_title_stays_the_text_it_is(title: str) -> None:
     expected = " ".join(title.split())
     if not expected:
         with pytest.raises(InvalidRequest):
-            parse_create_body({"title": title})
+            create({"title": title})
         return
 
-    assert parse_create_body({"title": title}).title == expected
-    assert (
-        parse_get_query(parse_query(f"title={quote(title)}".encode(), ("title",))).title == expected
-    )
+    assert create({"title": title}).title == expected
+    assert get(parse_query(f"title={quote(title)}".encode(), ("title",))).title == expected
     assert parse_json_object(json.dumps({"title": title}).encode(), ("title",)) == {"title": title}
     assert 1 <= len(title_key(title)) <= 500
 
@@ -294,7 +299,7 @@ def test_a_naughty_title_stays_the_text_it_is(title: str) -> None:
 )
 def test_a_title_with_a_control_character_is_refused(title: str) -> None:
     with pytest.raises(InvalidRequest):
-        parse_create_body({"title": title})
+        create({"title": title})
     with pytest.raises(InvalidRequest):
         parse_query(f"title={quote(title)}".encode(), ("title",))
 
@@ -505,21 +510,22 @@ def test_a_body_in_any_encoding_is_refused(value: str) -> None:
 @pytest.mark.parametrize(
     "page",
     ["0", "-1", "-0", "+1", " 1", "1 ", "1.0", "1e3", "0x1", "1_000", "", "null", "NaN", "٣", "１２",
-     "²", "3\n", "01", "1,000", "1000001", "9" * 400, "Ⅷ", "𝟏", "1\u200b", "\ufeff1"],
+     "²", "3\n", "01", "1,000", str(LAST_PAGE + 1), "9" * 400, "Ⅷ", "𝟏", "1\u200b", "\ufeff1"],
 )  # fmt: skip
 def test_a_page_in_any_other_writing_is_refused(page: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        parse_list_query({"page": page})
+        LISTED_BY.read_query({"page": page})
 
     assert list(caught.value.fields) == ["page"]
 
 
 @pytest.mark.parametrize(
-    "text", ["1999.0", "١٩٩٩", " 1999", "1849", "2201", "+1999", "MCMXCIX", ""]
+    "text",
+    ["1999.0", "١٩٩٩", " 1999", str(FIRST_YEAR - 1), str(LAST_YEAR + 1), "+1999", "MCMXCIX", ""],
 )
 def test_a_year_in_any_other_writing_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        parse_get_query({"title": "x", "year": text})
+        get({"title": "x", "year": text})
 
     assert list(caught.value.fields) == ["year"]
 
@@ -527,13 +533,15 @@ def test_a_year_in_any_other_writing_is_refused(text: str) -> None:
 @pytest.mark.parametrize("value", [True, 1999.0, "1999", None, [1999], {}, 10**400])
 def test_a_year_of_another_type_is_refused(value: object) -> None:
     with pytest.raises(InvalidRequest):
-        parse_integer_member({"year": value}, "year", low=1850, high=2200)
+        YEAR.from_json("year", value)
 
 
-@pytest.mark.parametrize("value", ["", " ", "\u3000", "x" * 501, 1, None, True, [], {}, ["x"]])
+@pytest.mark.parametrize(
+    "value", ["", " ", "\u3000", "x" * (TITLE_LENGTH + 1), 1, None, True, [], {}, ["x"]]
+)
 def test_a_title_of_another_type_or_length_is_refused(value: object) -> None:
     with pytest.raises(InvalidRequest):
-        parse_text_member({"title": value}, "title", longest=500)
+        TITLE.from_json("title", value)
 
 
 @pytest.mark.parametrize(
