@@ -146,22 +146,6 @@ def test_a_list_in_a_query_is_read_just_when_its_schema_admits_it(
         assert (refusal_of_text(rule, ",".join(values)) is None) == admits(rule, values)
 
 
-@pytest.mark.parametrize("name", search_asking.RANDOM_PARAMETERS.names)
-@FEW
-@given(data=st.data())
-def test_a_filter_that_is_read_is_admitted_by_its_schema(name: str, data: st.DataObject) -> None:
-    rule = search_asking.RANDOM_PARAMETERS.each[name].rule
-    text = data.draw(
-        st.text(st.sampled_from("a,|\\ "), max_size=5)
-        | st.text(st.sampled_from("0123456789.-"), max_size=12)
-        | st.dates().map(str)
-    )
-    if rule.schema()["type"] == "integer":
-        return  # another test's
-    if refusal_of_text(rule, text) is None:
-        assert admits(rule, text)
-
-
 @FEW
 @given(st.text(CHARACTERS, max_size=1025))
 @example("x" * 1024)
