@@ -146,6 +146,17 @@ def read(texts: Mapping[str, str]) -> Any:
     return wanted_hits(PARAMETERS.read_query(texts))
 
 
+def test_as_many_words_and_values_are_read_as_is_told() -> None:
+    words, values = PARAMETERS.each["query"].rule, FILTERS["genre"].rule
+
+    assert refusal(words, "a " * MOST_WORDS) is refusal(values, "|".join("a" * MOST_VALUES)) is None
+    told = refusal(words, "a " * (MOST_WORDS + 1)) or ""
+    assert told == words.rule
+    assert f"at most {MOST_WORDS} words" in told
+    assert f"at most {MOST_VALUES} " in (refusal(values, "|".join("a" * (MOST_VALUES + 1))) or "")
+    assert f"1 to {MOST_VALUES} " in values.rule
+
+
 def test_what_is_left_out_is_what_the_description_says() -> None:
     nothing = read({})
 
