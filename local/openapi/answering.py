@@ -1,14 +1,14 @@
 """What a function answers: what its folder tells, and the errors that follow from what it takes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, Final
 
 from lib.accounts.roles import ROLES
-from lib.web.answers import Rules
 from local.failure import Failure
-from local.functions import Function, Told, Words
+from local.functions import Told
 from local.openapi import errors, headers
+from local.openapi.declared import Operation
 from local.openapi.errors import Fault, read_faults
 from local.openapi.examples import example_of
 from local.openapi.parts import Parts
@@ -19,67 +19,66 @@ Part = dict[str, Any]
 _JSON: Final = "application/json"
 
 
-def responses_of(function: Function, words: Words, rules: Rules, parts: Parts) -> Part:
+def responses_of(one: Operation, parts: Parts) -> Part:
     """Return the answers by their statuses."""
-    found = {told.status: _answer(told, rules, parts) for told in words.answers}
-    for told in words.answers:
-        if rules.is_read and told.is_kept:
-            found[304] = _not_modified(rules, parts)
-    faults = _read_codes(function, codes_of(function, words, rules))
-    for status, some in groupby(faults, key=lambda fault: fault.status):
-        found[status] = _refusal([*some], parts)
+    found = {told.status: _answer(told, one, parts) for told in one.words.answers}
+    if one.is_kept:
+        found[304] = _not_modified(one, parts)
+    for status, faults in groupby(_read_codes(one), key=lambda fault: fault.status):
+        found[status] = _refusal([*faults], parts)
     return {str(status): answer for status, answer in sorted(found.items())}
 
 
-def codes_of(function: Function, words: Words, rules: Rules) -> Iterator[str]:
+def codes_of(one: Operation) -> Iterator[str]:
     """Yield the codes of all errors, which for the most part follow from what a function takes."""
     yield from errors.EVERY
-    if rules.body != "ignored":
+    if one.rules.body != "ignored":
         yield from errors.WITH_A_BODY
-    if rules.roles:
+    if one.rules.roles:
         yield from errors.WITH_ROLES
-        yield from errors.WITH_SOME_ROLES if set(rules.roles) < set(ROLES) else ()
-    if function.rights:
+        yield from errors.WITH_SOME_ROLES if set(one.rules.roles) < set(ROLES) else ()
+    if one.function.rights:
         yield from errors.WITH_A_DATABASE
-    yield from words.errors
+    yield from one.words.errors
 
 
-def _read_codes(function: Function, codes: Iterable[str]) -> list[Fault]:
-    """Return the faults of these codes, in the order that all have."""
-    wanted = {*codes}
-    unknown = wanted - set(read_faults())
+def _read_codes(one: Operation) -> list[Fault]:
+    """Return the faults that may be met, in the order that all have."""
+    wanted = {*codes_of(one)}
+    unknown = wanted - {*read_faults()}
     if unknown:
-        file = f"functions/{function.name}/function.yaml"
-        raise Failure(f"{file}: no error has the code {', '.join(sorted(unknown))}")
+        raise Failure(f"{one.name}: no error has the code {', '.join(sorted(unknown))}")
     return [fault for code, fault in read_faults().items() if code in wanted]
 
 
-def _answer(told: Told, rules: Rules, parts: Parts) -> Part:
-    is_kept = rules.is_read and told.is_kept
-    names = [*_general(rules, is_kept=is_kept), *(["ETag"] if is_kept else []), *told.headers]
+def _answer(told: Told, one: Operation, parts: Parts) -> Part:
+    is_kept = one.rules.is_read and told.is_kept
+    names = [*_general(one, is_kept=is_kept), *(["ETag"] if is_kept else []), *told.headers]
     answer: Part = {"description": told.description, "headers": parts.name_headers(names)}
     if told.shape is not None:
         schema = parts.name_shape(told.shape) if isinstance(told.shape, str) else {**told.shape}
         example = example_of(schema, SHAPES)
-        answer["content"] = {_JSON: {"schema": schema, "example": example}}
+        answer["content"] = {told.type: {"schema": schema, "example": example}}
     return answer
 
 
-def _not_modified(rules: Rules, parts: Parts) -> Part:
-    names = [*_general(rules, is_kept=True), "ETag"]
+def _not_modified(one: Operation, parts: Parts) -> Part:
+    names = [*_general(one, is_kept=True), "ETag"]
     return {
         "description": "What `If-None-Match` names is still the answer.",
         "headers": parts.name_headers(names),
     }
 
 
-def _general(rules: Rules, *, is_kept: bool) -> Iterator[str]:
+def _general(one: Operation, *, is_kept: bool) -> Iterator[str]:
     """Yield the headers that every answer of a kind has."""
-    is_shared = is_kept and rules.is_public_read
+    is_shared = is_kept and one.rules.is_public_read
     yield headers.REQUEST_ID + (headers.UNLESS_SHARED if is_shared else "")
-    yield from ("Cache-Control", "RateLimit-Policy")
-    if rules.deprecated:
-        yield from rules.deprecated.headers()
+    yield "Cache-Control"
+    if one.function.is_public:
+        yield "RateLimit-Policy"
+    if one.rules.deprecated:
+        yield from one.rules.deprecated.headers()
 
 
 def _refusal(faults: list[Fault], parts: Parts) -> Part:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from lib.imports import asking
+
 Header = dict[str, Any]
 
 
@@ -40,6 +42,7 @@ OF_ANSWERS: Final[Mapping[str, Header]] = {
         "example": 5,
     },
     "Allow": _always("The methods that are allowed.", "GET, HEAD, OPTIONS"),
+    "Location": _always("Where to go.", "/docs"),
     "WWW-Authenticate": _always("Which token is missing, or what is wrong with it.", "Bearer"),
     "RateLimit-Policy": _perhaps(
         "How many requests (`q`) of one client are taken in so many seconds (`w`), where a load "
@@ -54,9 +57,8 @@ OF_REQUESTS: Final[Mapping[str, Header]] = {
         "description": "The `ETag` of an earlier answer: 304 if it is still the same.",
         "schema": {"type": "string"},
     },
-    "Idempotency-Key": {
-        "description": "Tells a repeat of this request from a new one: the repeat is answered with "
-        "the same import.",
-        "schema": {"type": "string"},
+    **{
+        name: {"description": one.about, "schema": one.schema()}
+        for name, one in asking.HEADERS.each.items()
     },
 }

@@ -12,13 +12,15 @@ from lib.errors import ServiceError
 from lib.imports.statements import OUTCOMES
 from lib.web.paging import LAST_PAGE
 from local.failure import Failure
+from local.functions import read_functions
 from local.openapi.breaking import resolve
 from local.openapi.building import build
-from local.openapi.declared import Declared, read_declared
+from local.openapi.declared import Operation, read_operations
 from local.openapi.errors import read_faults
 from local.openapi.examples import example_of
 from local.openapi.shapes import SHAPES
 
+GENERAL: Final = {"X-Request-Id", "Cache-Control", "RateLimit-Policy"}
 Part = dict[str, Any]
 Make = Callable[..., Part]
 
@@ -53,10 +55,11 @@ def make(tmp_path: Path) -> Make:
 
     def make_operation(declaration: str, more: str = "", route: str = "/a.function") -> Part:
         folder = tmp_path / "functions" / "a_function"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "main.py").write_text(MAIN.format(declaration=declaration))
+        read_functions.cache_clear()
         (folder / "function.yaml").write_text(WORDS.format(route=route) + more)
-        made = build(read_declared(tmp_path))
+        made = build(read_operations(tmp_path))
         [[operation]] = [one.values() for one in resolve(made, made)["paths"].values()]
         found: Part = operation
         return found
@@ -78,7 +81,7 @@ def test_a_read_is_answered_with_its_tag_or_that_it_is_the_same(make: Make) -> N
 
     assert {*operation["responses"]} == {"200", "304", "400", "405", "500"}
     assert headers(operation, 200) == headers(operation, 304)
-    assert headers(operation, 200) == {"X-Request-Id", "Cache-Control", "RateLimit-Policy", "ETag"}
+    assert headers(operation, 200) == GENERAL | {"ETag"}
     assert [one["name"] for one in operation["parameters"]] == ["If-None-Match"]
 
 
@@ -102,11 +105,31 @@ def test_the_request_id_of_what_is_private_is_always_there(make: Make) -> None:
     assert answers["200"]["headers"]["X-Request-Id"]["required"]
 
 
+def test_a_function_with_several_routes_is_several_operations(tmp_path: Path) -> None:
+    folder = tmp_path / "functions" / "a_function"
+    folder.mkdir(parents=True)
+    (folder / "main.py").write_text(MAIN.format(declaration='"GET"'))
+    words = "{summary: Do, description: Done., tag: movies, examples: {a: {}}}"
+    (folder / "function.yaml").write_text(
+        f"route: [/a, '/a/{{id}}', /]\ninvoker: public\n"
+        f"operations: {{/a: {words}, '/a/{{id}}': {words}, /: {words}}}\n"
+    )
+
+    paths = build(read_operations(tmp_path))["paths"]
+
+    assert {path: some["get"]["operationId"] for path, some in paths.items()} == {
+        "/": "a_function",
+        "/a": "a_function_a",
+        "/a/{id}": "a_function_a_id",
+    }
+    assert [one["name"] for one in paths["/a/{id}"]["get"]["parameters"]] == ["id"]
+
+
 def test_a_body_can_be_refused_for_its_time_size_and_type(make: Make) -> None:
     operation = make('"POST", body="required"')
 
     assert {*operation["responses"]} == {"200", "400", "405", "408", "413", "415", "500"}
-    assert headers(operation, 200) == {"X-Request-Id", "Cache-Control", "RateLimit-Policy"}
+    assert headers(operation, 200) == GENERAL
     assert operation["requestBody"]["required"]
     assert headers(operation, 405) == {"X-Request-Id", "Cache-Control", "RateLimit-Policy", "Allow"}
 
@@ -133,7 +156,7 @@ def test_what_no_reader_keeps_has_no_tag(make: Make) -> None:
     more = "answers: [{status: 200, description: Done., kept: false}]"
     operation = make('"GET"', more)
 
-    assert headers(operation, 200) == {"X-Request-Id", "Cache-Control", "RateLimit-Policy"}
+    assert headers(operation, 200) == GENERAL
     assert "304" not in operation["responses"]
     assert "parameters" not in operation
 
@@ -171,8 +194,8 @@ def test_a_function_that_is_not_described_is_refused(tmp_path: Path) -> None:
     (folder / "main.py").write_text(MAIN.format(declaration='"GET"'))
     (folder / "function.yaml").write_text("route: /a\ninvoker: public")
 
-    with pytest.raises(Failure, match=r"function\.yaml has no summary"):
-        build(read_declared(tmp_path))
+    with pytest.raises(Failure, match=r"function\.yaml has no summary of /a"):
+        build(read_operations(tmp_path))
 
 
 def test_a_function_that_declares_nothing_is_refused(tmp_path: Path) -> None:
@@ -182,18 +205,18 @@ def test_a_function_that_declares_nothing_is_refused(tmp_path: Path) -> None:
     (folder / "function.yaml").write_text(WORDS.format(route="/a"))
 
     with pytest.raises(Failure, match="does not declare what it takes"):
-        read_declared(tmp_path)
+        read_operations(tmp_path)
 
 
 def test_loading_functions_needs_no_settings_and_leaves_none(
-    monkeypatch: pytest.MonkeyPatch, declared: list[Declared]
+    monkeypatch: pytest.MonkeyPatch, operations: list[Operation]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "nonsense")
     monkeypatch.delenv("TOKEN_PRIVATE_KEY", raising=False)
 
-    again = read_declared()
+    again = read_operations()
 
-    assert [one.function.name for one in again] == [one.function.name for one in declared]
+    assert [one.function.name for one in again] == [one.function.name for one in operations]
 
 
 def operation(document: Part, method: str, path: str) -> Part:
