@@ -67,6 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     drill.set_defaults(run=_restore_drill)
     functions = commands.add_parser("functions", help="print what is true of every function")
     functions.set_defaults(run=_functions)
+    openapi = commands.add_parser("openapi", help="write what functions say about themselves")
+    stale = "only say whether what is written will do"
+    openapi.add_argument("--check", action="store_true", help=stale)
+    openapi.set_defaults(run=_openapi)
     variables = commands.add_parser("variables", help="list Terraform's variables anew")
     variables.set_defaults(run=_variables)
     bench = commands.add_parser("bench", help="run the benchmarks")
@@ -183,6 +187,12 @@ def _functions(_: argparse.Namespace) -> None:
     from local import functions  # noqa: PLC0415
 
     functions.run()
+
+
+def _openapi(options: argparse.Namespace) -> None:
+    from local.openapi import command  # noqa: PLC0415
+
+    command.run(check=options.check)
 
 
 def _variables(_: argparse.Namespace) -> None:

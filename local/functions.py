@@ -94,6 +94,58 @@ class Usual(Call):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Example(Call):
+    """A request that shows people what the function is for.
+
+    Attributes:
+        name: What it shows, in a few words.
+        as_admin: Whether an administrator's token goes with it.
+        status: What it is answered with, where that is not the first of the answers.
+    """
+
+    name: str
+    as_admin: bool = False
+    status: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What an answer is that is no error.
+
+    Attributes:
+        shape: The name of its body's in `local/openapi/shapes.py`, or a JSON schema; None where it
+            has no body.
+        headers: Those that it has and others of its kind have not.
+        is_kept: Whether its reader may keep a read, and so ask for it with its tag.
+    """
+
+    status: int
+    description: str
+    shape: str | Mapping[str, Any] | None = None
+    headers: tuple[str, ...] = ()
+    is_kept: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What the function is to people; see `local/openapi`.
+
+    Attributes:
+        tag: What it is listed under.
+        headers: Those of a request that it reads, and others do not.
+        errors: The codes of those that do not follow from what it takes.
+    """
+
+    summary: str
+    description: str
+    tag: str
+    headers: tuple[str, ...] = ()
+    answers: tuple[Told, ...] = ()
+    errors: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Function:
     """A function, as its folder describes it.
 
@@ -103,6 +155,7 @@ class Function:
         rights: What its database role may do, by table or `function()`; "owner" for the one that
             makes the schema, None for one that never connects.
         sizes: What it has other than Terraform's defaults, such as `max_instances`.
+        words: None where nothing is said of it.
     """
 
     name: str
@@ -117,6 +170,7 @@ class Function:
     smoke: tuple[Check, ...] = ()
     imports: Imports | None = None
     usual: Usual | None = None
+    words: Words | None = None
 
     @property
     def is_public(self) -> bool:
@@ -235,6 +289,7 @@ def _function(name: str, content: Mapping[str, Any]) -> Function:
         smoke=tuple(_check(check) for check in content.get("smoke", ())),
         imports=_imports(content["imports"]) if "imports" in content else None,
         usual=_usual(content["usual"]) if "usual" in content else None,
+        words=_words(content) if "summary" in content else None,
     )
 
 
@@ -250,3 +305,32 @@ def _imports(content: Mapping[str, Any]) -> Imports:
 def _usual(content: Mapping[str, Any]) -> Usual:
     rest = {name: value for name, value in content.items() if name != "as"}
     return Usual(as_admin="as" in content, **rest)
+
+
+def _words(content: Mapping[str, Any]) -> Words:
+    return Words(
+        summary=content["summary"],
+        description=content["description"].strip(),
+        tag=content["tag"],
+        headers=tuple(content.get("headers", ())),
+        answers=tuple(_told(answer) for answer in content.get("answers", ())),
+        errors=tuple(content.get("errors", ())),
+        examples=tuple(
+            Example(
+                name=name,
+                as_admin="as" in call,
+                **{key: value for key, value in call.items() if key != "as"},
+            )
+            for name, call in content["examples"].items()
+        ),
+    )
+
+
+def _told(content: Mapping[str, Any]) -> Told:
+    return Told(
+        status=content["status"],
+        description=content["description"],
+        shape=content.get("shape"),
+        headers=tuple(content.get("headers", ())),
+        is_kept=content.get("kept", True),
+    )

@@ -1,7 +1,9 @@
 """The README and the documents say what the code does, and lead to each other."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +15,9 @@ from lib.errors import ServiceError
 from local import gateway
 from local.bench.command import SECTIONS
 from local.functions import read_functions
+from local.openapi import command
+from local.openapi.breaking import resolve
+from local.openapi.errors import BY_THE_SERVER
 from local.servers import Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +39,7 @@ def every_error(kind: type[ServiceError] = ServiceError) -> set[tuple[int, str]]
 def table(header: str) -> list[list[str]]:
     """Return the cells of the rows of the table that begins with a header."""
     rows = ALL.partition(header)[2].partition("\n\n")[0].splitlines()[2:]
-    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
+    return [[cell.strip() for cell in re.split(r" \|(?= )", row.strip("|"))] for row in rows]
 
 
 def test_every_error_that_callers_can_meet_is_explained() -> None:
@@ -52,15 +57,76 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
     assert drawn == every_error()
 
 
-def test_every_route_is_described_and_every_described_route_is_served() -> None:
-    described = {
-        re.sub(r"<.*>", "{id}", route.strip("`").split(" ")[1])
-        for route, *_ in table("| route | asks |")
+def operations() -> dict[str, dict[str, Any]]:
+    """Return what the API's description has, by method and route as the documents write them."""
+    written = json.loads(command.WRITTEN.read_text(encoding="utf-8"))
+    whole = resolve(written, written)
+    return {
+        f"{method.upper()} {path.replace('{', '<').replace('}', '>')}": operation
+        for path, some in whole["paths"].items()
+        for method, operation in some.items()
     }
 
-    assert described == {
+
+OPERATIONS = operations()
+ASKED = {row[0].strip("`"): row for row in table("| route | asks |")}
+
+
+def inputs_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """Return the schemas of an operation's parameters and members by their names."""
+    found = {
+        one["name"]: one["schema"]
+        for one in operation.get("parameters", ())
+        if one["in"] == "query"
+    }
+    for content in operation.get("requestBody", {"content": {}})["content"].values():
+        for way in content["schema"].get("oneOf", [content["schema"]]):
+            found |= way.get("properties", {})
+    return found
+
+
+def test_every_route_is_described_and_every_described_route_is_served() -> None:
+    assert {*ASKED} == {*OPERATIONS}
+    assert {re.sub(r"<.*>", "{id}", route.partition(" ")[2]) for route in ASKED} == {
         route for function in read_functions().values() for route in function.routes
     }
+
+
+def test_the_readme_names_every_route() -> None:
+    named = [route for row in table("| route | does |") for route in row[0].split(", ")]
+
+    assert sorted(route.strip("`") for route in named) == sorted(OPERATIONS)
+
+
+@pytest.mark.parametrize("route", ASKED)
+def test_what_a_route_asks_is_what_its_description_says(route: str) -> None:
+    _, asks, answers = ASKED[route]
+    filters = [re.findall(r"`(\w+)`", row[0]) for row in table("| filter | asks for |")]
+    named = {name for pair in re.findall(r'"(\w+)"|`(\w+)`', asks) for name in pair if name}
+    if "[filters]" in asks:
+        named |= {name for row in filters for name in row}
+    inputs = inputs_of(OPERATIONS[route])
+
+    assert named == {*inputs}
+    for name, low, high in re.findall(r"`(\w+)` \(([\d,]+) to ([\d,]+)", asks):
+        ends = [inputs[name].get(f"{end}imum", inputs[name].get(f"{end}Items"))
+                for end in ("min", "max")]  # fmt: skip
+        assert ends == [int(low.replace(",", "")), int(high.replace(",", ""))]
+    statuses = set(re.findall(r"\b([2-5]\d\d)(?= |,|;|$)", answers))
+    assert statuses <= {*OPERATIONS[route]["responses"]}
+
+
+def test_every_error_of_the_description_is_explained() -> None:
+    described = {
+        (int(status), code)
+        for operation in OPERATIONS.values()
+        for status, answer in operation["responses"].items()
+        for content in answer.get("content", {}).values()
+        for code in content.get("examples", ())
+    }
+    explained = {(int(row[0]), row[1].strip("`")) for row in table("| status | code |")}
+
+    assert {one for one in explained if one[1] not in BY_THE_SERVER} == described
 
 
 def test_every_variable_that_is_read_is_described() -> None:

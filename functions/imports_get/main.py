@@ -16,11 +16,9 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("GET", parameters=("id",), private=True)
+@endpoint("GET", parameters=reports.GET_PARAMETERS, private=True, guard=guard, roles=EDITORS)
 async def imports_get(request: Request) -> Answer:
     """Answer state, counts, rate, errors by kind, and when the import will be done."""
-    admission = guard.admit(request.headers, roles=EDITORS)
-    import_id = reports.parse_get_query(request.query)
-    await database.ask(admission)
-    told = await database.ask(reports.find_report(import_id))
+    await database.ask(request.admission)
+    told = await database.ask(reports.find_report(request.query["id"]))
     return data(told)

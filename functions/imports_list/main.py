@@ -16,11 +16,9 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("GET", parameters=reports.LIST_PARAMETERS, private=True)
+@endpoint("GET", parameters=reports.LIST_PARAMETERS, private=True, guard=guard, roles=EDITORS)
 async def imports_list(request: Request) -> Answer:
     """Answer a page of imports with their states and counts."""
-    admission = guard.admit(request.headers, roles=EDITORS)
-    query = reports.parse_list_query(request.query)
-    await database.ask(admission)
-    listed = await database.ask(reports.list_imports(query))
+    await database.ask(request.admission)
+    listed = await database.ask(reports.list_imports(reports.wanted_imports(request.query)))
     return Answer(body=listed.as_body())

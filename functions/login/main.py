@@ -3,6 +3,7 @@
 import functions_framework.aio
 
 from lib.accounts.keys import SigningSettings
+from lib.accounts.login import MEMBERS
 from lib.accounts.login import login as log_in
 from lib.accounts.tokens import LIFETIME_SECONDS, Signer
 from lib.database.settings import DatabaseSettings
@@ -16,15 +17,15 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("POST", members=("username", "password"), body="required")
+@endpoint("POST", members=MEMBERS, body="required")
 async def login(request: Request) -> Answer:
     """Answer a Bearer token, good for a quarter of an hour."""
     issued = await in_thread(
         log_in,
         database,
         signer,
-        username=request.body.get("username"),
-        password=request.body.get("password"),
+        username=request.body["username"],
+        password=request.body["password"],
         address=request.client_address,
     )
     return data({"token": issued.token, "token_type": "Bearer", "expires_in": LIFETIME_SECONDS})

@@ -5,7 +5,7 @@ import functions_framework.aio
 from lib.accounts.guard import Guard
 from lib.accounts.keys import VerifyingSettings
 from lib.accounts.roles import ROLES
-from lib.catalogue.wanted import parse_create_body
+from lib.catalogue.wanted import CREATING, wanted_movie
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.omdb import creating
@@ -25,18 +25,18 @@ creator = Creator(database, OmdbClient(settings, meter=Budget(database, settings
 
 
 @functions_framework.aio.http
-@endpoint("POST", members=("title", "year", "imdb_id"), body="required")
+@endpoint("POST", members=CREATING, body="required", guard=guard, roles=ROLES, needs_token=False)
 async def movies_create(request: Request) -> Answer:
     """Answer 201 with a movie that is new, 200 with one that was there, refreshed if it was due."""
     payer = await identify(request)
-    stored = await creator.create(parse_create_body(request.body), payer)
+    stored = await creator.create(wanted_movie(request.body), payer)
     return Answer(status=201 if stored.created else 200, body=stored.as_body())
 
 
 async def identify(request: Request) -> Payer:
     """Tell whose calls to OMDb these are: an account's, if there is a token, else a network's."""
     user_id = None
-    if "authorization" in request.headers:
-        claims = await database.ask(guard.admit(request.headers, roles=ROLES))
+    if request.admission is not None:
+        claims = await database.ask(request.admission)
         user_id = claims.user_id
     return find_payer(user_id, request.client_address, calls=settings.calls_per_caller)

@@ -5,7 +5,7 @@ import functions_framework.aio
 from lib.accounts.guard import EDITORS, Guard
 from lib.accounts.keys import VerifyingSettings
 from lib.catalogue import movies, statements
-from lib.catalogue.wanted import parse_imdb_id_from_path
+from lib.catalogue.wanted import DELETING
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.settings import require
@@ -17,11 +17,9 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("DELETE")
+@endpoint("DELETE", path=DELETING, guard=guard, roles=EDITORS)
 async def movies_delete(request: Request) -> Answer:
     """Answer 204 once the movie is gone."""
-    admission = guard.admit(request.headers, roles=EDITORS)
-    imdb_id = parse_imdb_id_from_path(request.path)
-    claims = await database.ask(admission)
-    await database.ask(movies.delete(imdb_id, user_id=claims.user_id))
+    claims = await database.ask(request.admission)
+    await database.ask(movies.delete(request.in_path["imdb_id"], user_id=claims.user_id))
     return Answer(status=204)

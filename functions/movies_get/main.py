@@ -5,8 +5,8 @@ from contextlib import suppress
 import functions_framework.aio
 
 from lib.catalogue import movies, statements
-from lib.catalogue.fields import parse_fields
-from lib.catalogue.wanted import Wanted, parse_get_query
+from lib.catalogue.fields import wanted_fields
+from lib.catalogue.wanted import GETTING, Wanted, wanted_movie
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.errors import MovieNotFound
@@ -22,17 +22,18 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("GET", parameters=("title", "imdb_id", "year", "fields"))
+@endpoint("GET", parameters=GETTING)
 async def movies_get(request: Request) -> Answer:
     """Answer the movie, and with a title shared by several also the others."""
-    wanted, fields = parse_get_query(request.query), parse_fields(request.query)
+    wanted = wanted_movie(request.query)
     if wanted.imdb_id is not None:
         found = await database.ask_together(movies.find_by_id(wanted.imdb_id))
     else:
         found = await _find_by_title(wanted)
     # Under other spellings of its title, of which there is no end, only its own reader keeps it.
-    at_its_address = found.title in {None, request.query.get("title")}
-    return fields.narrow(Answer(body=found.body, tag=found.tag, at_its_address=at_its_address))
+    at_its_address = found.title in {None, wanted.title}
+    answer = Answer(body=found.body, tag=found.tag, at_its_address=at_its_address)
+    return wanted_fields(request.query).narrow(answer)
 
 
 async def _find_by_title(wanted: Wanted) -> movies.Found:

@@ -3,7 +3,7 @@
 import functions_framework.aio
 
 from lib.catalogue import many, statements
-from lib.catalogue.fields import parse_fields
+from lib.catalogue.fields import wanted_fields
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.settings import require
@@ -14,10 +14,10 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("GET", parameters=("imdb_ids", "fields"))
+@endpoint("GET", parameters=many.PARAMETERS)
 async def movies_get_many(request: Request) -> Answer:
     """Answer the movies that there are, and the ids of those that there are not."""
-    imdb_ids, fields = many.parse_ids(request.query), parse_fields(request.query)
-    found = await database.ask_together(many.find_many(imdb_ids))
+    found = await database.ask_together(many.find_many(request.query["imdb_ids"]))
     # Ids that lead nowhere can be made up without end, and each set of them is an address.
-    return fields.narrow(Answer(body=found.body, tag=found.tag, at_its_address=found.is_complete))
+    answer = Answer(body=found.body, tag=found.tag, at_its_address=found.is_complete)
+    return wanted_fields(request.query).narrow(answer)

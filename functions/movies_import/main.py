@@ -6,7 +6,8 @@ import functions_framework.aio
 
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
-from lib.imports import orders, service
+from lib.imports import asking, service
+from lib.imports.orders import Order
 from lib.imports.settings import ImportSettings
 from lib.imports.stopping import WorkingTime, notice_shutdown
 from lib.omdb.settings import OmdbSettings
@@ -20,17 +21,17 @@ importer = service.Importer(database=database, omdb=require(OmdbSettings), setti
 
 
 @functions_framework.aio.http
-@endpoint("POST", members=orders.MEMBERS, body="required", largest_body=IMPORT_BODY)
+@endpoint("POST", members=asking.MEMBERS, body="required", largest_body=IMPORT_BODY)
 async def movies_import(request: Request) -> Answer:
     """Answer how far the import is once the request's time is up, or all is done."""
     notice_shutdown()
-    order = orders.parse_import_body(request.body)
-    key = orders.read_idempotency_key(request.headers)
-    requested_by = orders.name_requester(request.headers, request.client_address)
+    order = asking.wanted_order(request.body)
+    key = asking.read_idempotency_key(request.headers)
+    requested_by = asking.name_requester(request.headers, request.client_address)
     return data(await in_thread(carry_out, order, key, requested_by))
 
 
-def carry_out(order: orders.Order, key: str | None, requested_by: str) -> dict[str, Any]:
+def carry_out(order: Order, key: str | None, requested_by: str) -> dict[str, Any]:
     """Work on what is ordered for as long as a run may take."""
     working_time = WorkingTime.of_function(settings.seconds)
     done = importer.carry_out(order, working_time=working_time, key=key, requested_by=requested_by)

@@ -16,6 +16,6 @@ database.warm_after_fork()
 @endpoint("GET", parameters=listing.PARAMETERS)
 async def movies_list(request: Request) -> Answer:
     """Answer a page of movies and how to go on from it."""
-    wanted = listing.parse_list_query(request.query)
+    wanted = listing.wanted_page(request.query)
     page = await database.ask_together(listing.find_page(wanted))
     return listing.answer_page(page, wanted, path=request.path)

@@ -5,7 +5,7 @@ import functions_framework.aio
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.search import drawing
-from lib.search.asking import RANDOM_PARAMETERS, parse_random_query
+from lib.search.asking import RANDOM_PARAMETERS, wanted_by_chance
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
@@ -17,5 +17,4 @@ database.warm_after_fork()
 @endpoint("GET", parameters=RANDOM_PARAMETERS)
 async def movies_random(request: Request) -> Answer:
     """Answer as many movies as are wanted, or all there are."""
-    wanted = parse_random_query(request.query)
-    return await drawing.draw(database, wanted)
+    return await drawing.draw(database, wanted_by_chance(request.query))

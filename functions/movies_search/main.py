@@ -5,7 +5,7 @@ import functions_framework.aio
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.search import pages
-from lib.search.asking import PARAMETERS, parse_search_query
+from lib.search.asking import PARAMETERS, wanted_hits
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
@@ -17,4 +17,4 @@ database.warm_after_fork()
 @endpoint("GET", parameters=PARAMETERS)
 async def movies_search(request: Request) -> Answer:
     """Answer a page of hits and how to go on from it."""
-    return await pages.search(database, parse_search_query(request.query), path=request.path)
+    return await pages.search(database, wanted_hits(request.query), path=request.path)

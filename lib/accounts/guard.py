@@ -29,8 +29,8 @@ class Guard:
     def admit(self, headers: Mapping[str, str], *, roles: Collection[str]) -> Query[Claims]:
         """Verify a caller's token at once, and ask whether their session and role allow this.
 
-        So a request without a valid token is refused before its parameters are looked at, and one
-        with wrong parameters before the database is asked.
+        So a request without a valid token is refused before its values are looked at, and one with
+        wrong values before the database is asked.
 
         Args:
             headers: Names in lower case.

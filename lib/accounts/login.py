@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import DateTime, Text, delete, insert, literal, select, update
 
 from lib.accounts import known_networks, passwords, throttle
-from lib.accounts.users import fold_username
+from lib.accounts.passwords import PASSWORD
+from lib.accounts.users import USERNAME, fold_username
 from lib.database.tables import login_networks, sessions, users
 from lib.errors import InvalidCredentials, InvalidRequest, NotFound
+from lib.web.inputs import Input, Inputs
 from lib.web.networks import UNKNOWN, Network, network_of
 
 if TYPE_CHECKING:
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
     from lib.database.transactions import TransactionalDatabase
 
 log = logging.getLogger(__name__)
+
+MEMBERS: Final = Inputs(
+    {
+        "username": Input(rule=USERNAME, about="In any case.", required=True, example="admin"),
+        "password": Input(rule=PASSWORD, about="As it was chosen.", required=True),
+    }
+)
 
 _EXPIRED_AT_ONCE: Final = 100
 # Longer than the leeway that a token has.

@@ -16,6 +16,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
 from lib.errors import InvalidRequest
 from lib.texts import MOST_MARKS, has_long_run_of_marks
+from lib.web.rules import Rule, Schema
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,29 @@ def normalise_password(password: object) -> str:
     if not 1 <= size <= MAX_BYTES:
         raise _invalid(f"{size} bytes in UTF-8, expected 1 to {MAX_BYTES}")
     return normal
+
+
+class _PasswordRule(Rule[str]):
+    """A password, which stays as it was sent."""
+
+    rule = f"must be a text of 1 to {MAX_BYTES} bytes in UTF-8"
+
+    def from_text(self, name: str, text: str) -> str:
+        """Read a parameter."""
+        return self.from_json(name, text)
+
+    def from_json(self, name: str, value: object) -> str:  # noqa: ARG002  it is told by its own
+        """Read a member; raise `InvalidRequest` for what has no normal form to hash."""
+        normalise_password(value)
+        return str(value)
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        # It counts characters, which are no more than the bytes.
+        return {"type": "string", "format": "password", "minLength": 1, "maxLength": MAX_BYTES}
+
+
+PASSWORD: Final = _PasswordRule()
 
 
 def check_new_password(password: object) -> str:

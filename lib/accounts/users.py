@@ -20,6 +20,7 @@ from lib.database.tables import users
 from lib.errors import InvalidRequest, NotFound
 from lib.settings import Secret, SettingsError, read_text
 from lib.texts import MOST_MARKS, has_long_run_of_marks
+from lib.web.rules import Rule, Schema
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -72,6 +73,28 @@ def fold_username(username: object) -> str:
     if not 1 <= len(folded) <= _MAX_NAME:
         raise _invalid("username", f"expected 1 to {_MAX_NAME} characters")
     return folded
+
+
+class _NameRule(Rule[str]):
+    """A username, which stays as it was sent."""
+
+    rule = f"must be a text of 1 to {_MAX_NAME} visible characters"
+
+    def from_text(self, name: str, text: str) -> str:
+        """Read a parameter."""
+        return self.from_json(name, text)
+
+    def from_json(self, name: str, value: object) -> str:  # noqa: ARG002  it is told by its own
+        """Read a member; raise `InvalidRequest` for what cannot be folded."""
+        fold_username(value)
+        return str(value)
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        return {"type": "string", "minLength": 1, "maxLength": _MAX_NAME}
+
+
+USERNAME: Final = _NameRule()
 
 
 def create_user(

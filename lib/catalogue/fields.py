@@ -13,10 +13,11 @@ from typing import Any, Final
 from lib.catalogue.document import MEMBERS
 from lib.errors import InvalidRequest
 from lib.web.answers import Answer, write_json
+from lib.web.inputs import Input
 from lib.web.parsing import reject_unknown
+from lib.web.rules import Rule, Schema
 
 _ID: Final = "imdb_id"  # there whether or not it is named
-_RULE: Final = "must name members of a movie, each once, with a comma between them"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +26,9 @@ class Fields:
 
     Attributes:
         names: Without the id, unless nothing else is wanted; empty where all are.
-        as_asked: Whether they were named so, and no other query means the same.
     """
 
     names: tuple[str, ...] = ()
-    as_asked: bool = True
 
     @cached_property
     def link(self) -> str:
@@ -40,12 +39,7 @@ class Fields:
         """Return an answer with as much as is wanted of the movie, or movies, in its `data`."""
         if not self.names:
             return answer
-        return replace(
-            answer,
-            body=self._cut(answer.body),
-            tag=None,
-            at_its_address=answer.at_its_address and self.as_asked,
-        )
+        return replace(answer, body=self._cut(answer.body), tag=None)
 
     def _cut(self, body: bytes) -> bytes:
         content = json.loads(body)
@@ -61,15 +55,47 @@ class Fields:
 ALL: Final = Fields()
 
 
+class _FieldsRule(Rule[Fields]):
+    """Names of a movie's members, with a comma between them."""
+
+    rule = "must name members of a movie, each once, with a comma between them"
+
+    def from_text(self, name: str, text: str) -> Fields:
+        """Read the names; raise `InvalidRequest` for what a movie does not have."""
+        given = text.split(",")
+        if "" in given or len(set(given)) < len(given):
+            raise InvalidRequest(
+                f"{name} {self.rule}; there are {', '.join(MEMBERS)}.", fields={name: self.rule}
+            )
+        reject_unknown(given, MEMBERS, what="field", within=name)
+        return Fields(names=tuple(one for one in MEMBERS if one in given and one != _ID) or (_ID,))
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        names = {"type": "string", "enum": [*MEMBERS]}
+        return {"type": "array", "items": names, "minItems": 1, "uniqueItems": True}
+
+
+def _write(fields: Fields) -> str:
+    # Who names all of them is answered what all get.
+    return ",".join(fields.names) if len(fields.names) < len(MEMBERS) - 1 else ""
+
+
+FIELDS: Final = Input(
+    rule=_FieldsRule(),
+    about="Which members to answer of each movie, beside its `imdb_id`; all, by default.",
+    default=ALL,
+    write=_write,
+)
+
+
+def wanted_fields(query: Mapping[str, Any]) -> Fields:
+    """Return what the values of a query ask for that takes `FIELDS`."""
+    fields: Fields = query["fields"]
+    return fields
+
+
 def parse_fields(query: Mapping[str, str]) -> Fields:
     """Read `fields`, by default all; raise `InvalidRequest` for what a movie does not have."""
-    if "fields" not in query:
-        return ALL
-    given = query["fields"].split(",")
-    if "" in given or len(set(given)) < len(given):
-        raise InvalidRequest(
-            f"fields {_RULE}; there are {', '.join(MEMBERS)}.", fields={"fields": _RULE}
-        )
-    reject_unknown(given, MEMBERS, what="field", within="fields")
-    names = tuple(name for name in MEMBERS if name in given and name != _ID) or (_ID,)
-    return Fields(names=names, as_asked=list(names) == given and len(given) < len(MEMBERS) - 1)
+    fields: Fields = FIELDS.rule.from_text("fields", query["fields"]) if "fields" in query else ALL
+    return fields

@@ -2,24 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from lib.catalogue.fields import ALL, Fields, parse_fields
+from lib.catalogue.fields import ALL, FIELDS, Fields
 from lib.catalogue.movie import IMDB_ID, TITLE_LENGTH
 from lib.catalogue.movies import Page, Position, find_page_after, find_page_at, find_page_before
 from lib.database.statement import Query
 from lib.errors import InvalidRequest
 from lib.web.answers import Answer, tag_of
+from lib.web.inputs import Input, Inputs
 from lib.web.paging import (
     LAST_PAGE,
+    NUMBER_OF_RECORDS,
+    PAGE,
     decode_cursor,
     encode_cursor,
     link_target,
-    parse_number_of_records,
-    parse_page_number,
 )
-
-PARAMETERS: Final = ("page", "cursor", "number_of_records", "fields")  # as our own links have them
+from lib.web.rules import Rule, Schema
 
 _CURSOR_LENGTH: Final = 4096
 
@@ -44,17 +44,7 @@ class Cursor:
 
     @classmethod
     def decode(cls, text: str) -> "Cursor":
-        """Read a cursor; raise `InvalidRequest` for anything that `encode` did not make."""
-        try:
-            return cls._decode(text)
-        except ValueError:
-            raise InvalidRequest(
-                "The cursor is none that this list gave out; start again without one.",
-                fields={"cursor": "must be a next_cursor of an earlier answer"},
-            ) from None
-
-    @classmethod
-    def _decode(cls, text: str) -> "Cursor":
+        """Read a cursor; raise `ValueError` for anything that `encode` did not make."""
         decoded = decode_cursor(text, longest=_CURSOR_LENGTH)
         place, _, sort_key = decoded.partition(" ")
         if not IMDB_ID.fullmatch(place[1:]) or "\0" in sort_key:
@@ -70,42 +60,64 @@ class Cursor:
         return cursor
 
 
+class _CursorRule(Rule[Cursor]):
+    """A cursor as this list gives it out."""
+
+    rule = "must be a next_cursor of an earlier answer"
+
+    def from_text(self, name: str, text: str) -> Cursor:
+        """Read a cursor; raise `InvalidRequest` for anything that `Cursor.encode` did not make."""
+        try:
+            return Cursor.decode(text)
+        except ValueError:
+            raise InvalidRequest(
+                "The cursor is none that this list gave out; start again without one.",
+                fields={name: self.rule},
+            ) from None
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        return {"type": "string", "minLength": 1, "maxLength": _CURSOR_LENGTH}
+
+
+PARAMETERS: Final = Inputs(
+    {
+        "page": PAGE,
+        "cursor": Input(
+            rule=_CursorRule(),
+            about="A `next_cursor` of an earlier answer, to go on from there. Not together with "
+            "`page`.",
+        ),
+        "number_of_records": NUMBER_OF_RECORDS,
+        "fields": FIELDS,
+    },
+    not_together=(("page", "cursor"),),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class WantedPage:
     """Which part of the list is wanted: a page by its number, or what a cursor points to.
 
     Attributes:
-        as_asked: Whether it is as large as was asked for, so that no other query means the same.
+        page: Nothing where there is a cursor.
         fields: What callers get to see of each movie; the same is read for all.
     """
 
     records: int
-    as_asked: bool = True
     page: int | None
     cursor: Cursor | None
     fields: Fields = ALL
 
 
-def parse_list_query(query: Mapping[str, str]) -> WantedPage:
-    """Read the parameters of `movies.list`, or raise `InvalidRequest` naming the wrong one."""
-    if "page" in query and "cursor" in query:
-        raise InvalidRequest(
-            "Give either page or cursor, not both.",
-            fields={"cursor": "must not stand together with page"},
-        )
-    records = parse_number_of_records(query)
-    as_asked = query.get("number_of_records") in {None, str(records)}
-    cursor = page = None
-    if "cursor" in query:
-        cursor = Cursor.decode(query["cursor"])
-    else:
-        page = parse_page_number(query)
+def wanted_page(query: Mapping[str, Any]) -> WantedPage:
+    """Return what the values of `PARAMETERS` ask for."""
+    cursor = query["cursor"]
     return WantedPage(
-        records=records,
-        as_asked=as_asked,
-        page=page,
+        records=query["number_of_records"],
+        page=query["page"] if cursor is None else None,
         cursor=cursor,
-        fields=parse_fields(query),
+        fields=query["fields"],
     )
 
 
@@ -146,7 +158,7 @@ def answer_page(written: WrittenPage, wanted: WantedPage, *, path: str) -> Answe
         body=written.body,
         tag=written.tag,
         headers={"Link": ", ".join(links)},
-        at_its_address=wanted.as_asked and not written.leads_nowhere,
+        at_its_address=not written.leads_nowhere,
     )
     return wanted.fields.narrow(answer)
 

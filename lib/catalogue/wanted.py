@@ -1,48 +1,19 @@
 """Which movie a caller means: the rules for titles, ids and years at the edge."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, NoReturn, TypeGuard
 
+from lib.catalogue.fields import FIELDS
 from lib.catalogue.movie import FIRST_YEAR, IMDB_ID, LAST_YEAR, TITLE_LENGTH
 from lib.errors import InvalidRequest
-from lib.web.parsing import parse_integer_member, parse_integer_parameter, parse_text_member
+from lib.web.inputs import Alternative, Input, Inputs
+from lib.web.parsing import refuse
+from lib.web.rules import Rule, Schema, Text, Whole
 
+TITLE: Final = Text(longest=TITLE_LENGTH)
+YEAR: Final = Whole(low=FIRST_YEAR, high=LAST_YEAR)
 ID_RULE: Final = "must be an IMDb id: tt and 7 to 10 digits, such as tt0111161"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """A movie named by its id, or by its title and perhaps its year."""
-
-    imdb_id: str | None = None
-    title: str = ""
-    year: int | None = None
-
-
-def parse_get_query(query: Mapping[str, str]) -> Wanted:
-    """Read the parameters of `movies.get`, or raise `InvalidRequest` naming the wrong one."""
-    _demand_one_of(query)
-    year = None
-    if "year" in query:
-        year = parse_integer_parameter(query["year"], "year", low=FIRST_YEAR, high=LAST_YEAR)
-    return _parse_wanted(query, year)
-
-
-def parse_create_body(body: Mapping[str, Any]) -> Wanted:
-    """Read the body of `movies.create`, or raise `InvalidRequest` naming the wrong member."""
-    _demand_one_of(body)
-    return _parse_wanted(body, parse_integer_member(body, "year", low=FIRST_YEAR, high=LAST_YEAR))
-
-
-def parse_imdb_id_from_path(path: str) -> str:
-    """Read the id from a path's last segment; an encoded or extra segment is refused.
-
-    Args:
-        path: Still percent-encoded, so that `%2F` is no separator.
-    """
-    return check_id(path.rpartition("/")[2])
 
 
 def is_id(value: object) -> TypeGuard[str]:
@@ -50,24 +21,87 @@ def is_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(IMDB_ID.fullmatch(value))
 
 
-def check_id(value: object) -> str:
-    """Return the id when it is one, or raise `InvalidRequest`."""
-    if not is_id(value):
-        raise InvalidRequest(f"imdb_id {ID_RULE}.", fields={"imdb_id": ID_RULE})
-    return value
+class _IdRule(Rule[str]):
+    """An IMDb id."""
+
+    rule = ID_RULE
+
+    def from_text(self, name: str, text: str) -> str:
+        """Read an id; of a path, where it is still percent-encoded: then it is none."""
+        if not is_id(text):
+            refuse(name, self.rule)
+        return text
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        return {"type": "string", "pattern": f"^{IMDB_ID.pattern}$"}
 
 
-def _demand_one_of(given: Mapping[str, Any]) -> None:
+ID: Final = _IdRule()
+
+
+def _refuse_mix(given: Collection[str]) -> NoReturn:
     if ("title" in given) == ("imdb_id" in given):
         raise InvalidRequest("Give either title or imdb_id.", fields={"title": "or imdb_id"})
-    if "imdb_id" in given and "year" in given:
-        raise InvalidRequest(
-            "A year narrows a title; an imdb_id needs none.", fields={"year": "only with title"}
-        )
+    raise InvalidRequest(
+        "A year narrows a title; an imdb_id needs none.", fields={"year": "only with title"}
+    )
 
 
-def _parse_wanted(given: Mapping[str, Any], year: int | None) -> Wanted:
-    if "imdb_id" in given:
-        return Wanted(imdb_id=check_id(given["imdb_id"]))
-    title = parse_text_member(given, "title", longest=TITLE_LENGTH)
-    return Wanted(title=re.sub(r"\s+", " ", title or "").strip(), year=year)
+_WAYS: Final = (
+    Alternative("by title", required=("title",), optional=("year",)),
+    Alternative("by id", required=("imdb_id",)),
+)
+
+# What is asked of `movies.get`, in the order of our own links, `movies.create`, `movies.delete`.
+GETTING: Final = Inputs(
+    {
+        "title": Input(
+            rule=TITLE,
+            about="The movie's title, in any case, with or without accents and an article. Either "
+            "this or `imdb_id`.",
+            example="The Godfather",
+        ),
+        "imdb_id": Input(rule=ID, about="The movie's IMDb id. Either this or `title`."),
+        "year": Input(
+            rule=YEAR, about="Narrows a title that several movies share. Only with `title`."
+        ),
+        "fields": FIELDS,
+    },
+    alternatives=_WAYS,
+    refuse=_refuse_mix,
+)
+CREATING: Final = Inputs(
+    {
+        "title": Input(rule=TITLE, about="A film's title, as OMDb knows it."),
+        "year": Input(rule=YEAR, about="Narrows a title that several films share."),
+        "imdb_id": Input(
+            rule=ID,
+            about="The movie's IMDb id: of any film, and of a series, an episode or a game.",
+        ),
+    },
+    alternatives=_WAYS,
+    refuse=_refuse_mix,
+)
+DELETING: Final = Inputs(
+    {"imdb_id": Input(rule=ID, about="The movie's IMDb id.", required=True, example="tt0111161")}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A movie named by its id, or by its title and perhaps its year.
+
+    Attributes:
+        title: Without surplus blanks.
+    """
+
+    imdb_id: str | None = None
+    title: str = ""
+    year: int | None = None
+
+
+def wanted_movie(values: Mapping[str, Any]) -> Wanted:
+    """Return what the values of `GETTING` or `CREATING` ask for."""
+    title = values["title"] or ""
+    return Wanted(imdb_id=values["imdb_id"], title=" ".join(title.split()), year=values["year"])

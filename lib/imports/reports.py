@@ -8,14 +8,49 @@ from typing import Any, Final
 
 from lib.catalogue.document import utc_text
 from lib.database.statement import Query, Rows, Statement
-from lib.errors import ImportNotFound, InvalidRequest
+from lib.errors import ImportNotFound
 from lib.imports.statements import OUTCOMES
-from lib.web.paging import parse_number_of_records
-from lib.web.parsing import parse_integer_parameter
+from lib.web.inputs import Input, Inputs
+from lib.web.paging import NUMBER_OF_RECORDS
+from lib.web.rules import Rule, Schema, Whole
 
-LIST_PARAMETERS: Final = ("number_of_records", "cursor")
 _LAST_ID: Final = 999_999_999
+_ID: Final = Whole(low=1, high=_LAST_ID)
 
+
+class _CursorRule(Rule[int]):
+    """An id as lists give it out; to callers it is a text that they carry."""
+
+    rule = _ID.rule
+
+    def from_text(self, name: str, text: str) -> int:
+        """Read a parameter."""
+        return _ID.from_text(name, text)
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        return {"type": "string", "pattern": f"^[1-9][0-9]{{0,{len(str(_LAST_ID)) - 1}}}$"}
+
+
+GET_PARAMETERS: Final = Inputs(
+    {
+        "id": Input(
+            rule=_ID,
+            about="Which import.",
+            required=True,
+            missing="Give the import's id.",
+            example=1,
+        )
+    }
+)
+LIST_PARAMETERS: Final = Inputs(
+    {
+        "number_of_records": NUMBER_OF_RECORDS,
+        "cursor": Input(
+            rule=_CursorRule(), about="A `next_cursor` of an earlier answer, to go on from there."
+        ),
+    }
+)
 
 _SHOWN: Final = f"""
     id, kind,
@@ -103,13 +138,6 @@ class ImportsPage:
         return f'{{"data": {self.imports_json}, "pagination": {json.dumps(pagination)}}}'.encode()
 
 
-def parse_get_query(query: Mapping[str, str]) -> int:
-    """Read the parameters of `imports.get`, or raise `InvalidRequest`."""
-    if "id" not in query:
-        raise InvalidRequest("Give the import's id.", fields={"id": "is missing"})
-    return parse_integer_parameter(query["id"], "id", low=1, high=_LAST_ID)
-
-
 def find_report(import_id: int) -> Query[dict[str, Any]]:
     """Ask how far an import is; the answer may be `ImportNotFound`."""
 
@@ -121,12 +149,12 @@ def find_report(import_id: int) -> Query[dict[str, Any]]:
     return Query(statement=ONE, values={"import_id": import_id}, read=read)
 
 
-def parse_list_query(query: Mapping[str, str]) -> WantedImports:
-    """Read the parameters of `imports.list`, or raise `InvalidRequest` naming the wrong one."""
-    records, before = parse_number_of_records(query), _LAST_ID + 1
-    if "cursor" in query:
-        before = parse_integer_parameter(query["cursor"], "cursor", low=1, high=_LAST_ID)
-    return WantedImports(records=records, before=before)
+def wanted_imports(query: Mapping[str, Any]) -> WantedImports:
+    """Return what the values of `LIST_PARAMETERS` ask for."""
+    cursor = query["cursor"]
+    return WantedImports(
+        records=query["number_of_records"], before=_LAST_ID + 1 if cursor is None else cursor
+    )
 
 
 def list_imports(wanted: WantedImports) -> Query[ImportsPage]:

@@ -11,8 +11,10 @@ from lib.catalogue.movie import IMDB_ID, TITLE_LENGTH
 from lib.errors import InvalidRequest
 from lib.search.text import MOST_PARTS, Terms
 from lib.web.paging import decode_cursor, encode_cursor
+from lib.web.rules import Rule, Schema
 
 _LENGTH: Final = 6144  # of an address, which is 8 KB at most
+_LETTERS: Final = "^[A-Za-z0-9_-]+$"
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _MOST: Final = {"relevance": 2**60 - 1, "year": 2**15 - 1, "imdb_rating": 2**15 - 1}
 
@@ -45,6 +47,33 @@ class Cursor:
         return encode_cursor(_print_of(looked_for + "\n" + place) + place)
 
 
+class CursorRule(Rule[str]):
+    """A cursor as callers carry it; `decode` tells whether it is of their search."""
+
+    rule = "must be a next_cursor of the same search"
+
+    def from_text(self, name: str, text: str) -> str:
+        """Read a parameter."""
+        if len(text) > _LENGTH or not re.fullmatch(_LETTERS, text):
+            raise self.refusal(name)
+        return text
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        return {"type": "string", "maxLength": _LENGTH, "pattern": _LETTERS}
+
+    def refusal(self, name: str) -> InvalidRequest:
+        """Return what is raised for one that is none of the search."""
+        return InvalidRequest(
+            "The cursor is none that this search gave out: a cursor goes with the query, the "
+            "filters and the sort that it came with. Start again without one.",
+            fields={name: self.rule},
+        )
+
+
+CURSOR: Final = CursorRule()
+
+
 def decode(text: str, looked_for: str, sort: str, terms: Terms | None) -> Cursor:
     """Read a cursor; raise `InvalidRequest` for one of another search, a part of one, or none.
 
@@ -57,11 +86,7 @@ def decode(text: str, looked_for: str, sort: str, terms: Terms | None) -> Cursor
             return cursor
     except ValueError:
         pass
-    raise InvalidRequest(
-        "The cursor is none that this search gave out: a cursor goes with the query, the filters "
-        "and the sort that it came with. Start again without one.",
-        fields={"cursor": "must be a next_cursor of the same search"},
-    )
+    raise CURSOR.refusal("cursor")
 
 
 def _decode(text: str, sort: str) -> Cursor:

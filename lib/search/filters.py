@@ -3,87 +3,128 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from lib.catalogue.folding import LONGEST_NAME, fold
-from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR
+from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR, TYPES
+from lib.search.ranges import DAYS, MOST, TENTHS, Bounds, Range, numbers
 from lib.search.text import all_of, any_of, lexeme
-from lib.web.parsing import refuse
+from lib.web.inputs import Input
+from lib.web.parsing import CONTROL_CHARACTERS, refuse
+from lib.web.rules import Rule, Schema
 
 MOST_VALUES: Final = 20
-
-# The kinds of a row's lexemes that a parameter asks for.
-_KINDS: Final = {
-    "type": "t", "genre": "g", "person": "dwa", "director": "d", "writer": "w", "actor": "a",
-    "language": "l", "country": "c", "rated": "r",
-}  # fmt: skip
-_ONE_OF_EACH: Final = frozenset({"type", "rated"})
+_ALL: Final = (0, MOST)
 _SEPARATOR: Final = re.compile(r"\\([,|])|([,|])")
+# A part of a text between separators, in which something can be seen.
+_ANY: Final = rf"(?:\\[,|]|[^,|{CONTROL_CHARACTERS}])*"
+_PART: Final = rf"{_ANY}(?:\\[,|]|[^,|\s{CONTROL_CHARACTERS}]){_ANY}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Scale:
-    """How the numbers of a range are written, and how the search rows hold them.
+class Values(Rule[str]):
+    """Values that a film has, of which all (`a,b`) or any (`a|b`) are demanded.
 
-    Attributes:
-        column: Of the search rows, where 0 is unknown.
-        read: Returns the number of a text, None for what is none.
-        rule: What the texts must be.
+    They are read as a query of the search rows.
+
+    Args:
+        kinds: Of a row's lexemes, any of which may have a value.
+        is_one: Whether a film has one of it, so that only any of several can be demanded.
     """
 
-    column: str
-    read: Callable[[str], int | None]
-    rule: str
+    def __init__(self, kinds: str, *, is_one: bool = False) -> None:
+        self.kinds, self.is_one = kinds, is_one
+
+    @property
+    def rule(self) -> str:
+        """What is demanded of the value."""
+        between = "'|'" if self.is_one else "',' (all of them) or '|' (any of them)"
+        return f"must be 1 to {MOST_VALUES} values with {between} between them"
+
+    def from_text(self, name: str, text: str) -> str:
+        """Read a parameter."""
+        parts, separators = _split(text)
+        if len(separators) > 1:
+            refuse(name, "must have ',' or '|' between its values, not both")
+        if separators == {","} and self.is_one:
+            refuse(name, "takes '|' only, as a movie has one of it")
+        if not all(part.strip() for part in parts):
+            refuse(name, "must hold no empty value")
+        if len(parts) > MOST_VALUES:
+            refuse(name, f"must hold at most {MOST_VALUES} values")
+        folded = [fold(part)[:LONGEST_NAME] for part in parts]
+        queries = [any_of([lexeme(f"#{kind}/{one}") for kind in self.kinds]) for one in folded]
+        return all_of(queries) if separators == {","} else any_of(queries)
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        more = "|".join(
+            f"(?:{re.escape(separator)}{_PART}){{0,{MOST_VALUES - 1}}}"
+            for separator in ("|" if self.is_one else "|,")
+        )
+        return {"type": "string", "pattern": f"^{_PART}(?:{more})$"}
 
 
-def _whole(low: int, high: int, most: int) -> Callable[[str], int | None]:
-    def read(text: str) -> int | None:
-        if not re.fullmatch(r"0|[1-9][0-9]{0,9}", text, re.ASCII):
-            return None
-        return min(int(text), most) if low <= int(text) <= high else None
-
-    return read
-
-
-def _tenths(text: str) -> int | None:
-    found = re.fullmatch(r"([0-9]|10(?=$|\.0))(?:\.([0-9]))?", text, re.ASCII)
-    return int(found[1]) * 10 + int(found[2] or 0) if found else None
-
-
-def _day(text: str) -> int | None:
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
-        return None
-    try:
-        return int(date.fromisoformat(text).strftime("%Y%m%d"))
-    except ValueError:
-        return None
+def _split(text: str) -> tuple[list[str], set[str]]:
+    """Return the values that a text names, and what stands between them."""
+    parts, separators, begin = [""], set(), 0
+    for found in _SEPARATOR.finditer(text):
+        parts[-1] += text[begin : found.start()] + (found[1] or "")
+        begin = found.end()
+        if found[2]:
+            separators.add(found[2])
+            parts.append("")
+    parts[-1] += text[begin:]
+    return parts, separators
 
 
-_MOST: Final = 2**31 - 1
-_SMALL: Final = 2**15 - 1
-_SCALES: Final = {
-    "year": _Scale(
-        column="year",
-        read=_whole(FIRST_YEAR, LAST_YEAR, LAST_YEAR),
-        rule=f"years from {FIRST_YEAR} to {LAST_YEAR}",
+_MANY: Final = "`a,b` demands all of them, `a|b` any."
+_RANGE: Final = "One or a range with its ends, either of which may be left out."
+_VALUES: Final[Mapping[str, Input]] = {
+    "type": Input(
+        rule=Values("t", is_one=True),
+        about=f"What it is: {', '.join(TYPES)}; `a|b` is any of them.",
     ),
-    "released": _Scale(column="released", read=_day, rule="days as 1994-10-14"),
-    "runtime_minutes": _Scale(
-        column="runtime",
-        read=_whole(0, 1_000_000, _SMALL),
-        rule="whole numbers from 0 to 1000000",
+    "genre": Input(rule=Values("g"), about=f"Its genres. {_MANY}", example="Crime"),
+    "person": Input(
+        rule=Values("dwa"), about=f"People who directed, wrote or played in it. {_MANY}"
     ),
-    "imdb_rating": _Scale(
-        column="rating", read=_tenths, rule="numbers from 0 to 10 with at most one decimal"
-    ),
-    "imdb_votes": _Scale(
-        column="votes", read=_whole(0, _MOST, _MOST), rule=f"whole numbers from 0 to {_MOST}"
+    "director": Input(rule=Values("d"), about=f"People who directed it. {_MANY}"),
+    "writer": Input(rule=Values("w"), about=f"People who wrote it. {_MANY}"),
+    "actor": Input(rule=Values("a"), about=f"People who play in it. {_MANY}"),
+    "language": Input(rule=Values("l"), about=f"What is spoken in it. {_MANY}"),
+    "country": Input(rule=Values("c"), about=f"Where it was made. {_MANY}"),
+    "rated": Input(
+        rule=Values("r", is_one=True),
+        about="Its age rating, such as `PG-13`; `a|b` is any of them.",
     ),
 }
-PARAMETERS: Final = (*_KINDS, *_SCALES)
-COLUMNS: Final = tuple(scale.column for scale in _SCALES.values())
-_ALL: Final = (0, _MOST)
+_RANGES: Final[Mapping[str, Input]] = {
+    "year": Input(
+        rule=Range(numbers("years", low=FIRST_YEAR, high=LAST_YEAR)),
+        about=f"The year it came out. {_RANGE}",
+        example="1970..1979",
+    ),
+    "released": Input(rule=Range(DAYS), about=f"The day it came out. {_RANGE}"),
+    "runtime_minutes": Input(
+        rule=Range(numbers("whole numbers", low=0, high=1_000_000, most=2**15 - 1)),
+        about=f"How long it is. {_RANGE}",
+    ),
+    "imdb_rating": Input(rule=Range(TENTHS), about=f"What IMDb's users think of it. {_RANGE}"),
+    "imdb_votes": Input(
+        rule=Range(numbers("whole numbers", low=0, high=MOST)),
+        about=f"How many of them have voted. {_RANGE}",
+    ),
+}
+FILTERS: Final[Mapping[str, Input]] = {**_VALUES, **_RANGES}
+# Of the search rows, where 0 is unknown.
+_COLUMN_OF: Final[Mapping[str, str]] = {
+    "year": "year",
+    "released": "released",
+    "runtime_minutes": "runtime",
+    "imdb_rating": "rating",
+    "imdb_votes": "votes",
+}
+COLUMNS: Final = tuple(_COLUMN_OF.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +137,9 @@ class Filters:
     """
 
     lexemes: str = ""
-    bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
 
-    def of(self, column: str) -> tuple[int, int]:
+    def of(self, column: str) -> Bounds:
         """Return the bounds of a column."""
         return self.bounds.get(column, _ALL)
 
@@ -112,13 +153,15 @@ class Filters:
         }
 
 
-def parse_filters(query: Mapping[str, str]) -> Filters:
-    """Read the filters that a query has; raise `InvalidRequest` naming the wrong one."""
-    groups = [_parse_values(query[name], name) for name in _KINDS if name in query]
+def filters_of(values: Mapping[str, Any]) -> Filters:
+    """Return what is demanded of a film.
+
+    Args:
+        values: Of `FILTERS`, and perhaps others.
+    """
+    groups = [values[name] for name in _VALUES if values.get(name) is not None]
     bounds = {
-        scale.column: _parse_range(query[name], name, scale)
-        for name, scale in _SCALES.items()
-        if name in query
+        column: values[name] for name, column in _COLUMN_OF.items() if values.get(name) is not None
     }
     groups += [
         any_of([lexeme(text) for text in texts])
@@ -126,42 +169,6 @@ def parse_filters(query: Mapping[str, str]) -> Filters:
         if (texts := _LEXEMES_OF[column](low, high) if column in _LEXEMES_OF else [])
     ]
     return Filters(lexemes=all_of(groups), bounds=bounds)
-
-
-def _parse_values(text: str, name: str) -> str:
-    """Return the query of values of which all (`a,b`) or any (`a|b`) is demanded."""
-    parts, separators, begin = [""], set(), 0
-    for found in _SEPARATOR.finditer(text):
-        parts[-1] += text[begin : found.start()] + (found[1] or "")
-        begin = found.end()
-        if found[2]:
-            separators.add(found[2])
-            parts.append("")
-    parts[-1] += text[begin:]
-    if len(separators) > 1:
-        refuse(name, "must have ',' or '|' between its values, not both")
-    if separators == {","} and name in _ONE_OF_EACH:
-        refuse(name, "takes '|' only, as a movie has one of it")
-    if not all(part.strip() for part in parts):
-        refuse(name, "must hold no empty value")
-    if len(parts) > MOST_VALUES:
-        refuse(name, f"must hold at most {MOST_VALUES} values")
-    folded = [fold(part)[:LONGEST_NAME] for part in parts]
-    queries = [any_of([lexeme(f"#{kind}/{one}") for kind in _KINDS[name]]) for one in folded]
-    return all_of(queries) if separators == {","} else any_of(queries)
-
-
-def _parse_range(text: str, name: str, scale: _Scale) -> tuple[int, int]:
-    low, dots, high = text.partition("..")
-    ends = [scale.read(low) if low else 0, scale.read(high) if high else _MOST]
-    if not dots:
-        ends[1] = ends[0]
-    if not (low or high) or None in ends:
-        refuse(name, f"must be one or a range (A..B, A.., ..B) of {scale.rule}")
-    begin, end = ends[0] or 0, ends[1] or 0
-    if begin > end:
-        refuse(name, "must begin with the smaller end of its range")
-    return max(begin, 1), end  # what is unknown is in no range
 
 
 # A range is also told in the lexemes that the index has of it, which are rougher than its ends.

@@ -68,7 +68,7 @@ async def search(database: Database, wanted: Wanted, *, path: str) -> Answer:
     answer = Answer(
         body=_write(page, wanted, attempt.corrected, counts, following),
         headers={"Link": ", ".join(_links(wanted, following, path))},
-        at_its_address=wanted.as_asked and page.first is not None,
+        at_its_address=page.first is not None,
     )
     return wanted.fields.narrow(answer)
 
@@ -122,18 +122,18 @@ async def _ask(database: Database, wanted: Wanted, attempt: Attempt) -> Page:
 
 
 def _find_page(wanted: Wanted, attempt: Attempt) -> Query[Page]:
-    if wanted.sort == "relevance":
+    if wanted.sort.name == "relevance":
         values = attempts.relevance_values(attempt, wanted.filters, wanted.cursor, wanted.records)
         return Query(statement=BY_RELEVANCE, values=values, read=_read_page)
     values = attempts.column_values(
         attempt,
         wanted.filters,
-        SORT_COLUMNS[wanted.sort],
-        descending=wanted.descending,
+        SORT_COLUMNS[wanted.sort.name],
+        descending=wanted.sort.descending,
         cursor=wanted.cursor,
         records=wanted.records,
     )
-    statement = BY_COLUMN[wanted.sort, wanted.descending]
+    statement = BY_COLUMN[wanted.sort.name, wanted.sort.descending]
     return Query(statement=statement, values=values, read=_read_page)
 
 

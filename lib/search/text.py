@@ -14,6 +14,7 @@ from typing import Final
 from lib.catalogue.folding import fold, loose, split_words
 from lib.catalogue.titles import other_names_of, take_year, take_year_at_end, without_brackets
 from lib.web.parsing import refuse
+from lib.web.rules import Rule, Schema, Text
 
 QUERY_LENGTH: Final = 100
 MOST_WORDS: Final = 10
@@ -108,18 +109,29 @@ def read_terms(text: str, *, year: int | None = None) -> Terms:
     )
 
 
-def parse_text(text: str) -> Terms:
-    """Read the parameter `query`, or raise `InvalidRequest` for one that is too long or blank."""
-    rule = (
-        f"must be a text of 1 to {QUERY_LENGTH} characters, and at most {MOST_WORDS} words, not "
-        f"counting {', '.join(UNCOUNTED)}; with these, and with each part of a word like a-b, "
-        f"at most {MOST_PARTS}"
-    )
-    text = " ".join(text.split())
-    terms = read_terms(text) if 1 <= len(text) <= QUERY_LENGTH else None
-    if terms is None or terms.counted > MOST_WORDS or sum(map(len, terms.words)) > MOST_PARTS:
-        refuse("query", rule)
-    return terms
+class SearchText(Rule[Terms]):
+    """A text that films are looked for by; surplus blanks do not count."""
+
+    @property
+    def rule(self) -> str:
+        """What is demanded of the value."""
+        return (
+            f"must be a text of 1 to {QUERY_LENGTH} characters, and at most {MOST_WORDS} words, "
+            f"not counting {', '.join(UNCOUNTED)}; with these, and with each part of a word like "
+            f"a-b, at most {MOST_PARTS}"
+        )
+
+    def from_text(self, name: str, text: str) -> Terms:
+        """Read a parameter."""
+        text = " ".join(text.split())
+        terms = read_terms(text) if 1 <= len(text) <= QUERY_LENGTH else None
+        if terms is None or terms.counted > MOST_WORDS or sum(map(len, terms.words)) > MOST_PARTS:
+            refuse(name, self.rule)
+        return terms
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken, which cannot count words."""
+        return Text(QUERY_LENGTH).schema()
 
 
 def is_a_slip(word: str, other: str) -> bool:

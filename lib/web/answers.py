@@ -3,14 +3,15 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from starlette.responses import Response
 
 from lib.errors import ServiceError
+from lib.web.inputs import Inputs
 from lib.web.logs import RequestContext
 
 Method = Literal["GET", "POST", "DELETE"]
@@ -49,16 +50,40 @@ class Answer:
     tag: str | None = None
 
 
+class Guard(Protocol):
+    """Who looks at the tokens of an endpoint's callers."""
+
+    def admit(self, headers: Mapping[str, str], *, roles: Collection[str]) -> Any:
+        """Return what an endpoint needs to admit a caller; raise `Unauthorized` for no token."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What an endpoint takes, and so how its answers are dressed; see `endpoint.endpoint`."""
+    """What an endpoint takes, and so how its answers are dressed; see `endpoint.endpoint`.
+
+    Attributes:
+        parameters: What the query takes.
+        members: What the body's JSON object takes.
+        path: What its last segment is, where that is a value; one at most.
+        body: Whether a body is read, and whether there must be one.
+        largest_body: In bytes.
+        private: Whether a read is only for some: no shared cache and no foreign page may have it.
+        guard: Who looks at callers' tokens; None where nobody needs one.
+        roles: Those that are admitted.
+        needs_token: Whether there must be one; else only one that is there has to be valid.
+    """
 
     method: Method
-    parameters: tuple[str, ...]
-    members: tuple[str, ...]
+    parameters: Inputs
+    members: Inputs
+    path: Inputs
     body: BodyRule
     largest_body: int
     private: bool
+    guard: Guard | None
+    roles: tuple[str, ...]
+    needs_token: bool
 
     @property
     def is_public_read(self) -> bool:

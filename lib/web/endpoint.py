@@ -1,11 +1,11 @@
 """From a request to values, from values to an answer, and from any fault to one shape of error.
 
 An endpoint is an async function from `Request` to `Answer`; `endpoint` turns it into what the
-functions framework serves. What can be refused without it (method, size, type, syntax) is refused
-first. It runs on the event loop; whatever may block there goes through `in_thread`.
+functions framework serves. What can be refused without it (method, size, type, syntax, a token that
+is none, values out of range) is refused first. It runs on the event loop; whatever may block there
+goes through `in_thread`.
 """
 
-import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -16,20 +16,13 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as FrameworkRequest
 from starlette.responses import Response
 
-from lib.errors import (
-    BodyTooLarge,
-    InternalError,
-    InvalidRequest,
-    MethodNotAllowed,
-    RequestTimeout,
-    ServiceError,
-)
-from lib.limits import BODY_TIMEOUT
+from lib.errors import InternalError, MethodNotAllowed, ServiceError
 from lib.settings import require
 from lib.web import callers, logs, server
 from lib.web.answers import (
     Answer,
     BodyRule,
+    Guard,
     Method,
     Rules,
     answer_error,
@@ -37,15 +30,12 @@ from lib.web.answers import (
     make_response,
     preflight_headers,
 )
+from lib.web.bodies import read_body
 from lib.web.callers import Caller
+from lib.web.inputs import NOTHING, Input, Inputs
 from lib.web.logs import RequestContext
-from lib.web.parsing import (
-    check_content_encoding,
-    check_json_content_type,
-    is_normal,
-    parse_json_object,
-    parse_query,
-)
+from lib.web.parsing import is_normal, parse_query
+from lib.web.rules import Text
 from lib.web.settings import ServerSettings, address_bytes
 from lib.web.threads import in_thread
 from lib.web.tracing import read_context
@@ -60,22 +50,28 @@ IMPORT_BODY: Final = 4 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What an endpoint is asked, already checked as far as every endpoint checks it.
+    """What an endpoint is asked, all of it checked.
 
     Attributes:
         path: As it was sent, still percent-encoded.
-        query: Decoded parameters; each is allowed and stands there once.
-        body: The JSON object's members; each is allowed. Empty where no body is read.
+        in_path: The value of the path's last segment by its name, where the endpoint takes one.
+        query: The value of each parameter that the endpoint takes, or its default.
+        body: The value of each member that the endpoint takes, or its default. Empty where no body
+            is read.
         at_its_address: Whether path and query are written in the one way that caches know.
+        admission: What the endpoint's guard makes of the caller's token; None where an optional one
+            is not there.
         headers: Names in lower case; a repeated header's values joined by ", ".
         client_address: The caller's IP address, as far as the proxies in front can be trusted.
     """
 
     method: str
     path: str
-    query: Mapping[str, str]
+    in_path: Mapping[str, Any]
+    query: Mapping[str, Any]
     at_its_address: bool
     body: Mapping[str, Any]
+    admission: Any
     headers: Mapping[str, str]
     client_address: str
     request_id: str
@@ -88,31 +84,53 @@ FrameworkHandler = Callable[[FrameworkRequest], Awaitable[Response]]
 def endpoint(
     method: Method,
     *,
-    parameters: Collection[str] = (),
-    members: Collection[str] = (),
+    parameters: Inputs | Collection[str] = NOTHING,
+    members: Inputs | Collection[str] = NOTHING,
+    path: Inputs = NOTHING,
     body: BodyRule = "ignored",
     largest_body: int = SMALL_BODY,
     private: bool = False,
+    guard: Guard | None = None,
+    roles: Collection[str] = (),
+    needs_token: bool = True,
 ) -> Callable[[Handler], FrameworkHandler]:
     """Serve a handler under one method; HEAD comes with GET, OPTIONS with every method.
 
-    Args:
-        parameters: The names allowed in the query.
-        members: The names allowed in the body's JSON object.
-        body: Whether a body is read, and whether there must be one.
-        largest_body: In bytes.
-        private: Whether a read is only for some: no shared cache and no foreign page may have it.
+    The arguments are those of `Rules`, which what is served carries as its attribute `rules`, for
+    who describes it.
     """
     rules = Rules(
         method=method,
-        parameters=tuple(parameters),
-        members=tuple(members),
+        parameters=_as_inputs(parameters),
+        members=_as_inputs(members),
+        path=path,
         body=body,
         largest_body=largest_body,
         private=private,
+        guard=guard,
+        roles=tuple(roles),
+        needs_token=needs_token,
     )
 
     return functools.partial(_serve, rules)
+
+
+class _Names(Inputs):
+    """Names of what is taken as it was sent, until whoever declares them says more."""
+
+    def read_query(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Return what was sent."""
+        return dict(texts)
+
+    def read_body(self, members: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what was sent."""
+        return dict(members)
+
+
+def _as_inputs(names: Inputs | Collection[str]) -> Inputs:
+    if isinstance(names, Inputs):
+        return names
+    return _Names(dict.fromkeys(names, Input(rule=Text(longest=4096), about="")))
 
 
 def _serve(rules: Rules, handler: Handler) -> FrameworkHandler:
@@ -131,6 +149,7 @@ def _serve(rules: Rules, handler: Handler) -> FrameworkHandler:
         answer = await _explain_faults(work, framework_request.method, context)
         return make_response(rules, answer, framework_request.method, headers, context)
 
+    serve.rules = rules  # type: ignore[attr-defined]
     return serve
 
 
@@ -184,53 +203,47 @@ async def _read_request(
         raise MethodNotAllowed(
             f"{method} is not allowed here; allowed: {rules.allow}.", headers={"Allow": rules.allow}
         )
+    texts = parse_query(sent, rules.parameters.names)
+    members = await _read_members(rules, framework_request, headers)
+    admission = _admit(rules, headers)
     path = scope.get("raw_path", scope["path"].encode()).partition(b"?")[0].decode("latin-1")
-    query = parse_query(sent, rules.parameters)
+    in_path = rules.path.read_query(dict.fromkeys(rules.path.names, path.rpartition("/")[2]))
+    query = rules.parameters.read_query(texts)
     return Request(
         method=method,
         path=path,
+        in_path=in_path,
         query=query,
-        at_its_address="%" not in path and is_normal(sent, query, rules.parameters),
-        body=await _read_body(rules, framework_request, headers) if rules.body != "ignored" else {},
+        at_its_address="%" not in path
+        and is_normal(sent, texts, rules.parameters.names)
+        and rules.parameters.is_normal(texts, query),
+        body={} if members is None else rules.members.read_body(members),
+        admission=admission,
         headers=headers,
         client_address=_find_client_address(framework_request, headers, settings),
         request_id=context.request_id,
     )
 
 
-async def _read_body(
+async def _read_members(
     rules: Rules, request: FrameworkRequest, headers: Mapping[str, str]
-) -> dict[str, Any]:
-    sent = await _receive(request, headers.get("content-length", ""), rules.largest_body)
-    if not sent and rules.body == "optional":
-        return {}
-    if not sent.strip():
-        raise InvalidRequest("The body is empty; expected a JSON object.")
-    check_json_content_type(headers.get("content-type", ""))
-    check_content_encoding(headers.get("content-encoding", ""))
-    return parse_json_object(sent, rules.members)
-
-
-async def _receive(request: FrameworkRequest, declared: str, largest: int) -> bytes:
-    too_large = BodyTooLarge(
-        f"The body is larger than the {largest:,} bytes that are read here.",
-        headers={"Connection": "close"},
+) -> dict[str, Any] | None:
+    if rules.body == "ignored":
+        return None
+    return await read_body(
+        request,
+        headers,
+        rules.members.names,
+        largest=rules.largest_body,
+        is_needed=rules.body == "required",
     )
-    if declared.isdecimal() and int(declared[-20:]) > largest:
-        raise too_large
-    received = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            async for chunk in request.stream():
-                received += chunk
-                if len(received) > largest:
-                    raise too_large
-    except TimeoutError:
-        raise RequestTimeout(
-            f"The body did not arrive within {BODY_TIMEOUT:.0f} seconds.",
-            headers={"Connection": "close"},
-        ) from None
-    return bytes(received)
+
+
+def _admit(rules: Rules, headers: Mapping[str, str]) -> Any:
+    is_looked_at = rules.needs_token or "authorization" in headers
+    if rules.guard is None or not is_looked_at:
+        return None
+    return rules.guard.admit(headers, roles=rules.roles)
 
 
 def _find_client_address(

@@ -19,7 +19,8 @@ from lib.texts import MOST_MARKS, has_long_run_of_marks
 _QUERY_LENGTH: Final = 8192
 _WHOLE_NUMBER: Final = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 _MOST_DIGITS: Final = 20
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL_CHARACTERS: Final = r"\x00-\x1f\x7f-\x9f"  # as a class of a pattern holds them
+_CONTROL: Final = re.compile(f"[{CONTROL_CHARACTERS}]")
 _WORD: Final = r"[a-z0-9!#$%&'*+.^_`|~-]+"
 _JSON_TYPE: Final = re.compile(
     rf"application/(?:{_WORD}\+)?json(?=[ \t]*(?:;|\Z))", re.ASCII | re.IGNORECASE
@@ -70,11 +71,7 @@ def parse_query(raw: bytes, allowed: Collection[str]) -> dict[str, str]:
             )
         values[name] = value
     for name, value in values.items():
-        if _CONTROL.search(value):
-            raise InvalidRequest(
-                f"The parameter {name} holds a control character.",
-                fields={name: "must not hold control characters"},
-            )
+        refuse_control_characters(value, name, told=f"The parameter {name}")
         refuse_long_runs_of_marks(value, name)
     return values
 
@@ -168,6 +165,20 @@ def check_content_encoding(value: str) -> None:
         raise UnsupportedMediaType("The body must come without a Content-Encoding.")
 
 
+def refuse_control_characters(text: str, name: str, *, told: str | None = None) -> None:
+    """Raise `InvalidRequest` for a text that holds one.
+
+    Args:
+        name: The parameter or member that the text is.
+        told: How a message names it, where that is not by its name alone.
+    """
+    if _CONTROL.search(text):
+        raise InvalidRequest(
+            f"{told or name} holds a control character.",
+            fields={name: "must not hold control characters"},
+        )
+
+
 def refuse_long_runs_of_marks(text: str, name: str) -> None:
     """Raise `InvalidRequest` for more combining marks in a row than any writing has.
 
@@ -215,11 +226,7 @@ def parse_text_member(
     rule = f"must be a text of {shortest} to {longest} characters"
     if not isinstance(value, str) or not shortest <= len(value) <= longest or not value.strip():
         refuse(name, rule)
-    if _CONTROL.search(value):
-        raise InvalidRequest(
-            f"{name} holds a control character.",
-            fields={name: "must not hold control characters"},
-        )
+    refuse_control_characters(value, name)
     return value
 
 

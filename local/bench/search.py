@@ -20,7 +20,7 @@ import requests
 
 from lib.database.statement import Query
 from lib.search import attempts
-from lib.search.asking import parse_search_query
+from lib.search.asking import PARAMETERS, wanted_hits
 from lib.search.statements import BY_RELEVANCE
 from local.bench import catalogue, fts5, queries, rivals
 from local.bench.calling import ask_each, request
@@ -186,7 +186,7 @@ def _measure_rates(
 
 def query_of(search: Search) -> Query[Any]:
     """Ask as `movies.search` does, where that finds what is asked."""
-    wanted = parse_search_query(search.parameters)
+    wanted = wanted_hits(PARAMETERS.read_query(search.parameters))
     values = attempts.relevance_values(
         attempts.as_asked(wanted.terms, wanted.filters), wanted.filters, None, wanted.records
     )

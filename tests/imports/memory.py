@@ -5,8 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+from lib.imports.asking import MEMBERS, wanted_order
 from lib.imports.ledger import Progress
-from lib.imports.orders import MEMBERS, parse_import_body
 from lib.imports.stopping import WorkingTime
 from lib.web.endpoint import IMPORT_BODY
 from lib.web.parsing import parse_json_object
@@ -29,7 +29,7 @@ def main() -> None:
             working_time.asked_to_stop.set()
 
     importer.on_progress = follow
-    order = parse_import_body(parse_json_object(body, MEMBERS))
+    order = wanted_order(MEMBERS.read_body(parse_json_object(body, MEMBERS.names)))
     importer.carry_out(order, working_time=working_time, requested_by="a test")
     # Not ru_maxrss: that begins with what the process that started this one took.
     status = Path("/proc/self/status").read_text(encoding="ascii")

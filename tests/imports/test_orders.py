@@ -1,4 +1,4 @@
-"""What can be asked of an import: pure functions."""
+"""What can be asked of an import, and how it is described."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,16 +7,14 @@ import pytest
 
 from lib.catalogue.movie import TYPES
 from lib.errors import InvalidRequest
-from lib.imports.orders import (
-    MOST_IDS,
-    TICK,
-    Order,
-    name_requester,
-    parse_import_body,
-    read_idempotency_key,
-)
+from lib.imports.asking import MEMBERS, name_requester, read_idempotency_key, wanted_order
+from lib.imports.orders import MOST_IDS, TICK, Order
 
 ONE = "tt0111161"
+
+
+def read(body: Mapping[str, Any]) -> Order:
+    return wanted_order(MEMBERS.read_body(body))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +45,7 @@ ONE = "tt0111161"
     ],
 )
 def test_what_is_asked_becomes_an_order(body: Mapping[str, Any], order: Order) -> None:
-    assert parse_import_body(body) == order
+    assert read(body) == order
 
 
 @pytest.mark.parametrize(
@@ -87,7 +85,7 @@ def test_what_is_asked_becomes_an_order(body: Mapping[str, Any], order: Order) -
 )
 def test_what_cannot_be_asked_is_refused_with_the_member_named(body: Mapping[str, Any]) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        parse_import_body(body)
+        read(body)
     assert refusal.value.fields.keys() <= body.keys()
 
 
@@ -107,7 +105,7 @@ def test_the_first_bad_id_is_shown_cut_and_safe_and_the_others_counted(
     items: list[Any], told: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        parse_import_body({"imdb_ids": items})
+        read({"imdb_ids": items})
     assert refusal.value.fields["imdb_ids"].startswith(told)
     assert refusal.value.message == f"imdb_ids: {refusal.value.fields['imdb_ids']}."
     assert refusal.value.message.isprintable()

@@ -14,7 +14,7 @@ from lib.database.statement import Statement, Values
 from lib.database.transactions import TransactionalDatabase
 from lib.schema.migrating import migrate
 from lib.search import attempts
-from lib.search.asking import parse_search_query
+from lib.search.asking import PARAMETERS, wanted_hits
 from lib.search.counts import COUNTING
 from lib.search.cursor import Cursor
 from lib.search.statements import BY_COLUMN, BY_RELEVANCE, SORT_COLUMNS
@@ -98,7 +98,7 @@ def place(sort: str, where: str) -> Cursor | None:
 def test_no_page_in_the_order_of_a_column_reads_the_table(
     large: TransactionalDatabase, query: dict[str, str], hits: int
 ) -> None:
-    wanted = parse_search_query(query)
+    wanted = wanted_hits(PARAMETERS.read_query(query))
     attempt = attempts.as_asked(wanted.terms, wanted.filters)
     read = {}
     for sort, descending, where in itertools.product(SORT_COLUMNS, (False, True), PLACES):
@@ -132,7 +132,7 @@ def test_no_page_in_the_order_of_a_column_reads_the_table(
 def test_no_page_by_relevance_reads_more_than_is_found(
     large: TransactionalDatabase, query: dict[str, str], most: int
 ) -> None:
-    wanted = parse_search_query(query)
+    wanted = wanted_hits(PARAMETERS.read_query(query))
     attempt = attempts.as_asked(wanted.terms, wanted.filters)
     values = attempts.relevance_values(attempt, wanted.filters, None, RECORDS)
 

@@ -9,13 +9,18 @@ from lib.database.transactions import TransactionalDatabase
 from lib.errors import InvalidRequest
 from lib.search import cursor as cursors
 from lib.search.cursor import Cursor
-from lib.search.filters import parse_filters
-from lib.search.text import QUERY_LENGTH, compose, parse_text, read_terms
+from lib.search.filters import FILTERS, filters_of
+from lib.search.text import QUERY_LENGTH, SearchText, Terms, compose, read_terms
+from lib.web.inputs import Inputs
 
 AS_QUERY = Statement(repeatable=True, sql="select numnode(cast(:query as text)::tsquery)")
 TEXTS = st.text(
     st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=QUERY_LENGTH
 ) | st.text("ab '\"\\|&!:*()<->~@#/,.1", min_size=1, max_size=QUERY_LENGTH)
+
+
+def read_text(text: str) -> Terms:
+    return SearchText().from_text("query", text)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +59,7 @@ def test_whatever_is_asked_is_a_query_or_refused(
     worker_database: TransactionalDatabase, asked: str
 ) -> None:
     try:
-        terms = parse_text(asked)
+        terms = read_text(asked)
     except InvalidRequest:
         return
     words = compose(terms.words, is_typed=terms.is_typed)
@@ -67,7 +72,7 @@ def test_whatever_is_filtered_by_is_a_query_or_refused(
     worker_database: TransactionalDatabase, asked: str, name: str
 ) -> None:
     try:
-        filters = parse_filters({name: asked})
+        filters = filters_of(Inputs(FILTERS).read_query({name: asked}))
     except InvalidRequest:
         return
     assert worker_database.run(AS_QUERY, query=filters.lexemes)[0][0] > 0
@@ -108,11 +113,11 @@ def test_a_cursor_that_was_cut_or_altered_is_refused(cursor: Cursor, data: st.Da
 def test_no_page_tells_a_text_of_strangers_as_its_correction(way: cursors.Way) -> None:
     told = Cursor(value="1", imdb_id="tt0000001", way=way, corrected="<b>Call 555-0100</b>")
     with pytest.raises(InvalidRequest):
-        cursors.decode(told.encode(""), "", "imdb_votes", parse_text("star wars"))
+        cursors.decode(told.encode(""), "", "imdb_votes", read_text("star wars"))
 
 
 def test_another_title_in_brackets_is_told_on_each_page_however_long_it_folds() -> None:
-    terms = parse_text(f"foo (star wars {'…' * 80})")
+    terms = read_text(f"foo (star wars {'…' * 80})")
     cursor = Cursor(value="1", imdb_id="tt0000001", way="instead", corrected=terms.titles[-1])
     assert len(cursor.corrected) > 2 * QUERY_LENGTH
     assert cursors.decode(cursor.encode(""), "", "imdb_votes", terms) == cursor
@@ -121,7 +126,7 @@ def test_another_title_in_brackets_is_told_on_each_page_however_long_it_folds() 
 @pytest.mark.parametrize("text", ["a-s-e-i-o-" * 9, "of in to " * 9])
 def test_a_text_of_more_words_than_can_be_looked_up_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="at most 24"):
-        parse_text(text)
+        read_text(text)
 
 
 @given(st.text() | st.binary().map(lambda raw: raw.hex()) | st.text("AZaz09-_", max_size=80))

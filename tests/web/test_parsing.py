@@ -18,17 +18,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lib.catalogue.listing import Cursor, parse_list_query
+from lib.catalogue.listing import PARAMETERS as LISTED_BY
+from lib.catalogue.listing import Cursor, wanted_page
 from lib.catalogue.movie import title_key
 from lib.catalogue.movies import Position
-from lib.catalogue.wanted import (
-    check_id,
-    parse_create_body,
-    parse_get_query,
-    parse_imdb_id_from_path,
-)
+from lib.catalogue.wanted import CREATING, DELETING, GETTING, Wanted, wanted_movie
 from lib.errors import InvalidRequest, ServiceError, UnsupportedMediaType
-from lib.imports.orders import parse_import_body
+from lib.imports.asking import MEMBERS
 from lib.texts import has_long_run_of_marks
 from lib.web.endpoint import SMALL_BODY
 from lib.web.parsing import (
@@ -77,6 +73,16 @@ NAUGHTY: Final = [
     "\u2028", "\u2029", "\u3000", "\u00a0", "İstanbul", "ıI", "Straße", "STRASSE", "ﬁlm", "ǅ", "ẞ",
     "Å", "A\u030a", "\u212b", "é", "e\u0301", "가", "\u1100\u1161", "𝕋𝕙𝕖", "𠜎𠜱", "ϓ", "ﬃ", "Æon", "№",
 ]  # fmt: skip
+
+
+def create(body: Mapping[str, Any]) -> Wanted:
+    """Read the members of `movies.create`."""
+    return wanted_movie(CREATING.read_body(body))
+
+
+def get(query: Mapping[str, str]) -> Wanted:
+    """Read the parameters of `movies.get`."""
+    return wanted_movie(GETTING.read_query(query))
 
 
 def only_ours(read: Callable[..., object], *arguments: object) -> object:
@@ -149,16 +155,19 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
 @UNHURRIED
 @given(st.dictionaries(st.sampled_from(NAMES), JSON | ANY_TEXT))
 def test_any_members_name_a_movie_or_are_refused(body: dict[str, Any]) -> None:
-    only_ours(parse_create_body, body)
-    only_ours(parse_import_body, body)
-    only_ours(parse_import_body, {"imdb_ids": list(body.values())})
+    known = {name: value for name, value in body.items() if name in CREATING.each}
+    only_ours(create, known)
+    only_ours(MEMBERS.read_body, {"year": body.get("year"), "search": body.get("title")})
+    only_ours(MEMBERS.read_body, {"imdb_ids": list(body.values())})
 
 
 @UNHURRIED
 @given(st.dictionaries(st.sampled_from([*NAMES, "number_of_records"]), ANY_TEXT))
 def test_any_parameters_ask_for_something_or_are_refused(query: Mapping[str, str]) -> None:
-    only_ours(parse_list_query, query)
-    only_ours(parse_get_query, query)
+    known = {name: text for name, text in query.items() if name in LISTED_BY.each}
+    only_ours(lambda: wanted_page(LISTED_BY.read_query(known)))
+    known = {name: text for name, text in query.items() if name in GETTING.each}
+    only_ours(get, known)
 
 
 @UNHURRIED
@@ -171,7 +180,7 @@ def test_any_parameters_ask_for_something_or_are_refused(query: Mapping[str, str
 @example("é")
 @example("\ud800")
 def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
-    read = only_ours(Cursor.decode, text)
+    read = only_ours(LISTED_BY.each["cursor"].rule.from_text, "cursor", text)
 
     assert read is None or (isinstance(read, Cursor) and read.encode() == text)
 
@@ -179,14 +188,14 @@ def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
 @UNHURRIED
 @given(st.binary(max_size=60))
 def test_any_bytes_in_a_cursors_letters_are_a_cursor_or_refused(raw: bytes) -> None:
-    only_ours(Cursor.decode, base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
+    text = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    only_ours(LISTED_BY.each["cursor"].rule.from_text, "cursor", text)
 
 
 @UNHURRIED
 @given(ANY_TEXT)
 def test_any_path_ends_in_an_id_or_is_refused(path: str) -> None:
-    only_ours(parse_imdb_id_from_path, path)
-    only_ours(check_id, path)
+    only_ours(DELETING.read_query, {"imdb_id": path})
 
 
 @UNHURRIED
@@ -264,13 +273,11 @@ def test_a_naughty_title_stays_the_text_it_is(title: str) -> None:
     expected = " ".join(title.split())
     if not expected:
         with pytest.raises(InvalidRequest):
-            parse_create_body({"title": title})
+            create({"title": title})
         return
 
-    assert parse_create_body({"title": title}).title == expected
-    assert (
-        parse_get_query(parse_query(f"title={quote(title)}".encode(), ("title",))).title == expected
-    )
+    assert create({"title": title}).title == expected
+    assert get(parse_query(f"title={quote(title)}".encode(), ("title",))).title == expected
     assert parse_json_object(json.dumps({"title": title}).encode(), ("title",)) == {"title": title}
     assert 1 <= len(title_key(title)) <= 500
 
@@ -294,7 +301,7 @@ def test_a_naughty_title_stays_the_text_it_is(title: str) -> None:
 )
 def test_a_title_with_a_control_character_is_refused(title: str) -> None:
     with pytest.raises(InvalidRequest):
-        parse_create_body({"title": title})
+        create({"title": title})
     with pytest.raises(InvalidRequest):
         parse_query(f"title={quote(title)}".encode(), ("title",))
 
@@ -509,7 +516,7 @@ def test_a_body_in_any_encoding_is_refused(value: str) -> None:
 )  # fmt: skip
 def test_a_page_in_any_other_writing_is_refused(page: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        parse_list_query({"page": page})
+        LISTED_BY.read_query({"page": page})
 
     assert list(caught.value.fields) == ["page"]
 
@@ -519,7 +526,7 @@ def test_a_page_in_any_other_writing_is_refused(page: str) -> None:
 )
 def test_a_year_in_any_other_writing_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        parse_get_query({"title": "x", "year": text})
+        get({"title": "x", "year": text})
 
     assert list(caught.value.fields) == ["year"]
 

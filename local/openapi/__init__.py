@@ -1,0 +1,1 @@
+"""What the functions say about themselves, as one OpenAPI document; never deployed."""

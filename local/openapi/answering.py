@@ -1,0 +1,96 @@
+"""What a function answers: what its folder tells, and the errors that follow from what it takes."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, Final
+
+from lib.accounts.roles import ROLES
+from lib.web.answers import Rules
+from local.failure import Failure
+from local.functions import Function, Told, Words
+from local.openapi import errors, headers
+from local.openapi.errors import Fault, read_faults
+from local.openapi.examples import example_of
+from local.openapi.parts import Parts
+from local.openapi.shapes import SHAPES
+
+Part = dict[str, Any]
+
+_JSON: Final = "application/json"
+
+
+def responses_of(function: Function, words: Words, rules: Rules, parts: Parts) -> Part:
+    """Return the answers by their statuses."""
+    found = {told.status: _answer(told, rules, parts) for told in words.answers}
+    for told in words.answers:
+        if rules.is_read and told.is_kept:
+            found[304] = _not_modified(rules, parts)
+    faults = _read_codes(function, codes_of(function, words, rules))
+    for status, some in groupby(faults, key=lambda fault: fault.status):
+        found[status] = _refusal([*some], parts)
+    return {str(status): answer for status, answer in sorted(found.items())}
+
+
+def codes_of(function: Function, words: Words, rules: Rules) -> Iterator[str]:
+    """Yield the codes of all errors, which for the most part follow from what a function takes."""
+    yield from errors.EVERY
+    if rules.body != "ignored":
+        yield from errors.WITH_A_BODY
+    if rules.roles:
+        yield from errors.WITH_ROLES
+        yield from errors.WITH_SOME_ROLES if set(rules.roles) < set(ROLES) else ()
+    if function.rights:
+        yield from errors.WITH_A_DATABASE
+    yield from words.errors
+
+
+def _read_codes(function: Function, codes: Iterable[str]) -> list[Fault]:
+    """Return the faults of these codes, in the order that all have."""
+    wanted = {*codes}
+    unknown = wanted - set(read_faults())
+    if unknown:
+        file = f"functions/{function.name}/function.yaml"
+        raise Failure(f"{file}: no error has the code {', '.join(sorted(unknown))}")
+    return [fault for code, fault in read_faults().items() if code in wanted]
+
+
+def _answer(told: Told, rules: Rules, parts: Parts) -> Part:
+    is_kept = rules.is_read and told.is_kept
+    names = [*_general(rules, is_kept=is_kept), *(["ETag"] if is_kept else []), *told.headers]
+    answer: Part = {"description": told.description, "headers": parts.name_headers(names)}
+    if told.shape is not None:
+        schema = parts.name_shape(told.shape) if isinstance(told.shape, str) else {**told.shape}
+        example = example_of(schema, SHAPES)
+        answer["content"] = {_JSON: {"schema": schema, "example": example}}
+    return answer
+
+
+def _not_modified(rules: Rules, parts: Parts) -> Part:
+    names = [*_general(rules, is_kept=True), "ETag"]
+    return {
+        "description": "What `If-None-Match` names is still the answer.",
+        "headers": parts.name_headers(names),
+    }
+
+
+def _general(rules: Rules, *, is_kept: bool) -> Iterator[str]:
+    """Yield the headers that every answer of a kind has."""
+    is_shared = is_kept and rules.is_public_read
+    yield headers.REQUEST_ID + (headers.UNLESS_SHARED if is_shared else "")
+    yield "Cache-Control"
+
+
+def _refusal(faults: list[Fault], parts: Parts) -> Part:
+    name = "Or".join(fault.name for fault in faults)
+    own = dict.fromkeys(header for fault in faults for header in fault.headers)
+    response = {
+        "description": "\n\n".join(f"`{fault.code}`: {fault.meaning}" for fault in faults),
+        "headers": parts.name_headers([headers.REQUEST_ID, "Cache-Control", *own]),
+        "content": {
+            _JSON: {
+                "schema": parts.name_schema(name, errors.shape_of(faults)),
+                "examples": {fault.code: {"value": errors.example_of(fault)} for fault in faults},
+            }
+        },
+    }
+    return parts.name_response(name, response)
