@@ -9,7 +9,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
@@ -19,6 +19,7 @@ from jsonschema_rs import Draft202012, Draft202012Validator, Registry
 from starlette.types import ASGIApp
 
 from local.environment import ROOT
+from local.openapi.errors import BY_THE_SERVER
 from local.servers import Server
 
 DOCUMENT: Final = ROOT / "functions" / "api_docs" / "openapi.json"
@@ -27,9 +28,10 @@ METHODS: Final = ("get", "post", "delete")
 _ANSWERED: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FRAMEWORK: Final = ("/robots.txt", "/favicon.ico")
 _URN: Final = "urn:document"
-# What servers and connections say of themselves, which no operation promises.
-_OF_THE_TRANSPORT: Final = frozenset(
-    ("connection", "content-length", "content-type", "date", "server", "transfer-encoding")
+# What connections and servers say of themselves, and what is for browsers: no operation names it.
+_OF_THE_TRANSPORT: Final = re.compile(
+    "connection|content-length|content-type|date|server|transfer-encoding"
+    "|access-control-[a-z-]+|x-content-type-options"
 )
 _REQUEST_LINE: Final = re.compile(rb"([A-Z]+) ([!-~]+) HTTP/1\.[01]\r?\n")
 
@@ -110,8 +112,11 @@ class Document:
         path = self._path_of(asked)
         if asked.method == "HEAD" and said.body:
             yield "an answer to HEAD has no body"
+        if _code_of(said) in BY_THE_SERVER:
+            return  # it can meet any request, and no operation names it
         if path is None:
-            yield from self._faults_elsewhere(asked, said)
+            if said.status != 404 and asked.path not in {"/", "/v1", "/v1/", "*"}:
+                yield "the document does not know the path"
             return
         item = self._content["paths"][path]
         method = "get" if asked.method == "HEAD" else asked.method.lower()
@@ -121,19 +126,13 @@ class Document:
         if method not in item:
             # Every operation of a path refuses a method that the path has not, in the same way.
             method = next(one for one in METHODS if one in item)
-            if said.status not in {405, 414, 431}:
+            if said.status != 405:
                 yield "the method is not one of the path's"
         where = ("paths", path, method, "responses", str(said.status))
         if where[-1] not in item[method]["responses"]:
             yield f"{item[method]['operationId']} knows no such status"
             return
         yield from self._misfits(where, asked, said)
-
-    def _faults_elsewhere(self, asked: Asked, said: Said) -> Iterator[str]:
-        if said.status == 404 and asked.method != "HEAD":
-            yield from self._misfits_of(("components", "schemas", "Error"), said.body)
-        elif said.status == 200 and asked.path not in {"/", "/v1", "/v1/"}:
-            yield "the document does not know the path"
 
     def _path_of(self, asked: Asked) -> str | None:
         """Return the path of the document that a request belongs to."""
@@ -170,8 +169,9 @@ class Document:
     ) -> Iterator[str]:
         described = self._at(where[:-1]).get("headers", {})
         known = {name.lower() for name in described}
-        for name in sorted(headers.keys() - known - _OF_THE_TRANSPORT):
-            yield f"the header {name} is not described"
+        for name in sorted(headers.keys() - known):
+            if not _OF_THE_TRANSPORT.fullmatch(name):
+                yield f"the header {name} is not described"
         for name in described:
             found, header = self._find((*where, name))
             if name.lower() in headers:
@@ -234,10 +234,17 @@ def closed(node: Any) -> Any:
     return made
 
 
+def _code_of(said: Said) -> str | None:
+    """Return the code of an error, without a look at anything else of it."""
+    with suppress(ValueError, LookupError, TypeError):
+        return str(json.loads(said.body)["error"]["code"])
+    return None
+
+
 def _faults_of_options(said: Said) -> Iterator[str]:
     if said.status == 204 and "allow" not in said.headers:
         yield "it says not what is allowed"
-    elif said.status not in {204, 414, 431}:
+    elif said.status != 204:
         yield "OPTIONS is answered with 204"
 
 
