@@ -115,6 +115,7 @@ class Told:
     Attributes:
         shape: The name of its body's in `local/openapi/shapes.py`, or a JSON schema; None where it
             has no body.
+        type: Its body's media type.
         headers: Those that it has and others of its kind have not.
         is_kept: Whether its reader may keep a read, and so ask for it with its tag.
     """
@@ -122,13 +123,14 @@ class Told:
     status: int
     description: str
     shape: str | Mapping[str, Any] | None = None
+    type: str = "application/json"
     headers: tuple[str, ...] = ()
     is_kept: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """What the function is to people; see `local/openapi`.
+    """What a route of the function is to people; see `local/openapi`.
 
     Attributes:
         tag: What it is listed under.
@@ -155,7 +157,7 @@ class Function:
         rights: What its database role may do, by table or `function()`; "owner" for the one that
             makes the schema, None for one that never connects.
         sizes: What it has other than Terraform's defaults, such as `max_instances`.
-        words: None where nothing is said of it.
+        words: What each of its routes is for; empty where nothing is said of it.
     """
 
     name: str
@@ -170,7 +172,7 @@ class Function:
     smoke: tuple[Check, ...] = ()
     imports: Imports | None = None
     usual: Usual | None = None
-    words: Words | None = None
+    words: Mapping[str, Words] = field(default_factory=dict)
 
     @property
     def is_public(self) -> bool:
@@ -289,7 +291,7 @@ def _function(name: str, content: Mapping[str, Any]) -> Function:
         smoke=tuple(_check(check) for check in content.get("smoke", ())),
         imports=_imports(content["imports"]) if "imports" in content else None,
         usual=_usual(content["usual"]) if "usual" in content else None,
-        words=_words(content) if "summary" in content else None,
+        words=_read_words(content),
     )
 
 
@@ -305,6 +307,15 @@ def _imports(content: Mapping[str, Any]) -> Imports:
 def _usual(content: Mapping[str, Any]) -> Usual:
     rest = {name: value for name, value in content.items() if name != "as"}
     return Usual(as_admin="as" in content, **rest)
+
+
+def _read_words(content: Mapping[str, Any]) -> dict[str, Words]:
+    """Return the words of each route: those of the function, or its own where it has some."""
+    routes = content["route"]
+    if "operations" in content:
+        return {route: _words(one) for route, one in content["operations"].items()}
+    words = {routes: content} if isinstance(routes, str) and "summary" in content else {}
+    return {route: _words(one) for route, one in words.items()}
 
 
 def _words(content: Mapping[str, Any]) -> Words:
@@ -331,6 +342,7 @@ def _told(content: Mapping[str, Any]) -> Told:
         status=content["status"],
         description=content["description"],
         shape=content.get("shape"),
+        type=content.get("type", "application/json"),
         headers=tuple(content.get("headers", ())),
         is_kept=content.get("kept", True),
     )

@@ -1,14 +1,15 @@
 """What a function answers: what its folder tells, and the errors that follow from what it takes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, Final
 
 from lib.accounts.roles import ROLES
 from lib.web.answers import Rules
 from local.failure import Failure
-from local.functions import Function, Told, Words
+from local.functions import Told
 from local.openapi import errors, headers
+from local.openapi.declared import Operation
 from local.openapi.errors import Fault, read_faults
 from local.openapi.examples import example_of
 from local.openapi.parts import Parts
@@ -19,38 +20,35 @@ Part = dict[str, Any]
 _JSON: Final = "application/json"
 
 
-def responses_of(function: Function, words: Words, rules: Rules, parts: Parts) -> Part:
+def responses_of(one: Operation, parts: Parts) -> Part:
     """Return the answers by their statuses."""
-    found = {told.status: _answer(told, rules, parts) for told in words.answers}
-    for told in words.answers:
-        if rules.is_read and told.is_kept:
-            found[304] = _not_modified(rules, parts)
-    faults = _read_codes(function, codes_of(function, words, rules))
-    for status, some in groupby(faults, key=lambda fault: fault.status):
-        found[status] = _refusal([*some], parts)
+    found = {told.status: _answer(told, one.rules, parts) for told in one.words.answers}
+    if one.is_kept:
+        found[304] = _not_modified(one.rules, parts)
+    for status, faults in groupby(_read_codes(one), key=lambda fault: fault.status):
+        found[status] = _refusal([*faults], parts)
     return {str(status): answer for status, answer in sorted(found.items())}
 
 
-def codes_of(function: Function, words: Words, rules: Rules) -> Iterator[str]:
+def codes_of(one: Operation) -> Iterator[str]:
     """Yield the codes of all errors, which for the most part follow from what a function takes."""
     yield from errors.EVERY
-    if rules.body != "ignored":
+    if one.rules.body != "ignored":
         yield from errors.WITH_A_BODY
-    if rules.roles:
+    if one.rules.roles:
         yield from errors.WITH_ROLES
-        yield from errors.WITH_SOME_ROLES if set(rules.roles) < set(ROLES) else ()
-    if function.rights:
+        yield from errors.WITH_SOME_ROLES if set(one.rules.roles) < set(ROLES) else ()
+    if one.function.rights:
         yield from errors.WITH_A_DATABASE
-    yield from words.errors
+    yield from one.words.errors
 
 
-def _read_codes(function: Function, codes: Iterable[str]) -> list[Fault]:
-    """Return the faults of these codes, in the order that all have."""
-    wanted = {*codes}
-    unknown = wanted - set(read_faults())
+def _read_codes(one: Operation) -> list[Fault]:
+    """Return the faults that may be met, in the order that all have."""
+    wanted = {*codes_of(one)}
+    unknown = wanted - {*read_faults()}
     if unknown:
-        file = f"functions/{function.name}/function.yaml"
-        raise Failure(f"{file}: no error has the code {', '.join(sorted(unknown))}")
+        raise Failure(f"{one.name}: no error has the code {', '.join(sorted(unknown))}")
     return [fault for code, fault in read_faults().items() if code in wanted]
 
 
@@ -61,7 +59,7 @@ def _answer(told: Told, rules: Rules, parts: Parts) -> Part:
     if told.shape is not None:
         schema = parts.name_shape(told.shape) if isinstance(told.shape, str) else {**told.shape}
         example = example_of(schema, SHAPES)
-        answer["content"] = {_JSON: {"schema": schema, "example": example}}
+        answer["content"] = {told.type: {"schema": schema, "example": example}}
     return answer
 
 

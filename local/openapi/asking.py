@@ -3,25 +3,23 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from lib.web.answers import Rules
 from lib.web.inputs import Alternative, Input, Inputs
 from local.failure import Failure
-from local.functions import Words
 from local.openapi import headers
+from local.openapi.declared import Operation
 
 Part = dict[str, Any]
 
 _JSON: Final = "application/json"
 
 
-def parameters_of(rules: Rules, words: Words) -> list[Part]:
+def parameters_of(one: Operation) -> list[Part]:
     """Return the parameters in path, query and headers."""
-    is_kept = rules.is_read and any(told.is_kept for told in words.answers)
     return [
-        *(_parameter(name, "path", one) for name, one in rules.path.each.items()),
-        *(_parameter(name, "query", one) for name, one in rules.parameters.each.items()),
-        *(_header(name) for name in words.headers),
-        *(_header(name) for name in (headers.OF_READS if is_kept else ())),
+        *(_parameter(name, "path", value) for name, value in one.in_path.items()),
+        *(_parameter(name, "query", value) for name, value in one.rules.parameters.each.items()),
+        *(_header(name) for name in one.words.headers),
+        *(_header(name) for name in (headers.OF_READS if one.is_kept else ())),
     ]
 
 
@@ -45,11 +43,12 @@ def _parameter(name: str, place: str, one: Input) -> Part:
     }
 
 
-def body_of(rules: Rules, words: Words) -> Part | None:
+def body_of(one: Operation) -> Part | None:
     """Return the body that is read, None where none is."""
+    rules = one.rules
     if rules.body == "ignored":
         return None
-    told = {one.name: {"value": one.body} for one in words.examples if one.body is not None}
+    told = {each.name: {"value": each.body} for each in one.words.examples if each.body is not None}
     return {
         "description": f"A JSON object of at most {rules.largest_body:,} bytes.",
         "required": rules.body == "required",

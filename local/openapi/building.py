@@ -8,12 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from lib.web.answers import Rules
 from local.failure import Failure
-from local.functions import ID, Words
 from local.openapi.answering import responses_of
 from local.openapi.asking import body_of, describe_company, parameters_of
-from local.openapi.declared import Declared
+from local.openapi.declared import Operation
 from local.openapi.errors import read_faults
 from local.openapi.parts import Parts
 
@@ -34,19 +32,16 @@ _PRIVATE: Final[Mapping[str, str]] = {
 }
 
 
-def build(declared: Iterable[Declared]) -> Part:
+def build(operations: Iterable[Operation]) -> Part:
     """Return the document.
 
     Raises:
-        Failure: A function's words name what there is not; it says which.
+        Failure: Their words name what there is not; it says which.
     """
     paths: dict[str, Part] = {}
     parts = Parts()
-    for one in declared:
-        for route in one.function.routes:
-            paths[template_of(route, one.rules)] = {
-                one.rules.method.lower(): _operation(one, parts)
-            }
+    for one in operations:
+        paths[one.path] = {one.method: _operation(one, parts)}
     return {
         "openapi": OPENAPI,
         "info": {
@@ -62,13 +57,6 @@ def build(declared: Iterable[Declared]) -> Part:
     }
 
 
-def template_of(route: str, rules: Rules) -> str:
-    """Return a route as the document has it: `{id}` under the name that refusals give it."""
-    for name in rules.path.names:
-        route = route.replace(ID, f"{{{name}}}")
-    return route
-
-
 def _place(path: str, operations: Part) -> tuple[int, str]:
     [operation] = operations.values()
     return list(TAGS).index(operation["tags"][0]), path
@@ -82,37 +70,29 @@ def _describe_all() -> str:
     return "\n\n".join([*(" ".join(one.splitlines()) for one in paragraphs), table])
 
 
-def _operation(one: Declared, parts: Parts) -> Part:
-    rules, words = one.rules, _words_of(one)
-    parameters, body = parameters_of(rules, words), body_of(rules, words)
+def _operation(one: Operation, parts: Parts) -> Part:
+    if one.words.tag not in TAGS:
+        raise Failure(f"there is no tag {one.words.tag} in local/openapi/building.py")
+    parameters, body = parameters_of(one), body_of(one)
     return {
-        "operationId": one.function.name,
-        "tags": [words.tag],
-        "summary": words.summary,
-        "description": _describe(one, words),
+        "operationId": one.name,
+        "tags": [one.words.tag],
+        "summary": one.words.summary,
+        "description": _describe(one),
         **({"parameters": parameters} if parameters else {}),
         **({"requestBody": body} if body else {}),
-        "responses": responses_of(one.function, words, rules, parts),
+        "responses": responses_of(one, parts),
         "security": parts.name_security(one),
     }
 
 
-def _words_of(one: Declared) -> Words:
-    words, file = one.function.words, f"functions/{one.function.name}/function.yaml"
-    if words is None:
-        raise Failure(f"{file} has no summary")
-    if words.tag not in TAGS:
-        raise Failure(f"{file}: there is no tag {words.tag} in local/openapi/building.py")
-    return words
-
-
-def _describe(one: Declared, words: Words) -> str:
-    said = [words.description, *describe_company(one.rules.parameters)]
+def _describe(one: Operation) -> str:
+    said = [one.words.description, *describe_company(one.rules.parameters)]
     if one.needs_token:
         said.append(f"For users with the role {' or '.join(one.rules.roles)}.")
     if not one.function.is_public:
         said.append(_PRIVATE[one.function.invoker])
-    queries = [example for example in words.examples if example.query]
+    queries = [example for example in one.words.examples if example.query]
     if queries:
         said.append("\n".join(f"- {one.name}: `?{one.query}`" for one in queries))
     return "\n\n".join(said)

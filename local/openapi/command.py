@@ -11,7 +11,7 @@ from local.environment import ROOT
 from local.failure import Failure
 from local.openapi.breaking import find_breaks, is_new_version
 from local.openapi.building import build
-from local.openapi.declared import read_declared
+from local.openapi.declared import read_operations
 from local.openapi.lint import find_faults
 
 WRITTEN: Final = ROOT / "functions" / "api_docs" / "openapi.json"
@@ -24,13 +24,13 @@ def run(*, check: bool) -> None:
     Raises:
         Failure: It is not what it should be; each fault has a line of its own before.
     """
-    declared = read_declared()
-    document = build(declared)
+    operations = read_operations()
+    document = build(operations)
     text = write(document)
     if not check:
         WRITTEN.parent.mkdir(exist_ok=True)
         WRITTEN.write_text(text, encoding="utf-8")
-    faults = [*find_faults(document, declared), *_find_invalid(document), *_find_breaks(document)]
+    faults = [*find_faults(document, operations), *_find_invalid(document), *_find_breaks(document)]
     if check and (not WRITTEN.exists() or WRITTEN.read_text(encoding="utf-8") != text):
         faults.append("it is not what the code says: write it with ./dev openapi")
     for fault in faults:

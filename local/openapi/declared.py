@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 from unittest import mock
@@ -10,34 +12,78 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lib.web.answers import Rules
+from lib.web.inputs import Input
 from local.environment import ROOT, SETTINGS
 from local.failure import Failure
-from local.functions import Function, read_functions
+from local.functions import ID, Function, Words, read_functions
 
 _NOWHERE: Final = "postgresql+pg8000://nobody:nothing@127.0.0.1:1/nowhere"  # it is not asked
 
 
-class Declared(NamedTuple):
-    """A function and what it takes."""
+class Operation(NamedTuple):
+    """A route of a function: what is said of it, and what the function takes."""
 
     function: Function
+    route: str
+    words: Words
     rules: Rules
+
+    @property
+    def name(self) -> str:
+        """What generated clients call it."""
+        if len(self.function.routes) == 1:
+            return self.function.name
+        return "_".join([self.function.name, *re.findall(r"\w+", self.route)])
+
+    @property
+    def method(self) -> str:
+        """As the document has it."""
+        return self.rules.method.lower()
+
+    @property
+    def path(self) -> str:
+        """The route as the document has it: `{id}` under the name that refusals give it."""
+        path = self.route
+        for name in self.in_path:
+            path = path.replace(ID, f"{{{name}}}")
+        return path
+
+    @property
+    def in_path(self) -> Mapping[str, Input]:
+        """What stands in the path."""
+        return self.rules.path.each if ID in self.route else {}
 
     @property
     def needs_token(self) -> bool:
         """Whether a token must come with each request."""
         return bool(self.rules.roles) and self.rules.needs_token
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether its readers may keep it, and ask for it anew with its tag."""
+        return self.rules.is_read and any(answer.is_kept for answer in self.words.answers)
 
-def read_declared(root: Path = ROOT) -> list[Declared]:
-    """Return every function with what it declares, in order of names.
+
+def read_operations(root: Path = ROOT) -> list[Operation]:
+    """Return every route of every function, in order of names.
 
     Raises:
-        Failure: One declares nothing.
+        Failure: A function declares nothing, or nothing is said of a route.
     """
     rest = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
     with mock.patch.dict(os.environ, rest | _made_up(), clear=True):
-        return [Declared(one, _load(one, root)) for one in read_functions(root).values()]
+        functions = [(one, _load(one, root)) for one in read_functions(root).values()]
+    return [
+        Operation(one, route, _find_words(one, route), rules)
+        for one, rules in functions
+        for route in one.routes
+    ]
+
+
+def _find_words(function: Function, route: str) -> Words:
+    if route not in function.words:
+        raise Failure(f"functions/{function.name}/function.yaml has no summary of {route}")
+    return function.words[route]
 
 
 def _load(function: Function, root: Path) -> Rules:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from lib.imports import asking
+
 Header = dict[str, Any]
 
 
@@ -47,9 +49,8 @@ OF_REQUESTS: Final[Mapping[str, Header]] = {
         "description": "The `ETag` of an earlier answer: 304 if it is still the same.",
         "schema": {"type": "string"},
     },
-    "Idempotency-Key": {
-        "description": "Tells a repeat of this request from a new one: the repeat is answered with "
-        "the same import.",
-        "schema": {"type": "string"},
+    **{
+        name: {"description": one.about, "schema": one.schema()}
+        for name, one in asking.HEADERS.each.items()
     },
 }

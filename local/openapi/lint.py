@@ -1,7 +1,7 @@
 """What a document of ours must have that no standard demands."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -9,8 +9,7 @@ import jsonschema_rs
 
 from lib.errors import InvalidRequest
 from local.openapi.breaking import resolve
-from local.openapi.building import template_of
-from local.openapi.declared import Declared
+from local.openapi.declared import Operation
 from local.openapi.errors import BY_THE_SERVER, read_faults
 
 Part = Mapping[str, Any]
@@ -18,31 +17,31 @@ Part = Mapping[str, Any]
 _LONGEST_SUMMARY: Final = 60
 
 
-def find_faults(document: Part, declared: Iterable[Declared]) -> list[str]:
+def find_faults(document: Part, operations: Sequence[Operation]) -> list[str]:
     """Return each fault of a document, in words.
 
     Args:
-        declared: What it was made of.
+        operations: What it was made of.
     """
     whole = resolve(document, document)
     return [
-        *_look_at_routes(whole, [*declared]),
+        *_look_at_paths(whole, operations),
         *_look_at_codes(whole),
         *(
             f"{method.upper()} {path}: {fault}"
-            for path, operations in whole["paths"].items()
-            for method, operation in operations.items()
+            for path, some in whole["paths"].items()
+            for method, operation in some.items()
             for fault in _look_at(operation)
         ),
-        *(f"{one.function.name}: {fault}" for one in declared for fault in _look_at_examples(one)),
+        *(f"{one.name}: {fault}" for one in operations for fault in _look_at_examples(one)),
     ]
 
 
-def _look_at_routes(document: Part, declared: Iterable[Declared]) -> Iterator[str]:
+def _look_at_paths(document: Part, operations: Iterable[Operation]) -> Iterator[str]:
     """Every route is there, and nothing else is."""
-    routes = {template_of(route, one.rules) for one in declared for route in one.function.routes}
-    yield from (f"{route} is missing" for route in sorted(routes - {*document["paths"]}))
-    yield from (f"{path} is no route" for path in sorted({*document["paths"]} - routes))
+    paths = {one.path for one in operations}
+    yield from (f"{path} is missing" for path in sorted(paths - {*document["paths"]}))
+    yield from (f"{path} is no route" for path in sorted({*document["paths"]} - paths))
 
 
 def _look_at_codes(document: Part) -> Iterator[str]:
@@ -121,10 +120,9 @@ def _fits(value: object, schema: Part) -> bool:
     return bool(jsonschema_rs.is_valid(dict(schema), value, validate_formats=True))
 
 
-def _look_at_examples(one: Declared) -> Iterator[str]:
+def _look_at_examples(one: Operation) -> Iterator[str]:
     """What people are shown is taken, and what pages fill in of their own accord is, too."""
-    words = one.function.words
-    for example in words.examples if words else ():
+    for example in one.words.examples:
         try:
             if example.query:
                 one.rules.parameters.read_query(dict(parse_qsl(example.query)))

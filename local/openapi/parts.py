@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from local.failure import Failure
 from local.openapi import headers
-from local.openapi.declared import Declared
+from local.openapi.declared import Operation
 from local.openapi.shapes import SHAPES, ref
 
 Part = dict[str, Any]
@@ -58,7 +58,7 @@ class Parts:
         self._responses[name] = response
         return {"$ref": f"#/components/responses/{name}"}
 
-    def name_security(self, one: Declared) -> list[Part]:
+    def name_security(self, one: Operation) -> list[Part]:
         """Return which tokens an operation wants; nothing where it wants none."""
         if not one.rules.roles:
             return []

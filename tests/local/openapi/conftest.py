@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 
 from local.openapi.building import build
-from local.openapi.declared import Declared, read_declared
+from local.openapi.declared import Operation, read_operations
 
 
 @pytest.fixture(scope="session")
-def declared() -> list[Declared]:
-    """Return every function with what it declares."""
-    return read_declared()
+def operations() -> list[Operation]:
+    """Return every route of every function."""
+    return read_operations()
 
 
 @pytest.fixture(scope="session")
-def document(declared: list[Declared]) -> dict[str, Any]:
+def document(operations: list[Operation]) -> dict[str, Any]:
     """Return the document; who changes it changes a copy."""
-    return build(declared)
+    return build(operations)

@@ -14,7 +14,7 @@ from lib.web.paging import LAST_PAGE
 from local.failure import Failure
 from local.openapi.breaking import resolve
 from local.openapi.building import build
-from local.openapi.declared import Declared, read_declared
+from local.openapi.declared import Operation, read_operations
 from local.openapi.errors import read_faults
 from local.openapi.examples import example_of
 from local.openapi.shapes import SHAPES
@@ -53,7 +53,7 @@ def make(tmp_path: Path) -> Make:
         folder.mkdir(parents=True)
         (folder / "main.py").write_text(MAIN.format(declaration=declaration))
         (folder / "function.yaml").write_text(WORDS.format(route=route) + more)
-        made = build(read_declared(tmp_path))
+        made = build(read_operations(tmp_path))
         [[operation]] = [one.values() for one in resolve(made, made)["paths"].values()]
         found: Part = operation
         return found
@@ -161,8 +161,8 @@ def test_a_function_that_is_not_described_is_refused(tmp_path: Path) -> None:
     (folder / "main.py").write_text(MAIN.format(declaration='"GET"'))
     (folder / "function.yaml").write_text("route: /a\ninvoker: public")
 
-    with pytest.raises(Failure, match=r"function\.yaml has no summary"):
-        build(read_declared(tmp_path))
+    with pytest.raises(Failure, match=r"function\.yaml has no summary of /a"):
+        build(read_operations(tmp_path))
 
 
 def test_a_function_that_declares_nothing_is_refused(tmp_path: Path) -> None:
@@ -172,18 +172,18 @@ def test_a_function_that_declares_nothing_is_refused(tmp_path: Path) -> None:
     (folder / "function.yaml").write_text(WORDS.format(route="/a"))
 
     with pytest.raises(Failure, match="does not declare what it takes"):
-        read_declared(tmp_path)
+        read_operations(tmp_path)
 
 
 def test_loading_functions_needs_no_settings_and_leaves_none(
-    monkeypatch: pytest.MonkeyPatch, declared: list[Declared]
+    monkeypatch: pytest.MonkeyPatch, operations: list[Operation]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "nonsense")
     monkeypatch.delenv("TOKEN_PRIVATE_KEY", raising=False)
 
-    again = read_declared()
+    again = read_operations()
 
-    assert [one.function.name for one in again] == [one.function.name for one in declared]
+    assert [one.function.name for one in again] == [one.function.name for one in operations]
 
 
 def operation(document: Part, method: str, path: str) -> Part:

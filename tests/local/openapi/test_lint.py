@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from local.openapi.declared import Declared
+from local.openapi.declared import Operation
 from local.openapi.lint import find_faults
 
 Part = dict[str, Any]
@@ -24,8 +24,8 @@ def creating(document: Part) -> Part:
     return content
 
 
-def test_the_document_has_all_that_it_must(document: Part, declared: list[Declared]) -> None:
-    assert find_faults(document, declared) == []
+def test_the_document_has_all_that_it_must(document: Part, operations: list[Operation]) -> None:
+    assert find_faults(document, operations) == []
 
 
 CHANGES: Final[dict[str, tuple[Change, str]]] = {
@@ -89,46 +89,46 @@ CHANGES: Final[dict[str, tuple[Change, str]]] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_what_is_missing_is_named(document: Part, declared: list[Declared], name: str) -> None:
+def test_what_is_missing_is_named(document: Part, operations: list[Operation], name: str) -> None:
     change, told = CHANGES[name]
     changed = copy.deepcopy(document)
     change(changed)
 
-    assert told in find_faults(changed, declared)
+    assert told in find_faults(changed, operations)
 
 
-def test_every_error_is_met_by_somebody(document: Part, declared: list[Declared]) -> None:
+def test_every_error_is_met_by_somebody(document: Part, operations: list[Operation]) -> None:
     changed = copy.deepcopy(document)
     del changed["paths"]["/brew-coffee"]
 
-    assert "no operation answers IM_A_TEAPOT" in find_faults(changed, declared)
+    assert "no operation answers IM_A_TEAPOT" in find_faults(changed, operations)
 
 
-def test_an_error_that_there_is_not_is_named(document: Part, declared: list[Declared]) -> None:
+def test_an_error_that_there_is_not_is_named(document: Part, operations: list[Operation]) -> None:
     changed = copy.deepcopy(document)
     error = changed["components"]["schemas"]["ImATeapot"]["properties"]["error"]
     error["properties"]["code"] = {"const": "TEAPOT"}
 
-    found = find_faults(changed, declared)
+    found = find_faults(changed, operations)
 
     assert {"there is no error TEAPOT", "no operation answers IM_A_TEAPOT"} <= {*found}
 
 
-def with_example(declared: list[Declared], name: str, **changes: Any) -> list[Declared]:
+def with_example(operations: list[Operation], name: str, **changes: Any) -> list[Operation]:
     """Return what functions declare, with another example of one of their parameters."""
-    [one] = [one for one in declared if one.function.name == "movies_list"]
+    [one] = [one for one in operations if one.function.name == "movies_list"]
     parameters = copy.copy(one.rules.parameters)
     each = {**parameters.each, name: parameters.each[name]._replace(**changes)}
     parameters.each = each
     rules = copy.copy(one.rules)
     object.__setattr__(rules, "parameters", parameters)
-    return [*(other for other in declared if other is not one), Declared(one.function, rules)]
+    return [*(other for other in operations if other is not one), one._replace(rules=rules)]
 
 
 def test_examples_that_pages_fill_in_together_must_go_together(
-    document: Part, declared: list[Declared]
+    document: Part, operations: list[Operation]
 ) -> None:
-    changed = with_example(declared, "cursor", example="YXR0MDA1MDA4MyAxMiBhbmdyeSBtZW4")
+    changed = with_example(operations, "cursor", example="YXR0MDA1MDA4MyAxMiBhbmdyeSBtZW4")
     changed = with_example(changed, "page", example=1)
 
     assert (
