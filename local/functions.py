@@ -44,26 +44,29 @@ class Call:
     query: str = ""
     body: Any = None
 
-    def target(self, route: str) -> str:
-        """Return the path and query to ask, from a route."""
-        path = route.replace(ID, self.id)
-        return f"{path}?{self.query}" if self.query else path
-
 
 @dataclass(frozen=True, kw_only=True)
 class Check(Call):
     """A request and what it has to be answered with.
 
     Attributes:
+        route: Which of its function's routes it asks; the first one, where none is told.
         code: The error's code, where the answer is an error of ours.
         headers: Names of headers that the answer has.
         members: Members that its body has, such as "data" or "pagination.page".
     """
 
+    route: str
     statuses: tuple[int, ...]
     code: str | None = None
     headers: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """The path and query to ask."""
+        path = self.route.replace(ID, self.id)
+        return f"{path}?{self.query}" if self.query else path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,27 +280,28 @@ _SIZES: Final = (
 
 
 def _function(name: str, content: Mapping[str, Any]) -> Function:
-    routes = content["route"]
+    told = content["route"]
+    routes = (told,) if isinstance(told, str) else tuple(told)
     return Function(
         name=name,
-        routes=(routes,) if isinstance(routes, str) else tuple(routes),
+        routes=routes,
         invoker=content["invoker"],
         settings=tuple(content.get("settings", ())),
         rights=content.get("database"),
         cdn=content.get("cdn", False),
         rate_limit=content.get("rate_limit", "api"),
         sizes={size: content[size] for size in _SIZES if size in content},
-        probe=_check(content["probe"]) if "probe" in content else None,
-        smoke=tuple(_check(check) for check in content.get("smoke", ())),
+        probe=_check(content["probe"], routes[0]) if "probe" in content else None,
+        smoke=tuple(_check(check, routes[0]) for check in content.get("smoke", ())),
         imports=_imports(content["imports"]) if "imports" in content else None,
         usual=_usual(content["usual"]) if "usual" in content else None,
         words=_read_words(content),
     )
 
 
-def _check(content: Mapping[str, Any]) -> Check:
+def _check(content: Mapping[str, Any], route: str) -> Check:
     lists = {name: tuple(value) for name, value in content.items() if isinstance(value, list)}
-    return Check(**{**content, **lists})
+    return Check(**{"route": route, **content, **lists})
 
 
 def _imports(content: Mapping[str, Any]) -> Imports:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lib.errors import NotFound
-from lib.web.answers import answer_error, data
+from lib.web.answers import answer_error
 from lib.web.tracing import read_context
 from local.failure import Failure
 from local.functions import ID, Function, read_functions
@@ -31,7 +31,7 @@ class Gateway:
         """Serve one request."""
         if scope["type"] != "http":
             return
-        answer = self._apps.get(self.function_for(scope["path"]) or "", self._answer_itself)
+        answer = self._apps.get(self.function_for(scope["path"]) or "", self._refuse)
         await answer(scope, receive, send)
 
     def function_for(self, path: str) -> str | None:
@@ -39,30 +39,22 @@ class Gateway:
 
         A route with an id has its function without one, too: that knows best what is missing.
         """
-        path = path.removeprefix("/v1") if path.startswith("/v1/") else path
+        path = path.removeprefix("/v1") or "/" if f"{path}/".startswith("/v1/") else path
         parent, _, last = path.rpartition("/")
         for route in (path, f"{path}/{ID}", f"{parent}/{ID}" if last else ""):
             if route in self._routes:
                 return self._routes[route]
         return None
 
-    async def _answer_itself(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         context = read_context(request.headers)
-        routes = sorted(self._routes)
         headers = {"X-Request-Id": context.request_id, "Cache-Control": "no-store"}
-        if scope["path"] == "/" and request.method == "OPTIONS":  # of the whole server, too
-            allow = {"Allow": "GET, HEAD, OPTIONS"}
-            await Response(status_code=204, headers={**headers, **allow})(scope, receive, send)
-            return
-        if scope["path"] in {"/", "/v1", "/v1/"} and request.method in {"GET", "HEAD"}:
-            answer = data({"routes": routes})
-        else:
-            message = (
-                "Nothing is at this path. Paths, with or without /v1 before them, are "
-                f"{', '.join(routes)}."
-            )
-            answer = answer_error(NotFound(message), context)
+        message = (
+            "Nothing is at this path. Paths, with or without /v1 before them, are "
+            f"{', '.join(sorted(self._routes))}."
+        )
+        answer = answer_error(NotFound(message), context)
         response = Response(answer.body, answer.status, headers, media_type="application/json")
         await response(scope, receive, send)
 

@@ -27,6 +27,8 @@ GRACE: Final = 5  # seconds that requests have to end after Ctrl-C
 BANNER: Final = Template("""
 The movie database listens on $base   (Ctrl-C ends it)
 
+  $base/docs   shows every operation, and tries it
+
   curl '$base/movies.list?page=1&number_of_records=10'
   curl '$base/movies.get?title=The%20Godfather'
   curl '$base/movies.get_many?imdb_ids=tt0068646,tt0071562&fields=title,year'

@@ -66,9 +66,8 @@ def _questions(base_url: str | None, urls: Path | None) -> Iterator[tuple[Check,
         else:
             raise Failure(f"{urls} names no URL of {function.name}")
         for base in bases:
-            for route in function.routes:
-                for check in function.checks:
-                    yield check, base + check.target(route)
+            for check in function.checks:
+                yield check, base + check.target
 
 
 def _own_urls(path: Path) -> dict[str, str]:

@@ -5,12 +5,14 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, Literal, Protocol
 
 from starlette.responses import Response
 
 from lib.errors import ServiceError
+from lib.web import cors
+from lib.web.deprecation import Deprecated
 from lib.web.inputs import Inputs
 from lib.web.logs import RequestContext
 
@@ -22,12 +24,8 @@ _CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
 # What only some may read is kept by nobody but its reader, who asks again each time, too. So is a
 # page under another address than its own, of which a shared cache would keep endless copies.
 _CACHE_PRIVATE_READS: Final = "private, no-cache"
+NOT_KEPT: Final = "no-store"
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
-_HEADERS_OF_READS: Final = {
-    **_HEADERS,
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, Link, Retry-After, X-Request-Id",
-}
 # RFC 9110, 8.8.3 and 5.6.1: a tag may hold commas, and a list empty members.
 _TAG: Final = r'(?:W/)?"[!#-~\x80-\xff]*"'
 _TAGS: Final = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
@@ -38,6 +36,8 @@ class Answer:
     """What an endpoint answers: a JSON text, its status, and headers of its own.
 
     Attributes:
+        headers: A `Content-Type`, too, of what is no JSON, and a `Cache-Control` of what caches may
+            keep longer, or must not keep at all.
         at_its_address: Whether a shared cache may keep it, as it was asked for in the one way that
             it has; see `parsing.is_normal`.
         tag: Its entity tag where it is known already, as of a body that many get; see `tag_of`.
@@ -68,10 +68,13 @@ class Rules:
         path: What its last segment is, where that is a value; one at most.
         body: Whether a body is read, and whether there must be one.
         largest_body: In bytes.
-        private: Whether a read is only for some: no shared cache and no foreign page may have it.
+        private: Whether a read is only for some: no shared cache may have it.
         guard: Who looks at callers' tokens; None where nobody needs one.
         roles: Those that are admitted.
         needs_token: Whether there must be one; else only one that is there has to be valid.
+        foreign_pages: Whether pages of other origins may ask with a token; all may ask for what
+            everybody may read.
+        deprecated: Since when callers should do without it; None where they need not.
     """
 
     method: Method
@@ -84,6 +87,8 @@ class Rules:
     guard: Guard | None
     roles: tuple[str, ...]
     needs_token: bool
+    foreign_pages: bool
+    deprecated: Deprecated | None
 
     @property
     def is_public_read(self) -> bool:
@@ -100,10 +105,18 @@ class Rules:
         """Return the methods as the `Allow` header lists them."""
         return "GET, HEAD, OPTIONS" if self.is_read else f"{self.method}, OPTIONS"
 
-    @property
+    @cached_property
+    def pages(self) -> cors.Pages:
+        """Whose pages may ask; without a token, only where one could do nothing anyway."""
+        if self.is_public_read or (self.foreign_pages and self.needs_token):
+            return "all"
+        return "with a token" if self.foreign_pages else "own"
+
+    @cached_property
     def headers(self) -> Mapping[str, str]:
-        """Return what every answer carries."""
-        return _HEADERS_OF_READS if self.is_public_read else _HEADERS
+        """Return what every answer carries, whatever was sent."""
+        deprecation = self.deprecated.headers() if self.deprecated else {}
+        return {**_HEADERS, **cors.answer_headers(self.pages, sent={}), **deprecation}
 
 
 def data(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
@@ -141,23 +154,26 @@ def make_response(
     """
     body, status = answer.body, answer.status
     headers = {**rules.headers, **answer.headers}
-    # What says itself how long it may be kept, as what is drawn by chance, is not asked for again.
-    is_read = rules.is_read and status == 200 and "Cache-Control" not in headers  # noqa: PLR2004
+    if rules.pages == "with a token":
+        headers.update(cors.answer_headers(rules.pages, sent))
+    kept = headers.get("Cache-Control", _CACHE_READS)
+    # What is not kept, as what is drawn by chance, is not asked for again.
+    is_read = rules.is_read and status == 200 and kept != NOT_KEPT  # noqa: PLR2004
     is_shared = is_read and rules.is_public_read and answer.at_its_address
     if not is_shared:
         # A shared cache would tell everybody the id that its first caller had.
         headers["X-Request-Id"] = context.request_id
     if is_read:
         tag = headers["ETag"] = answer.tag or tag_of(body)
-        headers["Cache-Control"] = _CACHE_READS if is_shared else _CACHE_PRIVATE_READS
+        headers["Cache-Control"] = kept if is_shared else _CACHE_PRIVATE_READS
         if "if-none-match" in sent and _matches(sent["if-none-match"], tag):
             return Response(status_code=304, headers=headers)
     else:
-        headers.setdefault("Cache-Control", "no-store")
+        headers["Cache-Control"] = NOT_KEPT
     if not body:
         return Response(status_code=status, headers=headers)
     headers["Content-Length"] = str(len(body))
-    headers["Content-Type"] = "application/json"
+    headers.setdefault("Content-Type", "application/json")
     return _Dressed(b"" if method == "HEAD" else body, status, headers)
 
 
@@ -179,17 +195,6 @@ class _Dressed(Response):
 def _wire_name(name: str) -> bytes:
     """Return a header's name as it goes over the wire; there are few."""
     return name.lower().encode("latin-1")
-
-
-def preflight_headers(rules: Rules) -> dict[str, str]:
-    """Return the headers that a browser asks for before it lets a foreign page read."""
-    if not rules.is_public_read:
-        return {}
-    return {
-        "Access-Control-Allow-Methods": rules.allow,
-        "Access-Control-Allow-Headers": "If-None-Match, X-Request-Id",
-        "Access-Control-Max-Age": "86400",
-    }
 
 
 def _matches(sent: str, tag: str) -> bool:

@@ -61,8 +61,8 @@ run "each_entry_is_deployed_as_itself_and_open_to_just_whom_it_is_for" {
 
   assert {
     condition = toset([for name, function in output.functions : name if function.invoker == "allUsers"]) == toset([
-      "brew_coffee", "imports_get", "imports_list", "login", "movies_create", "movies_delete", "movies_get", "movies_get_many",
-      "movies_list", "movies_random", "movies_search",
+      "api_docs", "brew_coffee", "imports_get", "imports_list", "login", "movies_create", "movies_delete", "movies_get",
+      "movies_get_many", "movies_list", "movies_random", "movies_search",
     ])
     error_message = "allUsers may invoke: ${join(", ", [for name, function in output.functions : name if function.invoker == "allUsers"])}"
   }

@@ -1,0 +1,14 @@
+// What Scalar's reference shows, and that it asks nobody but this service for anything.
+// https://scalar.com/products/api-references/configuration
+document.getElementById('waiting').remove();
+Scalar.createApiReference('#reference', {
+  url: 'openapi.json',
+  agent: { disabled: true },
+  hideClientButton: true,
+  mcp: { disabled: true },
+  persistAuth: false,
+  showDeveloperTools: 'never',
+  telemetry: false,
+  withDefaultFonts: false,
+  defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' },
+});
