@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -28,10 +29,11 @@ METHODS: Final = ("get", "post", "delete")
 _ANSWERED: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FRAMEWORK: Final = ("/robots.txt", "/favicon.ico")
 _URN: Final = "urn:document"
-# What connections and servers say of themselves, and what is for browsers: no operation names it.
+# What connections, servers and caches are told, and browsers: no operation names it.
 _OF_THE_TRANSPORT: Final = re.compile(
-    "connection|content-length|content-type|date|server|transfer-encoding"
-    "|access-control-[a-z-]+|x-content-type-options"
+    "connection|content-encoding|content-length|content-type|date|server|transfer-encoding|vary"
+    "|access-control-[a-z-]+|content-security-policy|cross-origin-opener-policy|referrer-policy"
+    "|x-content-type-options"
 )
 _REQUEST_LINE: Final = re.compile(rb"([A-Z]+) ([!-~]+) HTTP/1\.[01]\r?\n")
 
@@ -56,12 +58,9 @@ class Asked:
     @property
     def path(self) -> str:
         """Return the path without the version before it, as the gateway looks at it."""
-        path = unquote(urlsplit(self.target).path if "://" in self.target else self._own_path)
-        return path.removeprefix("/v1") if path.startswith("/v1/") else path
-
-    @property
-    def _own_path(self) -> str:
-        return self.target.partition("?")[0]
+        sent = self.target.partition("?")[0]
+        path = unquote(urlsplit(sent).path if sent.startswith("http") else sent)
+        return path.removeprefix("/v1") or "/" if f"{path}/".startswith("/v1/") else path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +114,7 @@ class Document:
         if _code_of(said) in BY_THE_SERVER:
             return  # it can meet any request, and no operation names it
         if path is None:
-            if said.status != 404 and asked.path not in {"/", "/v1", "/v1/", "*"}:
+            if said.status != 404 and asked.path != "*":
                 yield "the document does not know the path"
             return
         item = self._content["paths"][path]
@@ -135,20 +134,18 @@ class Document:
         yield from self._misfits(where, asked, said)
 
     def _path_of(self, asked: Asked) -> str | None:
-        """Return the path of the document that a request belongs to."""
-        if asked.function is not None:
-            return self._paths_of_functions.get(asked.function)
-        parent = asked.path.rpartition("/")[0]
-        for path in self._content["paths"]:
-            before, in_path, _ = path.partition("/{")
-            if asked.path == path or (in_path and before in {asked.path, parent}):
-                found: str = path
-                return found
-        return None
+        """Return the path of the document that a request belongs to.
 
-    @functools.cached_property
-    def _paths_of_functions(self) -> dict[str, str]:
-        return {one["operationId"]: path for path, _, one in self.operations()}
+        One with an id is also that of a request without one, which is told what is missing.
+        """
+        for path, _, operation in self.operations():
+            if asked.function == operation["operationId"]:
+                return path
+        parent = asked.path.rpartition("/")[0]
+        parents = {path.partition("/{")[0]: path for path in self._content["paths"] if "/{" in path}
+        if asked.path in self._content["paths"]:
+            return asked.path
+        return parents.get(asked.path, parents.get(parent))
 
     def _misfits(self, where: tuple[str, ...], asked: Asked, said: Said) -> Iterator[str]:
         where, response = self._find(where)
@@ -159,7 +156,7 @@ class Document:
                 yield "there should be no body"
             return
         kind = said.headers.get("content-type", "").partition(";")[0]
-        if kind not in content:
+        if not any(fnmatch(kind, promised) for promised in content):
             yield f"a body is {', '.join(content)}, and not '{kind}'"
         elif kind == "application/json" and asked.method != "HEAD":
             yield from self._misfits_of((*where, "content", kind, "schema"), said.body)

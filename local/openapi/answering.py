@@ -63,7 +63,8 @@ def _answer(told: Told, one: Operation, parts: Parts) -> Part:
 
 
 def _not_modified(one: Operation, parts: Parts) -> Part:
-    names = [*_general(one, is_kept=True), "ETag"]
+    kept = next(told for told in one.words.answers if told.is_kept)
+    names = [*_general(one, is_kept=True), "ETag", *kept.headers]
     return {
         "description": "What `If-None-Match` names is still the answer.",
         "headers": parts.name_headers(names),

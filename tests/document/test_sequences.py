@@ -38,12 +38,14 @@ class Catalogue(RuleBasedStateMachine):
 
     @initialize()
     def begin_empty(self) -> None:
+        """Take out what an earlier sequence has left."""
         for movie in self.client.get("/movies.list").json()["data"]:
             answer = self.client.delete(f"/movies.delete/{movie['imdb_id']}", headers=self.editor)
             assert answer.status_code == 204
 
     @rule(film=films)
     def create(self, film: str) -> None:
+        """Create a film, perhaps again."""
         answer = self.client.post("/movies.create", json={"imdb_id": film})
 
         assert answer.status_code == (200 if film in self.titles else 201)
@@ -52,18 +54,21 @@ class Catalogue(RuleBasedStateMachine):
 
     @rule()
     def create_what_nobody_knows(self) -> None:
+        """Ask for one that OMDb does not have."""
         answer = self.client.post("/movies.create", json={"imdb_id": NOBODY})
 
         assert answer.json()["error"]["code"] == "OMDB_MOVIE_NOT_FOUND"
 
     @rule(film=films)
     def get(self, film: str) -> None:
+        """Read a film by its id."""
         answer = self.client.get("/movies.get", params={"imdb_id": film})
 
         assert answer.status_code == (200 if film in self.titles else 404)
 
     @rule(film=films)
     def get_by_title(self, film: str) -> None:
+        """Read a film by its title."""
         title = self.titles.get(film, "Nobody knows this film")
         answer = self.client.get("/movies.get", params={"title": title})
 
@@ -71,6 +76,7 @@ class Catalogue(RuleBasedStateMachine):
 
     @rule(film=films, authorized=st.booleans())
     def delete(self, film: str, *, authorized: bool) -> None:
+        """Delete a film, with a token or without."""
         headers = self.editor if authorized else {}
         answer = self.client.delete(f"/movies.delete/{film}", headers=headers)
 
@@ -82,6 +88,7 @@ class Catalogue(RuleBasedStateMachine):
 
     @rule(wanted=st.lists(films, min_size=1, unique=True))
     def get_many(self, wanted: list[str]) -> None:
+        """Read several films, in the order asked."""
         content = self.client.get(f"/movies.get_many?imdb_ids={','.join(wanted)}").json()
 
         assert [one["imdb_id"] for one in content["data"]] == [
@@ -91,6 +98,7 @@ class Catalogue(RuleBasedStateMachine):
 
     @rule()
     def draw(self) -> None:
+        """Draw a film by chance."""
         drawn = self.client.get("/movies.random").json()["data"]
 
         assert len(drawn) == min(1, len(self.titles))
@@ -98,6 +106,7 @@ class Catalogue(RuleBasedStateMachine):
 
     @rule(film=films)
     def search(self, film: str) -> None:
+        """Search for a film."""
         title = self.titles.get(film, "Nobody knows this film")
         found = self.client.get("/movies.search", params={"query": title}).json()["data"]
 
@@ -105,6 +114,7 @@ class Catalogue(RuleBasedStateMachine):
 
     @invariant()
     def it_lists_what_there_is(self) -> None:
+        """See that the list is what was created and not deleted."""
         content = self.client.get("/movies.list").json()
 
         assert {one["imdb_id"]: one["title"] for one in content["data"]} == self.titles
@@ -120,6 +130,6 @@ def test_movies_come_and_go_as_they_are_created_and_deleted(
 ) -> None:
     Catalogue.client, Catalogue.editor = client, authorization("editor")
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Catalogue, settings=settings(max_examples=SEQUENCES, stateful_step_count=LONGEST)
     )
