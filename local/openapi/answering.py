@@ -22,8 +22,9 @@ _JSON: Final = "application/json"
 def responses_of(one: Operation, parts: Parts) -> Part:
     """Return the answers by their statuses."""
     found = {told.status: _answer(told, one, parts) for told in one.words.answers}
-    if one.is_kept:
-        found[304] = _not_modified(one, parts)
+    for told in one.words.answers:
+        if one.rules.is_read and told.is_kept:
+            found[304] = _not_modified(told, one, parts)
     for status, faults in groupby(_read_codes(one), key=lambda fault: fault.status):
         found[status] = _refusal([*faults], parts)
     return {str(status): answer for status, answer in sorted(found.items())}
@@ -62,9 +63,8 @@ def _answer(told: Told, one: Operation, parts: Parts) -> Part:
     return answer
 
 
-def _not_modified(one: Operation, parts: Parts) -> Part:
-    kept = next(told for told in one.words.answers if told.is_kept)
-    names = [*_general(one, is_kept=True), "ETag", *kept.headers]
+def _not_modified(told: Told, one: Operation, parts: Parts) -> Part:
+    names = [*_general(one, is_kept=True), "ETag", *told.headers]
     return {
         "description": "What `If-None-Match` names is still the answer.",
         "headers": parts.name_headers(names),
