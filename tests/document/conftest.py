@@ -28,6 +28,13 @@ class Served:
     username: str = "admin"
     password: str = ADMIN_PASSWORD
 
+    def log_in(self) -> str:
+        """Return an administrator's token."""
+        login = {"username": self.username, "password": self.password}
+        with held.client(self.url) as session:
+            token: str = session.post("/login", json=login).json()["data"]["token"]
+        return token
+
 
 @pytest.fixture(scope="session")
 def served(
@@ -50,7 +57,7 @@ def served(
         "PYTHONPATH": str(ROOT),
     }
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, "-P", "-m", "local", "serve"],
             env=variables,
             stdout=output,
