@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Response, expect
+from playwright.sync_api import Browser, Locator, Page, Response, ViewportSize, expect
 
 from lib.catalogue.movie import Movie
 
 Store = Callable[..., Movie]
 Authorization = Callable[[str], dict[str, str]]
 
-PHONE: Final = {"width": 390, "height": 844}
+PHONE: Final = ViewportSize(width=390, height=844)
 
 
 @dataclass(frozen=True, kw_only=True)
