@@ -14,6 +14,7 @@ locals {
   _certificate = var.domain == null ? "" : "${var.prefix}-${substr(sha256(var.domain), 0, 8)}"
 
   # What a client may ask for in a minute, by the security policy of a function.
+  rate_limit_seconds = 60
   security_policies = var.domain == null ? {} : {
     api   = var.rate_limits.api_per_minute
     login = var.rate_limits.login_per_minute
@@ -116,8 +117,13 @@ resource "google_compute_backend_service" "function" {
   protocol              = "HTTPS"
   security_policy       = google_compute_security_policy.main[each.value.rate_limit].id
 
-  # Here, as here alone everything is HTTPS. Other names below the domain are not ours to speak for.
-  custom_response_headers = ["Strict-Transport-Security: max-age=31536000"]
+  custom_response_headers = [
+    # As draft-ietf-httpapi-ratelimit-headers-10 writes it. What is left of it, the draft's RateLimit, Cloud Armor
+    # tells nobody.
+    "RateLimit-Policy: \"${each.value.rate_limit}\";q=${local.security_policies[each.value.rate_limit]};w=${local.rate_limit_seconds}",
+    # Here, as here alone everything is HTTPS. Other names below the domain are not ours to speak for.
+    "Strict-Transport-Security: max-age=31536000",
+  ]
 
   backend {
     group = google_compute_region_network_endpoint_group.function[each.key].id
@@ -174,7 +180,7 @@ resource "google_compute_security_policy" "main" {
 
       rate_limit_threshold {
         count        = each.value
-        interval_sec = 60
+        interval_sec = local.rate_limit_seconds
       }
     }
   }

@@ -16,7 +16,14 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("GET", parameters=reports.GET_PARAMETERS, private=True, guard=guard, roles=EDITORS)
+@endpoint(
+    "GET",
+    parameters=reports.GET_PARAMETERS,
+    private=True,
+    guard=guard,
+    roles=EDITORS,
+    foreign_pages=True,
+)
 async def imports_get(request: Request) -> Answer:
     """Answer state, counts, rate, errors by kind, and when the import will be done."""
     await database.ask(request.admission)

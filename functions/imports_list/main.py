@@ -16,7 +16,14 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("GET", parameters=reports.LIST_PARAMETERS, private=True, guard=guard, roles=EDITORS)
+@endpoint(
+    "GET",
+    parameters=reports.LIST_PARAMETERS,
+    private=True,
+    guard=guard,
+    roles=EDITORS,
+    foreign_pages=True,
+)
 async def imports_list(request: Request) -> Answer:
     """Answer a page of imports with their states and counts."""
     await database.ask(request.admission)

@@ -25,7 +25,15 @@ creator = Creator(database, OmdbClient(settings, meter=Budget(database, settings
 
 
 @functions_framework.aio.http
-@endpoint("POST", members=CREATING, body="required", guard=guard, roles=ROLES, needs_token=False)
+@endpoint(
+    "POST",
+    members=CREATING,
+    body="required",
+    guard=guard,
+    roles=ROLES,
+    needs_token=False,
+    foreign_pages=True,
+)
 async def movies_create(request: Request) -> Answer:
     """Answer 201 with a movie that is new, 200 with one that was there, refreshed if it was due."""
     payer = await identify(request)

@@ -17,7 +17,7 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("DELETE", path=DELETING, guard=guard, roles=EDITORS)
+@endpoint("DELETE", path=DELETING, guard=guard, roles=EDITORS, foreign_pages=True)
 async def movies_delete(request: Request) -> Answer:
     """Answer 204 once the movie is gone."""
     claims = await database.ask(request.admission)

@@ -5,12 +5,14 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, Literal, Protocol
 
 from starlette.responses import Response
 
 from lib.errors import ServiceError
+from lib.web import cors
+from lib.web.deprecation import Deprecated
 from lib.web.inputs import Inputs
 from lib.web.logs import RequestContext
 
@@ -24,11 +26,6 @@ _CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
 _CACHE_PRIVATE_READS: Final = "private, no-cache"
 NOT_KEPT: Final = "no-store"
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
-_HEADERS_OF_READS: Final = {
-    **_HEADERS,
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, Link, Retry-After, X-Request-Id",
-}
 # RFC 9110, 8.8.3 and 5.6.1: a tag may hold commas, and a list empty members.
 _TAG: Final = r'(?:W/)?"[!#-~\x80-\xff]*"'
 _TAGS: Final = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
@@ -71,10 +68,13 @@ class Rules:
         path: What its last segment is, where that is a value; one at most.
         body: Whether a body is read, and whether there must be one.
         largest_body: In bytes.
-        private: Whether a read is only for some: no shared cache and no foreign page may have it.
+        private: Whether a read is only for some: no shared cache may have it.
         guard: Who looks at callers' tokens; None where nobody needs one.
         roles: Those that are admitted.
         needs_token: Whether there must be one; else only one that is there has to be valid.
+        foreign_pages: Whether pages of other origins may ask with a token; all may ask for what
+            everybody may read.
+        deprecated: Since when callers should do without it; None where they need not.
     """
 
     method: Method
@@ -87,6 +87,8 @@ class Rules:
     guard: Guard | None
     roles: tuple[str, ...]
     needs_token: bool
+    foreign_pages: bool
+    deprecated: Deprecated | None
 
     @property
     def is_public_read(self) -> bool:
@@ -103,10 +105,18 @@ class Rules:
         """Return the methods as the `Allow` header lists them."""
         return "GET, HEAD, OPTIONS" if self.is_read else f"{self.method}, OPTIONS"
 
-    @property
+    @cached_property
+    def pages(self) -> cors.Pages:
+        """Whose pages may ask; without a token, only where one could do nothing anyway."""
+        if self.is_public_read or (self.foreign_pages and self.needs_token):
+            return "all"
+        return "with a token" if self.foreign_pages else "own"
+
+    @cached_property
     def headers(self) -> Mapping[str, str]:
-        """Return what every answer carries."""
-        return _HEADERS_OF_READS if self.is_public_read else _HEADERS
+        """Return what every answer carries, whatever was sent."""
+        deprecation = self.deprecated.headers() if self.deprecated else {}
+        return {**_HEADERS, **cors.answer_headers(self.pages, sent={}), **deprecation}
 
 
 def data(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
@@ -144,6 +154,8 @@ def make_response(
     """
     body, status = answer.body, answer.status
     headers = {**rules.headers, **answer.headers}
+    if rules.pages == "with a token":
+        headers.update(cors.answer_headers(rules.pages, sent))
     kept = headers.get("Cache-Control", _CACHE_READS)
     # What is not kept, as what is drawn by chance, is not asked for again.
     is_read = rules.is_read and status == 200 and kept != NOT_KEPT  # noqa: PLR2004
@@ -183,17 +195,6 @@ class _Dressed(Response):
 def _wire_name(name: str) -> bytes:
     """Return a header's name as it goes over the wire; there are few."""
     return name.lower().encode("latin-1")
-
-
-def preflight_headers(rules: Rules) -> dict[str, str]:
-    """Return the headers that a browser asks for before it lets a foreign page read."""
-    if not rules.is_public_read:
-        return {}
-    return {
-        "Access-Control-Allow-Methods": rules.allow,
-        "Access-Control-Allow-Headers": "If-None-Match, X-Request-Id",
-        "Access-Control-Max-Age": "86400",
-    }
 
 
 def _matches(sent: str, tag: str) -> bool:

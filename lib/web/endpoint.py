@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from lib.errors import InternalError, MethodNotAllowed, ServiceError
 from lib.settings import require
-from lib.web import callers, logs, server
+from lib.web import callers, cors, logs, server
 from lib.web.answers import (
     Answer,
     BodyRule,
@@ -28,14 +28,13 @@ from lib.web.answers import (
     answer_error,
     data,
     make_response,
-    preflight_headers,
 )
 from lib.web.bodies import read_body
 from lib.web.callers import Caller
-from lib.web.inputs import NOTHING, Input, Inputs
+from lib.web.deprecation import Deprecated
+from lib.web.inputs import NOTHING, Inputs
 from lib.web.logs import RequestContext
 from lib.web.parsing import is_normal, parse_query
-from lib.web.rules import Text
 from lib.web.settings import ServerSettings, address_bytes
 from lib.web.threads import in_thread
 from lib.web.tracing import read_context
@@ -84,8 +83,8 @@ FrameworkHandler = Callable[[FrameworkRequest], Awaitable[Response]]
 def endpoint(
     method: Method,
     *,
-    parameters: Inputs | Collection[str] = NOTHING,
-    members: Inputs | Collection[str] = NOTHING,
+    parameters: Inputs = NOTHING,
+    members: Inputs = NOTHING,
     path: Inputs = NOTHING,
     body: BodyRule = "ignored",
     largest_body: int = SMALL_BODY,
@@ -93,16 +92,20 @@ def endpoint(
     guard: Guard | None = None,
     roles: Collection[str] = (),
     needs_token: bool = True,
+    foreign_pages: bool = False,
+    deprecated: Deprecated | None = None,
 ) -> Callable[[Handler], FrameworkHandler]:
     """Serve a handler under one method; HEAD comes with GET, OPTIONS with every method.
 
     The arguments are those of `Rules`, which what is served carries as its attribute `rules`, for
     who describes it.
     """
+    if foreign_pages and guard is None:
+        raise ValueError("Pages of other origins may ask only what everybody may read, or a token.")
     rules = Rules(
         method=method,
-        parameters=_as_inputs(parameters),
-        members=_as_inputs(members),
+        parameters=parameters,
+        members=members,
         path=path,
         body=body,
         largest_body=largest_body,
@@ -110,27 +113,11 @@ def endpoint(
         guard=guard,
         roles=tuple(roles),
         needs_token=needs_token,
+        foreign_pages=foreign_pages,
+        deprecated=deprecated,
     )
 
     return functools.partial(_serve, rules)
-
-
-class _Names(Inputs):
-    """Names of what is taken as it was sent, until whoever declares them says more."""
-
-    def read_query(self, texts: Mapping[str, str]) -> dict[str, Any]:
-        """Return what was sent."""
-        return dict(texts)
-
-    def read_body(self, members: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what was sent."""
-        return dict(members)
-
-
-def _as_inputs(names: Inputs | Collection[str]) -> Inputs:
-    if isinstance(names, Inputs):
-        return names
-    return _Names(dict.fromkeys(names, Input(rule=Text(longest=4096), about="")))
 
 
 def _serve(rules: Rules, handler: Handler) -> FrameworkHandler:
@@ -198,7 +185,10 @@ async def _read_request(
     scope = framework_request.scope
     method, sent = scope["method"], scope["query_string"]
     if method == "OPTIONS":
-        return Answer(status=204, headers={"Allow": rules.allow, **preflight_headers(rules)})
+        opened = cors.preflight_headers(
+            rules.pages, headers, methods=rules.allow, has_body=rules.body != "ignored"
+        )
+        return Answer(status=204, headers={"Allow": rules.allow, **opened})
     if method != rules.method and not (method == "HEAD" and rules.is_read):
         raise MethodNotAllowed(
             f"{method} is not allowed here; allowed: {rules.allow}.", headers={"Allow": rules.allow}

@@ -5,7 +5,6 @@ from itertools import groupby
 from typing import Any, Final
 
 from lib.accounts.roles import ROLES
-from lib.web.answers import Rules
 from local.failure import Failure
 from local.functions import Told
 from local.openapi import errors, headers
@@ -22,9 +21,9 @@ _JSON: Final = "application/json"
 
 def responses_of(one: Operation, parts: Parts) -> Part:
     """Return the answers by their statuses."""
-    found = {told.status: _answer(told, one.rules, parts) for told in one.words.answers}
+    found = {told.status: _answer(told, one, parts) for told in one.words.answers}
     if one.is_kept:
-        found[304] = _not_modified(one.rules, parts)
+        found[304] = _not_modified(one, parts)
     for status, faults in groupby(_read_codes(one), key=lambda fault: fault.status):
         found[status] = _refusal([*faults], parts)
     return {str(status): answer for status, answer in sorted(found.items())}
@@ -52,9 +51,9 @@ def _read_codes(one: Operation) -> list[Fault]:
     return [fault for code, fault in read_faults().items() if code in wanted]
 
 
-def _answer(told: Told, rules: Rules, parts: Parts) -> Part:
-    is_kept = rules.is_read and told.is_kept
-    names = [*_general(rules, is_kept=is_kept), *(["ETag"] if is_kept else []), *told.headers]
+def _answer(told: Told, one: Operation, parts: Parts) -> Part:
+    is_kept = one.rules.is_read and told.is_kept
+    names = [*_general(one, is_kept=is_kept), *(["ETag"] if is_kept else []), *told.headers]
     answer: Part = {"description": told.description, "headers": parts.name_headers(names)}
     if told.shape is not None:
         schema = parts.name_shape(told.shape) if isinstance(told.shape, str) else {**told.shape}
@@ -63,19 +62,23 @@ def _answer(told: Told, rules: Rules, parts: Parts) -> Part:
     return answer
 
 
-def _not_modified(rules: Rules, parts: Parts) -> Part:
-    names = [*_general(rules, is_kept=True), "ETag"]
+def _not_modified(one: Operation, parts: Parts) -> Part:
+    names = [*_general(one, is_kept=True), "ETag"]
     return {
         "description": "What `If-None-Match` names is still the answer.",
         "headers": parts.name_headers(names),
     }
 
 
-def _general(rules: Rules, *, is_kept: bool) -> Iterator[str]:
+def _general(one: Operation, *, is_kept: bool) -> Iterator[str]:
     """Yield the headers that every answer of a kind has."""
-    is_shared = is_kept and rules.is_public_read
+    is_shared = is_kept and one.rules.is_public_read
     yield headers.REQUEST_ID + (headers.UNLESS_SHARED if is_shared else "")
     yield "Cache-Control"
+    if one.function.is_public:
+        yield "RateLimit-Policy"
+    if one.rules.deprecated:
+        yield from one.rules.deprecated.headers()
 
 
 def _refusal(faults: list[Fault], parts: Parts) -> Part:
@@ -83,7 +86,9 @@ def _refusal(faults: list[Fault], parts: Parts) -> Part:
     own = dict.fromkeys(header for fault in faults for header in fault.headers)
     response = {
         "description": "\n\n".join(f"`{fault.code}`: {fault.meaning}" for fault in faults),
-        "headers": parts.name_headers([headers.REQUEST_ID, "Cache-Control", *own]),
+        "headers": parts.name_headers(
+            [headers.REQUEST_ID, "Cache-Control", "RateLimit-Policy", *own]
+        ),
         "content": {
             _JSON: {
                 "schema": parts.name_schema(name, errors.shape_of(faults)),

@@ -83,6 +83,7 @@ def _operation(one: Operation, parts: Parts) -> Part:
         **({"requestBody": body} if body else {}),
         "responses": responses_of(one, parts),
         "security": parts.name_security(one),
+        **({"deprecated": True} if one.rules.deprecated else {}),
     }
 
 

@@ -41,10 +41,16 @@ OF_ANSWERS: Final[Mapping[str, Header]] = {
         "schema": {"type": "integer", "minimum": 0},
         "example": 5,
     },
-    "Location": _always("Where to go.", "/docs"),
-    "Vary": _always("On which header of the request the answer depends.", "Accept"),
     "Allow": _always("The methods that are allowed.", "GET, HEAD, OPTIONS"),
+    "Location": _always("Where to go.", "/docs"),
     "WWW-Authenticate": _always("Which token is missing, or what is wrong with it.", "Bearer"),
+    "RateLimit-Policy": _perhaps(
+        "How many requests (`q`) of one client are taken in so many seconds (`w`), where a load "
+        "balancer counts them.",
+        '"api";q=600;w=60',
+    ),
+    "Deprecation": _always("Since when to do without this (RFC 9745).", "@1796083200"),
+    "Sunset": _always("From when on this may be gone (RFC 8594).", "Tue, 01 Jun 2027 00:00:00 GMT"),
 }
 OF_REQUESTS: Final[Mapping[str, Header]] = {
     "If-None-Match": {

@@ -268,6 +268,7 @@ SHAPES: Final[Mapping[str, Schema]] = {
             },
         }
     ),
+    "Routes": _data(_object({"routes": _list(_text("/movies.list"))})),
     "AccessToken": _data(
         _object(
             {

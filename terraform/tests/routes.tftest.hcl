@@ -52,6 +52,10 @@ run "a_domain_routes_every_public_function_and_no_other_by_a_certificate_of_its_
       "/movies.list", "/v1/movies.list",
       "/movies.random", "/v1/movies.random",
       "/movies.search", "/v1/movies.search",
+      "/", "/v1/",
+      "/docs", "/v1/docs",
+      "/docs/*", "/v1/docs/*",
+      "/openapi.json", "/v1/openapi.json",
     ])
     error_message = "Routed are ${join(", ", flatten([for rule in google_compute_url_map.api[0].path_matcher[0].path_rule : rule.paths]))}"
   }
@@ -75,8 +79,8 @@ run "a_domain_routes_every_public_function_and_no_other_by_a_certificate_of_its_
   }
 
   assert {
-    condition     = toset([for name, backend in google_compute_backend_service.function : name if backend.enable_cdn]) == toset(["movies_get", "movies_get_many", "movies_list", "movies_search"])
-    error_message = "Cached are other functions than the reads"
+    condition     = toset([for name, backend in google_compute_backend_service.function : name if backend.enable_cdn]) == toset(["api_docs", "movies_get", "movies_get_many", "movies_list", "movies_search"])
+    error_message = "Cached are other functions than the reads and what describes them"
   }
 
   assert {
@@ -123,12 +127,17 @@ run "a_domain_routes_every_public_function_and_no_other_by_a_certificate_of_its_
   }
 
   assert {
-    condition     = alltrue([for backend in google_compute_backend_service.function : backend.custom_response_headers == toset(["Strict-Transport-Security: max-age=31536000"])])
-    error_message = "A function's answers lack the header"
+    condition = alltrue([
+      for name, backend in google_compute_backend_service.function : backend.custom_response_headers == toset([
+        "RateLimit-Policy: ${name == "login" ? "\"login\";q=20;w=60" : "\"api\";q=600;w=60"}",
+        "Strict-Transport-Security: max-age=31536000",
+      ])
+    ])
+    error_message = "A function's answers lack a header, or tell of another limit than they are under"
   }
 
   assert {
-    condition     = toset([for name, backend in google_compute_backend_service.function : name if backend.compression_mode == "AUTOMATIC"]) == toset(["movies_get", "movies_get_many", "movies_list", "movies_search"])
+    condition     = toset([for name, backend in google_compute_backend_service.function : name if backend.compression_mode == "AUTOMATIC"]) == toset(["api_docs", "movies_get", "movies_get_many", "movies_list", "movies_search"])
     error_message = "Compressed are other answers than those that everybody may read"
   }
 }

@@ -119,6 +119,58 @@ run "who_migrates_ships_the_schema" {
   }
 }
 
+run "a_lock_of_its_own_goes_before_the_roots" {
+  module {
+    source = "./modules/source"
+  }
+
+  variables {
+    name = "docs"
+    root = "tests/sources/before"
+  }
+
+  assert {
+    condition = output.files == {
+      "lib/shared.txt"   = "lib/shared.txt"
+      "main.txt"         = "functions/docs/main.txt"
+      "requirements.txt" = "functions/docs/requirements.txt"
+    }
+    error_message = "The zip holds ${join(", ", [for inside, outside in output.files : "${inside} from ${outside}"])}"
+  }
+}
+
+run "who_has_a_lock_of_its_own_stays_when_the_roots_changes" {
+  module {
+    source = "./modules/source"
+  }
+
+  variables {
+    name = "docs"
+    root = "tests/sources/lock_changed"
+  }
+
+  assert {
+    condition     = output.hash == run.a_lock_of_its_own_goes_before_the_roots.hash
+    error_message = "A function is built anew with packages that it does not install, or for what its lock was made from"
+  }
+}
+
+run "all_others_change_with_the_roots_lock" {
+  module {
+    source = "./modules/source"
+  }
+
+  variables {
+    name = "list"
+    root = "tests/sources/lock_changed"
+  }
+
+  assert {
+    condition     = output.hash != run.a_zip_holds_its_function_at_the_root_and_lib_beside_it.hash
+    error_message = "New packages would never arrive"
+  }
+}
+
 run "a_real_function_ships_its_main_and_lib_and_no_other" {
   module {
     source = "./modules/source"

@@ -212,10 +212,6 @@ def test_only_editors_see_imports_and_no_shared_cache_does(
 
     assert [answer.status_code for answer in answers] == [401, 403, 200]
     assert private == ["no-store", "no-store", "private, no-cache"]
-    assert not [a for a in answers if "Access-Control-Allow-Origin" in a.headers]
-    preflight = client.options(path, headers={"Origin": "https://elsewhere.example"})
-    assert preflight.status_code == 204
-    assert "Access-Control-Allow-Methods" not in preflight.headers
 
 
 @pytest.mark.parametrize("query", ["", "id=0", "id=x", "id=1.0", "id=99999999999", "id=1&page=1"])

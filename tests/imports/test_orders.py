@@ -1,16 +1,21 @@
 """What can be asked of an import, and how it is described."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+import jsonschema_rs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lib.catalogue.movie import TYPES
 from lib.errors import InvalidRequest
-from lib.imports.asking import MEMBERS, name_requester, read_idempotency_key, wanted_order
+from lib.imports.asking import HEADERS, MEMBERS, name_requester, read_idempotency_key, wanted_order
 from lib.imports.orders import MOST_IDS, TICK, Order
+from lib.imports.reports import LIST_PARAMETERS
 
 ONE = "tt0111161"
+KEY = HEADERS.each["Idempotency-Key"]
 
 
 def read(body: Mapping[str, Any]) -> Order:
@@ -112,6 +117,27 @@ def test_the_first_bad_id_is_shown_cut_and_safe_and_the_others_counted(
     assert len(refusal.value.message) < 250
 
 
+SAID: Final = st.sampled_from(
+    [ONE, "tt1", f"{ONE}\n", *TYPES, "film", "", " ", "x" * 500, "x" * 501]
+)
+VALUES: Final = st.recursive(
+    # Not 30.0, which is a whole number to a schema, and to us none.
+    st.none() | st.booleans() | st.integers(-1, 40_000) | st.just(1.5) | SAID | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SAID, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(MEMBERS.names), VALUES)
+def test_each_member_is_described_just_as_it_is_read(name: str, value: object) -> None:
+    one, is_read = MEMBERS.each[name], True
+    try:
+        one.rule.from_json(name, value)
+    except InvalidRequest:
+        is_read = False
+    assert jsonschema_rs.is_valid(one.schema(), value) is is_read
+
+
 def test_the_sequence_of_ids_makes_no_other_order() -> None:
     first = Order(kind="ids", imdb_ids=("tt0000001", "tt0000002", "tt0000001"))
     second = Order(kind="ids", imdb_ids=("tt0000002", "tt0000001"))
@@ -138,6 +164,7 @@ def test_what_is_asked_for_makes_another_order() -> None:
 )
 def test_a_key_is_taken_as_it_is(key: str) -> None:
     assert read_idempotency_key({"idempotency-key": key}) == f"key {key}"
+    assert jsonschema_rs.is_valid(KEY.schema(), key)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +173,7 @@ def test_a_key_is_taken_as_it_is(key: str) -> None:
 def test_a_key_out_of_form_is_refused(key: str) -> None:
     with pytest.raises(InvalidRequest, match="Idempotency-Key"):
         read_idempotency_key({"idempotency-key": key})
+    assert not jsonschema_rs.is_valid(KEY.schema(), key)
 
 
 def test_the_schedulers_job_and_time_are_a_key() -> None:
@@ -164,3 +192,13 @@ def test_the_schedulers_job_and_time_are_a_key() -> None:
     assert read_idempotency_key({}) is None
     assert name_requester(headers, "192.0.2.1") == "scheduler import"
     assert name_requester({}, "192.0.2.1") == "request from 192.0.2.1"
+
+
+@pytest.mark.parametrize("text", ["", "0", "1", "01", "999999999", "1000000000", "-1", "1.0", "x"])
+def test_a_cursor_of_the_list_is_described_just_as_it_is_read(text: str) -> None:
+    cursor, is_read = LIST_PARAMETERS.each["cursor"], True
+    try:
+        cursor.rule.from_text("cursor", text)
+    except InvalidRequest:
+        is_read = False
+    assert jsonschema_rs.is_valid(cursor.schema(), text) is is_read

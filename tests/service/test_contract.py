@@ -58,7 +58,7 @@ class Endpoint:
 
     @property
     def reads(self) -> bool:
-        """Tell whether it is a read: open to other origins."""
+        """Tell whether it is a read."""
         return self.method == "GET"
 
     @property
@@ -460,35 +460,7 @@ def test_an_unknown_route_is_not_found_whatever_the_method(
         assert_error(answer, 404, "NOT_FOUND")
 
 
-# --- Reads: CORS, HEAD, tags ----------------------------------------------------------------------
-
-
-@every_endpoint
-@pytest.mark.parametrize("method", ["good", "OPTIONS", "PUT"])
-def test_reads_alone_are_open_to_other_origins_and_without_credentials(
-    ask: Ask, endpoint: Endpoint, method: str
-) -> None:
-    changes = {} if method == "good" else {"method": method}
-    preflight = {"Origin": "https://example.com", "Access-Control-Request-Method": endpoint.method}
-    answer = ask(endpoint, headers=preflight, **changes)
-
-    allowed = answer.headers.get("Access-Control-Allow-Origin")
-    assert allowed == ("*" if endpoint.reads else None)
-    assert "Access-Control-Allow-Credentials" not in answer.headers
-    if not endpoint.reads:
-        assert not [name for name in answer.headers if name.startswith("access-control-")]
-
-
-@every_read
-def test_a_browser_may_read_the_headers_of_the_contract(ask: Ask, endpoint: Endpoint) -> None:
-    exposed = ask(endpoint).headers["Access-Control-Expose-Headers"]
-
-    assert {name.strip() for name in exposed.split(",")} >= {
-        "ETag",
-        "Link",
-        "Retry-After",
-        "X-Request-Id",
-    }
+# --- Reads: HEAD, tags ----------------------------------------------------------------------------
 
 
 def without(headers: httpx.Headers, *names: str) -> dict[str, str]:

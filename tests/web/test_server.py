@@ -38,17 +38,21 @@ FUNCTION: Final = '''
 import functions_framework.aio
 
 from lib.web.endpoint import Answer, Request, data, endpoint
+from lib.web.inputs import Input, Inputs
+from lib.web.rules import Text
+
+MEMBERS = Inputs({"name": Input(rule=Text(longest=8192), about="A name.")})
 
 
 @functions_framework.aio.http
-@endpoint("POST", members=("name",), body="optional")
+@endpoint("POST", members=MEMBERS, body="optional")
 async def tell(request: Request) -> Answer:
     """Answer who calls, by which headers, and with what."""
     return data(
         {
             "address": request.client_address,
             "headers": sorted(request.headers),
-            "name": request.body.get("name"),
+            "name": request.body["name"],
         }
     )
 '''

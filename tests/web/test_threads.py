@@ -19,6 +19,8 @@ from lib.database.settings import DatabaseSettings
 from lib.database.statement import Query, Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.web import endpoint, threads
+from lib.web.inputs import Input, Inputs
+from lib.web.rules import Text
 from local import gateway
 from local.environment import ROOT
 from local.servers import Server
@@ -27,6 +29,7 @@ from tests.support import ECHO, asks, echo
 
 AT_ONCE = limits.HANDLER_THREADS
 SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as double precision))")
+MEMBERS = Inputs({"title": Input(rule=Text(longest=100), about="What to work on.")})
 
 
 class Work:
@@ -67,7 +70,7 @@ def work() -> Iterator[Work]:
 @pytest.fixture
 def served(work: Work, capsys: pytest.CaptureFixture[str]) -> Iterator[Server]:  # noqa: ARG001
     """Serve that work; what is logged is captured, as it is read where the log begins."""
-    handler = endpoint.endpoint("POST", members=("title",), body="required")(work.serve)
+    handler = endpoint.endpoint("POST", members=MEMBERS, body="required")(work.serve)
     with Server(Starlette(routes=[Route("/", handler, methods=["POST"])])) as server:
         yield server
         work.may_end.set()
@@ -257,7 +260,7 @@ def test_a_question_whose_caller_left_while_it_waited_is_not_put_to_the_database
             asked.append(await database.ask(echo(title)))
         return endpoint.data(title)
 
-    handler = endpoint.endpoint("POST", members=("title",), body="required")(serve)
+    handler = endpoint.endpoint("POST", members=MEMBERS, body="required")(serve)
     app = Starlette(routes=[Route("/", handler, methods=["POST"])])
     with Server(app) as server, callers(server, "/", ["busy"] * AT_ONCE):
         assert eventually(lambda: len(asked) == AT_ONCE)

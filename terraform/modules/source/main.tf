@@ -1,4 +1,5 @@
-# What one function's zip holds: its own folder at the root, lib/ and requirements.txt beside it.
+# What one function's zip holds: its own folder at the root, lib/ and requirements.txt beside it. A function with a
+# requirements.txt of its own has that one, which is complete.
 #
 # The hash is of just these files, and made here: a zip's own bytes differ from machine to machine
 # (hashicorp/terraform-provider-archive#34). It knows no provider, and so is tested for real.
@@ -6,7 +7,8 @@
 locals {
   _own = {
     for file in fileset("${var.root}/functions/${var.name}", "**") :
-    file => "functions/${var.name}/${file}" if file != "function.yaml" # its words redeploy nothing
+    # Words for people, and what a lock is made from, redeploy nothing.
+    file => "functions/${var.name}/${file}" if !contains(["function.yaml", "requirements.in"], file)
   }
   _shared = {
     for file in fileset(var.root, "lib/**") :
@@ -15,7 +17,7 @@ locals {
 
   # By the path in the zip. What Python leaves behind when it runs is no source.
   files = {
-    for inside, outside in merge(local._shared, local._own, { "requirements.txt" = "requirements.txt" }) :
+    for inside, outside in merge(local._shared, { "requirements.txt" = "requirements.txt" }, local._own) :
     inside => outside if length(regexall("(^|/)(__pycache__/|\\.)|\\.py[co]$", inside)) == 0
   }
 

@@ -12,6 +12,7 @@ from lib.errors import ServiceError
 from lib.imports.statements import OUTCOMES
 from lib.web.paging import LAST_PAGE
 from local.failure import Failure
+from local.functions import read_functions
 from local.openapi.breaking import resolve
 from local.openapi.building import build
 from local.openapi.declared import Operation, read_operations
@@ -19,12 +20,16 @@ from local.openapi.errors import read_faults
 from local.openapi.examples import example_of
 from local.openapi.shapes import SHAPES
 
+GENERAL: Final = {"X-Request-Id", "Cache-Control", "RateLimit-Policy"}
 Part = dict[str, Any]
 Make = Callable[..., Part]
 
 MAIN: Final = """
+from datetime import date
+
 import functions_framework.aio
 
+from lib.web.deprecation import Deprecated
 from lib.web.endpoint import Answer, Request, data, endpoint
 
 
@@ -50,8 +55,9 @@ def make(tmp_path: Path) -> Make:
 
     def make_operation(declaration: str, more: str = "", route: str = "/a.function") -> Part:
         folder = tmp_path / "functions" / "a_function"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "main.py").write_text(MAIN.format(declaration=declaration))
+        read_functions.cache_clear()
         (folder / "function.yaml").write_text(WORDS.format(route=route) + more)
         made = build(read_operations(tmp_path))
         [[operation]] = [one.values() for one in resolve(made, made)["paths"].values()]
@@ -75,8 +81,15 @@ def test_a_read_is_answered_with_its_tag_or_that_it_is_the_same(make: Make) -> N
 
     assert {*operation["responses"]} == {"200", "304", "400", "405", "500"}
     assert headers(operation, 200) == headers(operation, 304)
-    assert headers(operation, 200) == {"X-Request-Id", "Cache-Control", "ETag"}
+    assert headers(operation, 200) == GENERAL | {"ETag"}
     assert [one["name"] for one in operation["parameters"]] == ["If-None-Match"]
+
+
+def test_what_is_to_go_says_so(make: Make) -> None:
+    operation = make('"GET", deprecated=Deprecated(date(2026, 12, 1), until=date(2027, 6, 1))')
+
+    assert operation["deprecated"] is True
+    assert {"Deprecation", "Sunset"} < headers(operation, 200) == headers(operation, 304)
 
 
 def test_the_request_id_of_what_caches_share_may_be_missing(make: Make) -> None:
@@ -92,13 +105,33 @@ def test_the_request_id_of_what_is_private_is_always_there(make: Make) -> None:
     assert answers["200"]["headers"]["X-Request-Id"]["required"]
 
 
+def test_a_function_with_several_routes_is_several_operations(tmp_path: Path) -> None:
+    folder = tmp_path / "functions" / "a_function"
+    folder.mkdir(parents=True)
+    (folder / "main.py").write_text(MAIN.format(declaration='"GET"'))
+    words = "{summary: Do, description: Done., tag: movies, examples: {a: {}}}"
+    (folder / "function.yaml").write_text(
+        f"route: [/a, '/a/{{id}}', /]\ninvoker: public\n"
+        f"operations: {{/a: {words}, '/a/{{id}}': {words}, /: {words}}}\n"
+    )
+
+    paths = build(read_operations(tmp_path))["paths"]
+
+    assert {path: some["get"]["operationId"] for path, some in paths.items()} == {
+        "/": "a_function",
+        "/a": "a_function_a",
+        "/a/{id}": "a_function_a_id",
+    }
+    assert [one["name"] for one in paths["/a/{id}"]["get"]["parameters"]] == ["id"]
+
+
 def test_a_body_can_be_refused_for_its_time_size_and_type(make: Make) -> None:
     operation = make('"POST", body="required"')
 
     assert {*operation["responses"]} == {"200", "400", "405", "408", "413", "415", "500"}
-    assert headers(operation, 200) == {"X-Request-Id", "Cache-Control"}
+    assert headers(operation, 200) == GENERAL
     assert operation["requestBody"]["required"]
-    assert headers(operation, 405) == {"X-Request-Id", "Cache-Control", "Allow"}
+    assert headers(operation, 405) == {"X-Request-Id", "Cache-Control", "RateLimit-Policy", "Allow"}
 
 
 def test_who_has_a_database_can_be_without_it_for_a_while(make: Make) -> None:
@@ -123,7 +156,7 @@ def test_what_no_reader_keeps_has_no_tag(make: Make) -> None:
     more = "answers: [{status: 200, description: Done., kept: false}]"
     operation = make('"GET"', more)
 
-    assert headers(operation, 200) == {"X-Request-Id", "Cache-Control"}
+    assert headers(operation, 200) == GENERAL
     assert "304" not in operation["responses"]
     assert "parameters" not in operation
 
