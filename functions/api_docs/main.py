@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import functions_framework.aio
 
@@ -18,7 +18,6 @@ from lib.settings import require
 from lib.web.addresses import AddressesSettings, tell_addresses
 from lib.web.endpoint import Answer, Request, data, endpoint, in_thread
 from lib.web.files import KEPT_FOR_EVER, File
-from lib.web.inputs import Input, Inputs
 from lib.web.preferences import prefers_html
 
 _FOLDER: Final = Path(__file__).parent
@@ -43,32 +42,11 @@ _HEADERS_OF_THE_PAGE: Final = {
 }
 
 
-class _Name(NamedTuple):
-    """The name of a file: whether there is one, no rule says."""
-
-    rule: str = "must be the name of a file"
-
-    def from_text(self, name: str, text: str) -> str:  # noqa: ARG002
-        """Return it."""
-        return text
-
-    def from_json(self, name: str, value: object) -> str:
-        """Return it; nothing here comes in JSON."""
-        return self.from_text(name, str(value))
-
-    def schema(self) -> dict[str, Any]:
-        """Return the JSON schema of a name."""
-        return {"type": "string", "pattern": "^[A-Za-z0-9._-]+$"}
-
-
-_PATH: Final = Inputs({"file": Input(_Name(), "One of the page's files.", example="init.js")})
-
-
 @functions_framework.aio.http
-@endpoint("GET", path=_PATH)
+@endpoint("GET")
 async def api_docs(request: Request) -> Answer:
     """Answer the page, a file of it or the document; at the root, lead to these."""
-    name = request.in_path["file"]
+    name = request.path.rpartition("/")[2]
     if name in {"", "v1"}:
         return _answer_root(request.headers.get("accept", ""))
     file = _files().get(name)
