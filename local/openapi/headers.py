@@ -42,7 +42,6 @@ OF_ANSWERS: Final[Mapping[str, Header]] = {
         "example": 5,
     },
     "Allow": _always("The methods that are allowed.", "GET, HEAD, OPTIONS"),
-    "Location": _always("Where to go.", "/docs"),
     "WWW-Authenticate": _always("Which token is missing, or what is wrong with it.", "Bearer"),
     "RateLimit-Policy": _perhaps(
         "How many requests (`q`) of one client are taken in so many seconds (`w`), where a load "
