@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from lib.catalogue.movie import Movie
 from local.openapi.command import WRITTEN
-from tests.conftest import Store
 
 CONFIGURATION: Final = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES: Final = 100 if os.environ.get("MOVIES_FULL_SIZE") else 10
@@ -48,7 +48,7 @@ def linked(folder: Path) -> Path:
 
 def test_what_is_made_up_is_answered_as_the_document_says(
     base_url: str,
-    store: Store,
+    store: Callable[..., Movie],
     authorization: Callable[[str], dict[str, str]],
     tmp_path: Path,
 ) -> None:
