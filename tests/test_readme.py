@@ -11,7 +11,8 @@ import pytest
 import lib.omdb.faults  # noqa: F401  whose faults are among those that callers meet
 from lib import errors
 from lib.database.transactions import TransactionalDatabase
-from lib.errors import ServiceError
+from lib.errors import InvalidRequest, ServiceError
+from lib.web.paging import PAGE
 from local import gateway
 from local.bench.command import SECTIONS
 from local.functions import read_functions
@@ -115,6 +116,16 @@ def test_what_a_route_asks_is_what_its_description_says(route: str) -> None:
     told = set(re.findall(r"\b([2-5]\d\d)(?= |,|;|$)", answers))
     together = [other for other, row in ASKED.items() if row is ASKED[route]]
     assert told <= {status for other in together for status in OPERATIONS[other]["responses"]}
+
+
+def test_the_refusal_that_the_readme_shows_is_what_comes_out() -> None:
+    [shown] = [line for line in README.splitlines() if '"INVALID_REQUEST"' in line]
+
+    with pytest.raises(InvalidRequest) as refused:
+        PAGE.rule.from_text("page", "0")
+
+    error = json.loads(shown)["error"]
+    assert (error["message"], error["fields"]) == (refused.value.message, refused.value.fields)
 
 
 def test_every_error_of_the_description_is_explained() -> None:

@@ -93,9 +93,3 @@ def wanted_fields(query: Mapping[str, Any]) -> Fields:
     """Return what the values of a query ask for that takes `FIELDS`."""
     fields: Fields = query["fields"]
     return fields
-
-
-def parse_fields(query: Mapping[str, str]) -> Fields:
-    """Read `fields`, by default all; raise `InvalidRequest` for what a movie does not have."""
-    fields: Fields = FIELDS.rule.from_text("fields", query["fields"]) if "fields" in query else ALL
-    return fields

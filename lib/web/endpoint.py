@@ -197,7 +197,7 @@ async def _read_request(
     members = await _read_members(rules, framework_request, headers)
     admission = _admit(rules, headers)
     path = scope.get("raw_path", scope["path"].encode()).partition(b"?")[0].decode("latin-1")
-    in_path = rules.path.read_query(dict.fromkeys(rules.path.names, path.rpartition("/")[2]))
+    in_path = rules.path.read_query({name: path.rpartition("/")[2] for name in rules.path.names})
     query = rules.parameters.read_query(texts)
     return Request(
         method=method,

@@ -57,6 +57,10 @@ class Alternative(NamedTuple):
         """The inputs that it takes."""
         return frozenset((*self.required, *self.optional))
 
+    def fits(self, chosen: Collection[str]) -> bool:
+        """Tell whether this is what was chosen, of the inputs that not all alternatives take."""
+        return all(name in chosen for name in self.required) and self.names.issuperset(chosen)
+
 
 class Inputs:
     """What is taken together: the parameters of a query, or the members of a body.
@@ -122,12 +126,10 @@ class Inputs:
                     f"Give either {one} or {other}, not both.",
                     fields={other: f"must not stand together with {one}"},
                 )
-        chosen = self._in_alternatives.intersection(given)
-        if self._refuse and not any(
-            chosen.issuperset(one.required) and one.names.issuperset(chosen)
-            for one in self.alternatives
-        ):
-            self._refuse(given)
+        if self._refuse is not None:
+            chosen = self._in_alternatives.intersection(given)
+            if not any(one.fits(chosen) for one in self.alternatives):
+                self._refuse(given)
 
 
 NOTHING: Final = Inputs({})

@@ -1,7 +1,6 @@
 """What all lists share: which page, how many records of it, cursors, and where links lead."""
 
 import base64
-from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -25,13 +24,6 @@ NUMBER_OF_RECORDS: Final = Input(
     example=DEFAULT_RECORDS,
     write=str,
 )
-
-
-def parse_number_of_records(query: Mapping[str, str]) -> int:
-    """Read `number_of_records`, of which at most a hundred are given; raise `InvalidRequest`."""
-    text = query.get("number_of_records", str(DEFAULT_RECORDS))
-    number: int = NUMBER_OF_RECORDS.rule.from_text("number_of_records", text)
-    return number
 
 
 def encode_cursor(place: str) -> str:

@@ -17,8 +17,6 @@ from lib.errors import InvalidRequest, UnsupportedMediaType
 from lib.texts import MOST_MARKS, has_long_run_of_marks
 
 _QUERY_LENGTH: Final = 8192
-_WHOLE_NUMBER: Final = re.compile(r"0|[1-9][0-9]*", re.ASCII)
-_MOST_DIGITS: Final = 20
 CONTROL_CHARACTERS: Final = r"\x00-\x1f\x7f-\x9f"  # as a class of a pattern holds them
 _CONTROL: Final = re.compile(f"[{CONTROL_CHARACTERS}]")
 _WORD: Final = r"[a-z0-9!#$%&'*+.^_`|~-]+"
@@ -212,64 +210,9 @@ def reject_unknown(
             )
 
 
-def parse_text_member(
-    body: Mapping[str, Any], name: str, *, longest: int, shortest: int = 1
-) -> str | None:
-    """Return a text member, None when it is not there.
-
-    Raises:
-        InvalidRequest: It is no text, is blank, too long, or holds a control character.
-    """
-    if name not in body:
-        return None
-    value = body[name]
-    rule = f"must be a text of {shortest} to {longest} characters"
-    if not isinstance(value, str) or not shortest <= len(value) <= longest or not value.strip():
-        refuse(name, rule)
-    refuse_control_characters(value, name)
-    return value
-
-
-def parse_integer_member(body: Mapping[str, Any], name: str, *, low: int, high: int) -> int | None:
-    """Return a whole number, None when it is not there; texts and floats are not coerced.
-
-    Raises:
-        InvalidRequest: It is no whole number, or out of range.
-    """
-    if name not in body:
-        return None
-    value = body[name]
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        rule = f"must be a whole number from {low} to {high}"
-        refuse(name, rule)
-    return value
-
-
-def parse_integer_parameter(text: str, name: str, *, low: int, high: int) -> int:
-    """Read a parameter that is a whole number, in a range.
-
-    Raises:
-        InvalidRequest: It is none, or out of range.
-    """
-    number = parse_whole_number(text)
-    if number is None or not low <= number <= high:
-        rule = f"must be a whole number from {low} to {high}"
-        raise InvalidRequest(f"{name} {rule}, in the digits 0 to 9.", fields={name: rule})
-    return number
-
-
 def refuse(name: str, rule: str) -> NoReturn:
     """Raise `InvalidRequest` for a parameter or member that breaks its rule: "must be ..."."""
     raise InvalidRequest(f"{name} {rule}.", fields={name: rule})
-
-
-def parse_whole_number(text: str) -> int | None:
-    """Read a whole number in ASCII digits, without sign, blanks or leading zeros; None for others.
-
-    A number of more than twenty digits becomes another that is beyond any range as well.
-    """
-    # int() takes "\u0663", " 3", "1_000" and "+3" as well, and refuses thousands of digits.
-    return int(text[:_MOST_DIGITS]) if _WHOLE_NUMBER.fullmatch(text) else None
 
 
 def _decode(part: bytes) -> str:

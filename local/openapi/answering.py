@@ -22,8 +22,9 @@ _JSON: Final = "application/json"
 def responses_of(one: Operation, parts: Parts) -> Part:
     """Return the answers by their statuses."""
     found = {told.status: _answer(told, one, parts) for told in one.words.answers}
-    if one.is_kept:
-        found[304] = _not_modified(one, parts)
+    for told in one.words.answers:
+        if one.rules.is_read and told.is_kept:
+            found[304] = _not_modified(told, one, parts)
     for status, faults in groupby(_read_codes(one), key=lambda fault: fault.status):
         found[status] = _refusal([*faults], parts)
     return {str(status): answer for status, answer in sorted(found.items())}
@@ -58,12 +59,13 @@ def _answer(told: Told, one: Operation, parts: Parts) -> Part:
     if told.shape is not None:
         schema = parts.name_shape(told.shape) if isinstance(told.shape, str) else {**told.shape}
         example = example_of(schema, SHAPES)
-        answer["content"] = {told.type: {"schema": schema, "example": example}}
+        content = {"schema": schema, "example": example}
+        answer["content"] = dict.fromkeys(told.types, content)
     return answer
 
 
-def _not_modified(one: Operation, parts: Parts) -> Part:
-    names = [*_general(one, is_kept=True), "ETag"]
+def _not_modified(told: Told, one: Operation, parts: Parts) -> Part:
+    names = [*_general(one, is_kept=True), "ETag", *told.headers]
     return {
         "description": "What `If-None-Match` names is still the answer.",
         "headers": parts.name_headers(names),

@@ -33,7 +33,7 @@ def find_faults(document: Part, operations: Sequence[Operation]) -> list[str]:
             for method, operation in some.items()
             for fault in _look_at(operation)
         ),
-        *(f"{one.name}: {fault}" for one in operations for fault in _look_at_examples(one)),
+        *(f"{one.name}: {fault}" for one in operations for fault in _look_at_examples(one, whole)),
     ]
 
 
@@ -120,9 +120,12 @@ def _fits(value: object, schema: Part) -> bool:
     return bool(jsonschema_rs.is_valid(dict(schema), value, validate_formats=True))
 
 
-def _look_at_examples(one: Operation) -> Iterator[str]:
+def _look_at_examples(one: Operation, document: Part) -> Iterator[str]:
     """What people are shown is taken, and what pages fill in of their own accord is, too."""
+    answers = document["paths"].get(one.path, {}).get(one.method, {"responses": {}})["responses"]
     for example in one.words.examples:
+        if example.status is not None and str(example.status) not in answers:
+            yield f"the example {example.name!r} is answered with {example.status} by nobody"
         try:
             if example.query:
                 one.rules.parameters.read_query(dict(parse_qsl(example.query)))

@@ -20,22 +20,20 @@ from hypothesis import strategies as st
 
 from lib.catalogue.listing import PARAMETERS as LISTED_BY
 from lib.catalogue.listing import Cursor, wanted_page
-from lib.catalogue.movie import title_key
+from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR, TITLE_LENGTH, title_key
 from lib.catalogue.movies import Position
-from lib.catalogue.wanted import CREATING, DELETING, GETTING, Wanted, wanted_movie
+from lib.catalogue.wanted import CREATING, DELETING, GETTING, TITLE, YEAR, Wanted, wanted_movie
 from lib.errors import InvalidRequest, ServiceError, UnsupportedMediaType
 from lib.imports.asking import MEMBERS
 from lib.texts import has_long_run_of_marks
 from lib.web.endpoint import SMALL_BODY
+from lib.web.paging import LAST_PAGE
 from lib.web.parsing import (
     check_content_encoding,
     check_json_content_type,
     is_normal,
-    parse_integer_member,
-    parse_integer_parameter,
     parse_json_object,
     parse_query,
-    parse_text_member,
 )
 
 # The largest examples take longer than the rest.
@@ -259,10 +257,10 @@ def test_a_body_comes_back_as_it_was_encoded(body: dict[str, Any]) -> None:
 @UNHURRIED
 @given(st.integers())
 def test_a_number_is_taken_just_when_it_is_in_range(number: int) -> None:
-    member = only_ours(lambda: parse_integer_member({"year": number}, "year", low=1850, high=2200))
-    parameter = only_ours(lambda: parse_integer_parameter(str(number), "year", low=1850, high=2200))
+    member = only_ours(YEAR.from_json, "year", number)
+    parameter = only_ours(YEAR.from_text, "year", str(number))
 
-    assert member == parameter == (number if 1850 <= number <= 2200 else None)
+    assert member == parameter == (number if FIRST_YEAR <= number <= LAST_YEAR else None)
 
 
 # --- Naughty strings ------------------------------------------------------------------------------
@@ -512,7 +510,7 @@ def test_a_body_in_any_encoding_is_refused(value: str) -> None:
 @pytest.mark.parametrize(
     "page",
     ["0", "-1", "-0", "+1", " 1", "1 ", "1.0", "1e3", "0x1", "1_000", "", "null", "NaN", "٣", "１２",
-     "²", "3\n", "01", "1,000", "1000001", "9" * 400, "Ⅷ", "𝟏", "1\u200b", "\ufeff1"],
+     "²", "3\n", "01", "1,000", str(LAST_PAGE + 1), "9" * 400, "Ⅷ", "𝟏", "1\u200b", "\ufeff1"],
 )  # fmt: skip
 def test_a_page_in_any_other_writing_is_refused(page: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
@@ -522,7 +520,8 @@ def test_a_page_in_any_other_writing_is_refused(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1999.0", "١٩٩٩", " 1999", "1849", "2201", "+1999", "MCMXCIX", ""]
+    "text",
+    ["1999.0", "١٩٩٩", " 1999", str(FIRST_YEAR - 1), str(LAST_YEAR + 1), "+1999", "MCMXCIX", ""],
 )
 def test_a_year_in_any_other_writing_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
@@ -534,13 +533,15 @@ def test_a_year_in_any_other_writing_is_refused(text: str) -> None:
 @pytest.mark.parametrize("value", [True, 1999.0, "1999", None, [1999], {}, 10**400])
 def test_a_year_of_another_type_is_refused(value: object) -> None:
     with pytest.raises(InvalidRequest):
-        parse_integer_member({"year": value}, "year", low=1850, high=2200)
+        YEAR.from_json("year", value)
 
 
-@pytest.mark.parametrize("value", ["", " ", "\u3000", "x" * 501, 1, None, True, [], {}, ["x"]])
+@pytest.mark.parametrize(
+    "value", ["", " ", "\u3000", "x" * (TITLE_LENGTH + 1), 1, None, True, [], {}, ["x"]]
+)
 def test_a_title_of_another_type_or_length_is_refused(value: object) -> None:
     with pytest.raises(InvalidRequest):
-        parse_text_member({"title": value}, "title", longest=500)
+        TITLE.from_json("title", value)
 
 
 @pytest.mark.parametrize(

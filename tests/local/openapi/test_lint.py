@@ -2,10 +2,12 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
+from local.functions import Example
 from local.openapi.declared import Operation
 from local.openapi.lint import find_faults
 
@@ -112,6 +114,27 @@ def test_an_error_that_there_is_not_is_named(document: Part, operations: list[Op
     found = find_faults(changed, operations)
 
     assert {"there is no error TEAPOT", "no operation answers IM_A_TEAPOT"} <= {*found}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"query": "page=0"}, "is refused: page must be a whole number from 1 to 1,000,000"),
+        ({"query": "page=1&cursor=x"}, "is refused: Give either page or cursor, not both."),
+        ({"status": 418}, "is answered with 418 by nobody"),
+    ],
+)
+def test_requests_that_people_are_shown_are_answered(
+    document: Part, operations: list[Operation], changes: Part, told: str
+) -> None:
+    [one] = [one for one in operations if one.name == "movies_list"]
+    words = replace(one.words, examples=(Example(name="some", **changes),))
+
+    [fault] = find_faults(
+        document, [*(o for o in operations if o is not one), one._replace(words=words)]
+    )
+
+    assert fault.startswith(f"movies_list: the example 'some' {told}")
 
 
 def with_example(operations: list[Operation], name: str, **changes: Any) -> list[Operation]:
