@@ -7,18 +7,16 @@ from typing import Any, Final
 
 from lib.catalogue.folding import LONGEST_NAME, fold
 from lib.catalogue.movie import FIRST_YEAR, LAST_YEAR, TYPES
-from lib.search.ranges import DAYS, MOST, TENTHS, Bounds, Range, numbers
+from lib.search.ranges import DAYS, MOST, TENTHS, Bounds, Range, Scale, numbers
 from lib.search.text import all_of, any_of, lexeme
 from lib.web.inputs import Input
-from lib.web.parsing import CONTROL_CHARACTERS, refuse
+from lib.web.parsing import refuse
 from lib.web.rules import Rule, Schema
 
 MOST_VALUES: Final = 20
 _ALL: Final = (0, MOST)
 _SEPARATOR: Final = re.compile(r"\\([,|])|([,|])")
-# A part of a text between separators, in which something can be seen.
-_ANY: Final = rf"(?:\\[,|]|[^,|{CONTROL_CHARACTERS}])*"
-_PART: Final = rf"{_ANY}(?:\\[,|]|[^,|\s{CONTROL_CHARACTERS}]){_ANY}"
+_VALUE: Final = r"(\\[,|]|[^,|])+"
 
 
 class Values(Rule[str]):
@@ -58,10 +56,10 @@ class Values(Rule[str]):
     def schema(self) -> Schema:
         """Return the JSON schema of what is taken."""
         more = "|".join(
-            f"(?:{re.escape(separator)}{_PART}){{0,{MOST_VALUES - 1}}}"
+            f"({re.escape(separator)}{_VALUE}){{0,{MOST_VALUES - 1}}}"
             for separator in ("|" if self.is_one else "|,")
         )
-        return {"type": "string", "pattern": f"^{_PART}(?:{more})$"}
+        return {"type": "string", "pattern": f"^{_VALUE}({more})$"}
 
 
 def _split(text: str) -> tuple[list[str], set[str]]:
@@ -77,42 +75,49 @@ def _split(text: str) -> tuple[list[str], set[str]]:
     return parts, separators
 
 
-_MANY: Final = "`a,b` demands all of them, `a|b` any."
-_RANGE: Final = "One or a range with its ends, either of which may be left out."
+def _named(what: str, kinds: str, *, example: str | None = None) -> Input:
+    """Return a filter by values of which a film may have several."""
+    about = f"{what}. `a,b` asks for all of them, `a|b` for any."
+    return Input(rule=Values(kinds), about=about, example=example)
+
+
+def _ranged(what: str, scale: Scale, *, example: str | None = None) -> Input:
+    """Return a filter by a number of which a film has one; no schema tells its range."""
+    rule = Range(scale)
+    return Input(rule=rule, about=f"{what}: {rule.asks_for}, with its ends.", example=example)
+
+
 _VALUES: Final[Mapping[str, Input]] = {
     "type": Input(
         rule=Values("t", is_one=True),
-        about=f"What it is: {', '.join(TYPES)}; `a|b` is any of them.",
+        about=f"What the movie is: {', '.join(TYPES)}. `a|b` asks for any of them.",
     ),
-    "genre": Input(rule=Values("g"), about=f"Its genres. {_MANY}", example="Crime"),
-    "person": Input(
-        rule=Values("dwa"), about=f"People who directed, wrote or played in it. {_MANY}"
-    ),
-    "director": Input(rule=Values("d"), about=f"People who directed it. {_MANY}"),
-    "writer": Input(rule=Values("w"), about=f"People who wrote it. {_MANY}"),
-    "actor": Input(rule=Values("a"), about=f"People who play in it. {_MANY}"),
-    "language": Input(rule=Values("l"), about=f"What is spoken in it. {_MANY}"),
-    "country": Input(rule=Values("c"), about=f"Where it was made. {_MANY}"),
+    "genre": _named("Genres of the movie", "g", example="Crime"),
+    "person": _named("People who directed the movie, wrote it or play in it", "dwa"),
+    "director": _named("People who directed the movie", "d"),
+    "writer": _named("People who wrote the movie", "w"),
+    "actor": _named("People who play in the movie", "a"),
+    "language": _named("Languages that are spoken in the movie", "l"),
+    "country": _named("Countries that the movie was made in", "c"),
     "rated": Input(
         rule=Values("r", is_one=True),
-        about="Its age rating, such as `PG-13`; `a|b` is any of them.",
+        about="The movie's age rating, such as `PG-13`. `a|b` asks for any of them.",
     ),
 }
 _RANGES: Final[Mapping[str, Input]] = {
-    "year": Input(
-        rule=Range(numbers("years", low=FIRST_YEAR, high=LAST_YEAR)),
-        about=f"The year it came out. {_RANGE}",
+    "year": _ranged(
+        "When the movie came out",
+        numbers("years", low=FIRST_YEAR, high=LAST_YEAR),
         example="1970..1979",
     ),
-    "released": Input(rule=Range(DAYS), about=f"The day it came out. {_RANGE}"),
-    "runtime_minutes": Input(
-        rule=Range(numbers("whole numbers", low=0, high=1_000_000, most=2**15 - 1)),
-        about=f"How long it is. {_RANGE}",
+    "released": _ranged("The day when the movie came out", DAYS),
+    "runtime_minutes": _ranged(
+        "How long the movie is",
+        numbers("whole numbers", low=0, high=1_000_000, most=2**15 - 1),
     ),
-    "imdb_rating": Input(rule=Range(TENTHS), about=f"What IMDb's users think of it. {_RANGE}"),
-    "imdb_votes": Input(
-        rule=Range(numbers("whole numbers", low=0, high=MOST)),
-        about=f"How many of them have voted. {_RANGE}",
+    "imdb_rating": _ranged("What the users of IMDb think of the movie", TENTHS),
+    "imdb_votes": _ranged(
+        "How many users of IMDb have voted", numbers("whole numbers", low=0, high=MOST)
     ),
 }
 FILTERS: Final[Mapping[str, Input]] = {**_VALUES, **_RANGES}

@@ -34,9 +34,14 @@ class Range(Rule[Bounds]):
         self.scale = scale
 
     @property
+    def asks_for(self) -> str:
+        """What it is, for people."""
+        return f"one or a range (A..B, A.., ..B) of {self.scale.of}"
+
+    @property
     def rule(self) -> str:
         """What is demanded of the value."""
-        return f"must be one or a range (A..B, A.., ..B) of {self.scale.of}"
+        return f"must be {self.asks_for}"
 
     def from_text(self, name: str, text: str) -> Bounds:
         """Read a parameter."""
@@ -53,8 +58,8 @@ class Range(Rule[Bounds]):
 
     def schema(self) -> Schema:
         """Return the JSON schema, which cannot tell which of two ends is the smaller."""
-        end = f"(?:{self.scale.pattern})"
-        return {"type": "string", "pattern": rf"^(?:{end}(?:\.\.{end}?)?|\.\.{end})$"}
+        end = f"({self.scale.pattern})"
+        return {"type": "string", "pattern": rf"^({end}(\.\.{end}?)?|\.\.{end})$"}
 
 
 def numbers(what: str, *, low: int, high: int, most: int | None = None) -> Scale:
@@ -69,8 +74,8 @@ def numbers(what: str, *, low: int, high: int, most: int | None = None) -> Scale
             return None
         return min(int(text), most or high)
 
-    fewest, last = len(str(low)) - 1, len(str(high)) - 1
-    pattern = f"[1-9][0-9]{{{fewest},{last}}}"
+    digits = dict.fromkeys((len(str(low)) - 1, len(str(high)) - 1))
+    pattern = f"[1-9][0-9]{{{','.join(map(str, digits))}}}"
     return Scale(
         of=f"{what} from {low} to {high}", pattern=pattern if low else f"0|{pattern}", read=read
     )
@@ -92,11 +97,11 @@ def _read_day(text: str) -> int | None:
 
 TENTHS: Final = Scale(
     of="numbers from 0 to 10 with at most one decimal",
-    pattern=r"[0-9](?:\.[0-9])?|10(?:\.0)?",
+    pattern=r"[0-9](\.[0-9])?|10(\.0)?",
     read=_read_tenths,
 )
 DAYS: Final = Scale(
     of="days as 1994-10-14",
-    pattern=r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])",
+    pattern=r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])",
     read=_read_day,
 )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.catalogue.movie import TYPES
+from lib.catalogue.movie import TITLE_LENGTH, TYPES
 from lib.errors import InvalidRequest
 from lib.imports.asking import HEADERS, MEMBERS, name_requester, read_idempotency_key, wanted_order
 from lib.imports.orders import MOST_IDS, TICK, Order
@@ -73,7 +73,7 @@ def test_what_is_asked_becomes_an_order(body: Mapping[str, Any], order: Order) -
         {"search": "  "},
         {"search": 1},
         {"search": "a\0b"},
-        {"search": "x" * 501},
+        {"search": "x" * (TITLE_LENGTH + 1)},
         {"search": "x", "type": "film"},
         {"search": "x", "type": None},
         {"search": "x", "year": "1994"},
@@ -118,7 +118,7 @@ def test_the_first_bad_id_is_shown_cut_and_safe_and_the_others_counted(
 
 
 SAID: Final = st.sampled_from(
-    [ONE, "tt1", f"{ONE}\n", *TYPES, "film", "", " ", "x" * 500, "x" * 501]
+    [ONE, "tt1", f"{ONE}\n", *TYPES, "film", "", " ", "x" * TITLE_LENGTH, "x" * (TITLE_LENGTH + 1)]
 )
 VALUES: Final = st.recursive(
     # Not 30.0, which is a whole number to a schema, and to us none.
