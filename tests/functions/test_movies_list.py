@@ -8,6 +8,7 @@ import pytest
 from lib.catalogue.listing import Cursor, Direction
 from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Position
+from lib.web.paging import LAST_PAGE, MOST_RECORDS
 
 Store = Callable[..., Movie]
 
