@@ -1,16 +1,20 @@
 """The page that shows the API: what people see of it, and what their browsers do for it."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import functions_framework.aio
 import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Response, ViewportSize, expect
 
 from lib.catalogue.movie import Movie
+from local.environment import ROOT
+from local.servers import Server
 
 Store = Callable[..., Movie]
 Authorization = Callable[[str], dict[str, str]]
@@ -141,6 +145,25 @@ def test_keys_alone_find_an_operation_and_try_it(docs: Page, document: Any) -> N
         docs.keyboard.press("Control+Enter")
 
     assert answer.value.status == 200
+
+
+def test_without_a_domain_it_asks_each_function_where_that_is(
+    page: Page, told: Told, client: httpx.Client, document: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = str(client.base_url).rstrip("/")
+    monkeypatch.setenv("FUNCTION_URLS", json.dumps({"movies_list": elsewhere}))
+    source = ROOT / "functions" / "api_docs" / "main.py"
+    app: Any = functions_framework.aio.create_asgi_app("api_docs", str(source))  # type: ignore[no-untyped-call]
+
+    with Server(app) as own:
+        page.goto(f"{own.url}/docs")
+        expect(page.get_by_text("an address of its own").first).to_be_visible()
+        shown = go_to(page, document, "/movies.list", "get")
+        shown.get_by_role("button", name="Test Request").click()
+        answer = send(page)
+
+    assert (answer.status, answer.url.partition("/movies")[0]) == (200, elsewhere)
+    assert told.complaints == []
 
 
 def test_nothing_but_contrast_keeps_people_from_reading(docs: Page, axe: str) -> None:

@@ -7,8 +7,11 @@ import type { components, paths } from "./api.js";
 declare const process: { argv: string[] };
 
 const [baseUrl, token] = process.argv.slice(2);
-const client = createClient<paths>({ baseUrl });
-const authorized = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}` } });
+// Lists are written with commas; openapi-fetch repeats the parameter where it is not told so.
+const querySerializer = { array: { style: "form", explode: false } } as const;
+const client = createClient<paths>({ baseUrl, querySerializer });
+const headers = { Authorization: `Bearer ${token}` };
+const authorized = createClient<paths>({ baseUrl, querySerializer, headers });
 
 const created = await client.POST("/movies.create", { body: { imdb_id: "tt0024264" } });
 const title: string | undefined = created.data?.data.title;
