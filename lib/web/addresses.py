@@ -54,6 +54,9 @@ def tell_addresses(document: bytes, addresses: Mapping[str, str]) -> bytes:
     if not addresses:
         return document
     whole: dict[str, Any] = json.loads(document)
+    # Said once for all, it would go before what is said of each, for the page's script; without, it
+    # is where the document is.
+    whole.pop("servers", None)
     for operations in whole["paths"].values():
         for operation in operations.values():
             if operation["operationId"] in addresses:

@@ -13,11 +13,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lib.web.answers import Rules
 from lib.web.inputs import Input
+from lib.web.rules import Text
 from local.environment import ROOT, SETTINGS
 from local.failure import Failure
 from local.functions import ID, Function, Words, read_functions
 
 _NOWHERE: Final = "postgresql+pg8000://nobody:nothing@127.0.0.1:1/nowhere"  # it is not asked
+
+# Of a function that looks at its path itself.
+_ANY_ID: Final = {"id": Input(rule=Text(longest=200), about="What stands last in the path.")}
 
 
 class Operation(NamedTuple):
@@ -51,7 +55,7 @@ class Operation(NamedTuple):
     @property
     def in_path(self) -> Mapping[str, Input]:
         """What stands in the path."""
-        return self.rules.path.each if ID in self.route else {}
+        return (self.rules.path.each or _ANY_ID) if ID in self.route else {}
 
     @property
     def needs_token(self) -> bool:

@@ -31,18 +31,19 @@ def browser() -> Iterator[Browser]:
         program.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Return a browser without memories, in which a test's patience ends before its own does."""
+    """Return a browser that keeps what it has fetched, as the script is large."""
     with browser.new_context(viewport={"width": 1440, "height": 900}) as fresh:
-        fresh.set_default_timeout(15_000)
+        fresh.set_default_timeout(20_000)
         yield fresh
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Page:
+def page(context: BrowserContext) -> Iterator[Page]:
     """Return an empty page."""
-    return context.new_page()
+    with context.new_page() as page:
+        yield page
 
 
 @pytest.fixture

@@ -31,8 +31,6 @@ import functions_framework.aio
 
 from lib.web.deprecation import Deprecated
 from lib.web.endpoint import Answer, Request, data, endpoint
-from lib.web.inputs import Input, Inputs
-from lib.web.rules import Text
 
 
 @functions_framework.aio.http
@@ -110,8 +108,7 @@ def test_the_request_id_of_what_is_private_is_always_there(make: Make) -> None:
 def test_a_function_with_several_routes_is_several_operations(tmp_path: Path) -> None:
     folder = tmp_path / "functions" / "a_function"
     folder.mkdir(parents=True)
-    path = 'path=Inputs({"file": Input(Text(longest=9), about="One of them.")})'
-    (folder / "main.py").write_text(MAIN.format(declaration=f'"GET", {path}'))
+    (folder / "main.py").write_text(MAIN.format(declaration='"GET"'))
     words = "{summary: Do, description: Done., tag: movies, examples: {a: {}}}"
     (folder / "function.yaml").write_text(
         f"route: [/a, '/a/{{id}}', /]\ninvoker: public\n"
@@ -123,9 +120,9 @@ def test_a_function_with_several_routes_is_several_operations(tmp_path: Path) ->
     assert {path: some["get"]["operationId"] for path, some in paths.items()} == {
         "/": "a_function",
         "/a": "a_function_a",
-        "/a/{file}": "a_function_a_id",
+        "/a/{id}": "a_function_a_id",
     }
-    assert [one["name"] for one in paths["/a/{file}"]["get"]["parameters"]] == ["file"]
+    assert [one["name"] for one in paths["/a/{id}"]["get"]["parameters"]] == ["id"]
     assert "parameters" not in paths["/a"]["get"]
 
 
