@@ -118,7 +118,7 @@ class Told:
     Attributes:
         shape: The name of its body's in `local/openapi/shapes.py`, or a JSON schema; None where it
             has no body.
-        type: Its body's media type.
+        types: The media types that its body may have.
         headers: Those that it has and others of its kind have not.
         is_kept: Whether its reader may keep a read, and so ask for it with its tag.
     """
@@ -126,7 +126,7 @@ class Told:
     status: int
     description: str
     shape: str | Mapping[str, Any] | None = None
-    type: str = "application/json"
+    types: tuple[str, ...] = ("application/json",)
     headers: tuple[str, ...] = ()
     is_kept: bool = True
 
@@ -346,7 +346,7 @@ def _told(content: Mapping[str, Any]) -> Told:
         status=content["status"],
         description=content["description"],
         shape=content.get("shape"),
-        type=content.get("type", "application/json"),
+        types=tuple(content.get("types", Told.types)),
         headers=tuple(content.get("headers", ())),
         is_kept=content.get("kept", True),
     )

@@ -59,6 +59,14 @@ locals {
 
   # The plain variables of each group.
   settings = {
+    addresses = {
+      # Without a domain, each public function's own, which can be told before it is there:
+      # https://cloud.google.com/run/docs/triggering/https-request#deterministic
+      FUNCTION_URLS = jsonencode(var.domain != null ? {} : {
+        for name in keys(local.public_functions) :
+        name => "https://${local._services[name]}-${data.google_project.main.number}.${var.region}.run.app"
+      })
+    }
     admin = {
       ADMIN_USERNAME = var.admin_username
     }

@@ -29,8 +29,7 @@ from local import gateway
 from local.demo_omdb.server import DemoOmdb
 from local.environment import SETTINGS
 from local.postgres import EmbeddedPostgres
-from local.servers import Server
-from tests import support
+from tests import held, support
 from tests.ordering import arrange
 from tests.support import ADMIN_PASSWORD, OMDB_KEY, database_settings
 
@@ -239,7 +238,7 @@ def base_url(environment: dict[str, str]) -> Iterator[str]:
         for name, value in environment.items():
             patch.setenv(name, value)
         app = gateway.build(ROOT)
-    with Server(app) as server:
+    with held.serving(app) as server:
         yield server.url
 
 
@@ -249,8 +248,8 @@ def client(
     database: TransactionalDatabase,  # noqa: ARG001
     omdb: DemoOmdb,  # noqa: ARG001
 ) -> Iterator[httpx.Client]:
-    """Call the functions; the tables are empty and OMDb is well."""
-    with httpx.Client(base_url=base_url, timeout=20) as session:
+    """Call the functions, held to the document; the tables are empty and OMDb is well."""
+    with held.client(base_url) as session:
         yield session
 
 

@@ -18,6 +18,8 @@ from local import servers
 from local.environment import ROOT
 from local.functions import read_functions
 from local.servers import free_port
+from tests import held
+from tests.held import Said
 
 START_SECONDS: Final = 20.0
 
@@ -55,10 +57,17 @@ def receive(wire: socket.socket, method: str = "GET") -> Reply:
 
 
 def exchange(port: int, *parts: bytes, method: str = "GET", seconds: float = 15) -> Reply:
-    """Send these bytes as they are over a connection of their own, and read one answer."""
+    """Send these bytes as they are over a connection of their own, and read one answer.
+
+    It is held against the document where one of our functions is known to be at the port.
+    """
     with socket.create_connection(("127.0.0.1", port), seconds) as wire:
         send(wire, parts)
-        return receive(wire, method)
+        reply = receive(wire, method)
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    said = Said(status=reply.status, headers=headers, body=reply.body)
+    held.hold_bytes(port, b"".join(parts[:1]), said)
+    return reply
 
 
 def get(target: str) -> bytes:
@@ -113,8 +122,9 @@ def deployed(name: str, environment: dict[str, str], folder: Path) -> Iterator[D
     process = start(name, environment, log, port=port)
     server = Deployed(process=process, port=port, log=log)
     try:
-        await_answer(server)
-        yield server
+        with held.known(port, name):
+            await_answer(server)
+            yield server
     finally:
         process.terminate()
         try:

@@ -14,6 +14,8 @@ from typing import Final
 import functions_framework.aio
 
 from lib.errors import NotFound
+from lib.settings import require
+from lib.web.addresses import AddressesSettings, tell_addresses
 from lib.web.endpoint import Answer, Request, data, endpoint, in_thread
 from lib.web.files import KEPT_FOR_EVER, File
 from lib.web.preferences import prefers_html
@@ -23,12 +25,15 @@ _PACKAGE: Final = "flask_openapi_scalar"
 _SCRIPT: Final = "templates/scalar/js/scalar.standalone.js"
 _JAVASCRIPT: Final = "text/javascript; charset=utf-8"
 
+addresses = require(AddressesSettings).of_functions
+
+_ASKED: Final = " ".join(["'self'", *addresses.values()])
 # Scalar writes its styles into the page, so these may stand there. They can send nothing to others:
 # all that the page asks for, it asks of us.
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "font-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
+    f"default-src 'none'; script-src 'self'; connect-src {_ASKED}; "
+    "img-src 'self' data:; font-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS_OF_THE_PAGE: Final = {
     "Content-Security-Policy": _POLICY,
@@ -84,7 +89,7 @@ def _routes() -> list[str]:
 
 
 def _document() -> bytes:
-    return (_FOLDER / "openapi.json").read_bytes()
+    return tell_addresses((_FOLDER / "openapi.json").read_bytes(), addresses)
 
 
 def _read(name: str) -> bytes:

@@ -59,7 +59,8 @@ def _answer(told: Told, one: Operation, parts: Parts) -> Part:
     if told.shape is not None:
         schema = parts.name_shape(told.shape) if isinstance(told.shape, str) else {**told.shape}
         example = example_of(schema, SHAPES)
-        answer["content"] = {told.type: {"schema": schema, "example": example}}
+        content = {"schema": schema, "example": example}
+        answer["content"] = dict.fromkeys(told.types, content)
     return answer
 
 

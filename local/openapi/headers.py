@@ -41,8 +41,9 @@ OF_ANSWERS: Final[Mapping[str, Header]] = {
         "schema": {"type": "integer", "minimum": 0},
         "example": 5,
     },
-    "Allow": _always("The methods that are allowed.", "GET, HEAD, OPTIONS"),
     "Location": _always("Where to go.", "/docs"),
+    "Vary": _always("On which header of the request the answer depends.", "Accept"),
+    "Allow": _always("The methods that are allowed.", "GET, HEAD, OPTIONS"),
     "WWW-Authenticate": _always("Which token is missing, or what is wrong with it.", "Bearer"),
     "RateLimit-Policy": _perhaps(
         "How many requests (`q`) of one client are taken in so many seconds (`w`), where a load "

@@ -43,6 +43,14 @@ run "each_entry_is_deployed_as_itself_and_open_to_just_whom_it_is_for" {
   }
 
   assert {
+    condition = alltrue([
+      toset(keys(jsondecode(output.functions.api_docs.variables.FUNCTION_URLS))) == toset([for name, function in output.functions : name if function.invoker == "allUsers"]),
+      can(regex("^https://movies-get-many-.+[.]europe-west1[.]run[.]app$", jsondecode(output.functions.api_docs.variables.FUNCTION_URLS).movies_get_many)),
+    ])
+    error_message = "The page at /docs asks ${output.functions.api_docs.variables.FUNCTION_URLS}"
+  }
+
+  assert {
     condition     = tonumber(output.functions.movies_import.variables.IMPORT_SECONDS) + 60 <= output.functions.movies_import.timeout_seconds
     error_message = "IMPORT_SECONDS is too near the time-out"
   }
@@ -147,6 +155,11 @@ run "with_a_domain_public_functions_answer_at_both_and_one_may_have_a_size_of_it
   assert {
     condition     = toset([for name, function in output.functions : name if contains(keys(function.variables), "LOAD_BALANCER_ADDRESSES")]) == toset([for name, function in output.functions : name if function.invoker == "allUsers"])
     error_message = "Others than the public functions know the load balancer"
+  }
+
+  assert {
+    condition     = output.functions.api_docs.variables.FUNCTION_URLS == "{}"
+    error_message = "The page at /docs asks functions past the domain"
   }
 
   assert {

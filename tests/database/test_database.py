@@ -35,7 +35,7 @@ from lib.schema.migrating import migrate
 from lib.settings import Secret
 from local import gateway
 from local.postgres import EmbeddedPostgres
-from local.servers import Server
+from tests import held
 from tests.support import ECHO, asks, database_settings, echo, store
 
 SLEEP = Statement(repeatable=True, sql="select pg_sleep(cast(:seconds as double precision))")
@@ -822,7 +822,7 @@ def own_service(
     for name, value in (environment | {"DATABASE_URL": url}).items():
         monkeypatch.setenv(name, value)
     app = gateway.build(Path(gateway.__file__).resolve().parent.parent)
-    with Server(app) as server, httpx.Client(base_url=server.url, timeout=20) as client:
+    with held.serving(app) as server, held.client(server.url) as client:
         yield client
 
 

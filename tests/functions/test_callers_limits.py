@@ -25,7 +25,7 @@ from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.limits import HANDLER_THREADS
 from local.demo_omdb.server import DemoOmdb, read_films
-from local.servers import Server
+from tests import held
 from tests.importing import by_ids, carry_out, counts, make_importer
 from tests.omdb_payloads import refusal
 
@@ -43,7 +43,7 @@ def served(environment: dict[str, str], **variables: str) -> Iterator[str]:
         for name, value in {**environment, "TRUSTED_PROXIES": "1", **variables}.items():
             patch.setenv(name, value)
         app = functions_framework.aio.create_asgi_app("movies_create", str(source))  # type: ignore[no-untyped-call]
-    with Server(app) as server:
+    with held.serving(app, "movies_create") as server:
         yield server.url
 
 
@@ -64,7 +64,7 @@ def call(
     """Ask for a title, by default one that nobody knows: `call("192.0.2.1", title="Dune")`."""
     assert database
     assert omdb
-    with httpx.Client() as client:
+    with held.client("") as client:
 
         def ask(
             address: str,
@@ -253,7 +253,7 @@ def test_a_call_that_our_own_budget_forbids_is_not_charged(
 ) -> None:
     with (
         served(environment, OMDB_DAILY_BUDGET="1", OMDB_CALLS_PER_CALLER="5") as url,
-        httpx.Client(base_url=url, headers={"X-Forwarded-For": "2001:db8::1"}) as client,
+        held.client(url, headers={"X-Forwarded-For": "2001:db8::1"}) as client,
     ):
         answers = [client.post("/", json={"title": f"Nobody {n}"}).status_code for n in range(9)]
     with database.begin() as connection:

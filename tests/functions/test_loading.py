@@ -11,7 +11,10 @@ from local.functions import Function, read_functions
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 # Nobody's: they come with a dependency, and each would cost a tenth of a second or more.
-NOBODY: Final = {"grpc", "sqlalchemy.orm", "google.cloud.sql", "aiohttp", "google.auth"}
+NOBODY: Final = {
+    *("grpc", "sqlalchemy.orm", "google.cloud.sql", "aiohttp", "google.auth"),
+    *("flask_openapi", "pydantic"),
+}
 ALL: Final = {"sqlalchemy", "pg8000", "requests", "jwt", "cryptography", "argon2", "alembic"}
 LOADED: Final = """
 import sys

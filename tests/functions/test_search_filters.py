@@ -16,6 +16,7 @@ from sqlalchemy import text
 from lib.catalogue.folding import fold, split_words
 from lib.catalogue.movie import Movie, title_key
 from lib.database.transactions import TransactionalDatabase
+from tests import held
 from tests.support import store_all
 
 GENRES: Final = ("Drama", "Comedy", "Sci-Fi", "Film-Noir", "A, B | C")
@@ -63,7 +64,7 @@ def catalogue(worker_database: TransactionalDatabase, base_url: str) -> Iterator
     with worker_database.begin() as connection:
         connection.execute(text("truncate movies"))
     store_all(worker_database, MOVIES)
-    with httpx.Client(base_url=base_url, timeout=20) as session:
+    with held.client(base_url) as session:
         yield session
     with worker_database.begin() as connection:
         connection.execute(text("truncate movies, omdb_answers"))

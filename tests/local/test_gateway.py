@@ -72,6 +72,10 @@ def test_a_route_leads_to_its_function_with_the_path_unchanged(
     assert answer.json() == {"function": name, "path": f"{prefix}{route}"}
 
 
+def test_the_root_has_its_function_with_the_version_alone_as_well(gateway: Gateway) -> None:
+    assert gateway.function_for("/v1") == gateway.function_for("/v1/") == gateway.function_for("/")
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -104,20 +108,6 @@ def test_any_other_path_is_404_in_the_error_shape(gateway: Gateway, path: str, m
 def test_a_request_id_that_is_not_sane_is_replaced(gateway: Gateway, request_id: str) -> None:
     answer = _call(gateway, "/nothing", request_id=request_id)
     assert answer.headers["X-Request-Id"] not in {"", request_id}
-
-
-def test_the_root_lists_the_routes(gateway: Gateway) -> None:
-    assert _call(gateway, "/").json() == {
-        "data": {"routes": sorted(route.replace("tt0111161", ID) for route, _ in ROUTES)}
-    }
-    assert _call(gateway, "/", method="POST").status_code == 404
-
-
-def test_the_root_tells_what_is_allowed(gateway: Gateway) -> None:
-    answer = _call(gateway, "/", method="OPTIONS")
-
-    assert (answer.status_code, answer.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
-    assert _call(gateway, "/nothing", method="OPTIONS").status_code == 404
 
 
 def test_a_folder_without_functions_is_one_line(root: Path) -> None:

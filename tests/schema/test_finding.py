@@ -18,7 +18,7 @@ from lib.schema.migrating import Migrated, migrate
 from local.environment import ROOT
 from local.functions import read_functions
 from local.gateway import Gateway
-from local.servers import Server
+from tests import held
 from tests.schema.test_newer_schema import address
 from tests.support import asks
 
@@ -102,10 +102,7 @@ def client(
         )
         for one in served
     }
-    with (
-        Server(Gateway(apps, served)) as server,
-        httpx.Client(base_url=server.url, timeout=20) as client,
-    ):
+    with held.serving(Gateway(apps, served)) as server, held.client(server.url) as client:
         yield client
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 import functions_framework.aio
-import httpx
 import pytest
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection
@@ -32,7 +31,7 @@ from lib.schema.operators import RIGHTS, ROLE
 from lib.settings import Secret
 from local.functions import grants, read_functions
 from local.postgres import EmbeddedPostgres, installation
-from local.servers import Server
+from tests import held
 from tests.support import ADMIN_PASSWORD, database_settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -348,8 +347,8 @@ def test_the_deployed_migration_admits_whom_its_variable_names(
     source = ROOT / "functions" / "migrate" / "main.py"
     app = functions_framework.aio.create_asgi_app("migrate", str(source))  # type: ignore[no-untyped-call]
 
-    with Server(app) as served:
-        answer = httpx.post(f"{served.url}/migrate", timeout=30)
+    with held.serving(app, "migrate") as served, held.client(served.url, timeout=30) as client:
+        answer = client.post("/migrate")
 
     assert answer.status_code == 200
     enter(DAN).run("select * from movies")

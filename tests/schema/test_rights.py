@@ -25,7 +25,7 @@ from local.demo_omdb.server import DemoOmdb
 from local.functions import grants, read_functions
 from local.gateway import Gateway
 from local.postgres import EmbeddedPostgres
-from local.servers import Server
+from tests import held
 from tests.support import ADMIN_PASSWORD, asks, database_settings, store
 
 RIGHTS = {
@@ -99,7 +99,7 @@ def service(
             source = ROOT / "functions" / name / "main.py"
             apps[name] = functions_framework.aio.create_asgi_app(name, str(source))  # type: ignore[no-untyped-call]
     gateway = Gateway(apps, read_functions().values())
-    with Server(gateway) as server, httpx.Client(base_url=server.url, timeout=20) as client:
+    with held.serving(gateway) as server, held.client(server.url) as client:
         yield client
 
 

@@ -20,7 +20,7 @@ from lib.catalogue.movie import Movie, Rating
 from lib.database.transactions import TransactionalDatabase
 from local import gateway
 from local.demo_omdb.server import DemoOmdb
-from local.servers import Server
+from tests import held
 from tests.support import ADMIN_PASSWORD, asks, is_served
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -826,7 +826,7 @@ def without_database(environment: dict[str, str]) -> Iterator[httpx.Client]:
         for name, value in {**environment, "DATABASE_URL": NO_DATABASE}.items():
             patch.setenv(name, value)
         app = gateway.build(ROOT)
-    with Server(app) as server, httpx.Client(base_url=server.url, timeout=20) as session:
+    with held.serving(app) as server, held.client(server.url) as session:
         yield session
 
 
@@ -874,16 +874,16 @@ def test_where_there_is_no_database_good_requests_are_asked_to_come_again(
 @contextmanager
 def every_connection_held(database: TransactionalDatabase, base_url: str) -> Iterator[None]:
     """Let every connection of `movies_list` wait for a lock, until the end of the block."""
-    with httpx.Client(base_url=base_url, timeout=20) as others, ThreadPoolExecutor(8) as threads:
+    with held.client(base_url) as others, ThreadPoolExecutor(8) as threads:
         # Twice, as opening the connections takes nearly as long as a lock is waited for.
-        for held in (False, True):
+        for are_held in (False, True):
             with database.begin() as connection:
                 connection.execute(text("lock table movies in access exclusive mode"))
                 # Each of them another page, as equal ones would share a connection.
                 pages = [f"/movies.list?page={number}" for number in range(1, 9)]
                 waiting = [threads.submit(others.get, page) for page in pages]
-                await_waiting(connection, 8 if held else 1)
-                if held:
+                await_waiting(connection, 8 if are_held else 1)
+                if are_held:
                     yield
             assert {one.result().status_code for one in waiting} <= {200, 503}
 

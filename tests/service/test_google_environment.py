@@ -22,6 +22,7 @@ from lib.accounts.tokens import Signer
 from local.environment import ROOT
 from local.functions import Function, read_functions
 from local.servers import free_port
+from tests import held
 from tests.deployed import Deployed, Reply, await_answer, exchange
 
 FUNCTIONS: Final = read_functions()
@@ -90,8 +91,9 @@ def as_google_starts_it(
         )
     try:
         server = Deployed(process=process, port=port, log=log)
-        await_answer(server)
-        yield server
+        with held.known(port, function):
+            await_answer(server)
+            yield server
     finally:
         process.terminate()
         process.wait(20)

@@ -124,6 +124,8 @@ def test_a_missing_setting_stops_the_function_with_one_line(
             ("signing", "TOKEN_PRIVATE_KEY", PRIVATE_GARBAGE),
             ("admin", "ADMIN_PASSWORD", "short"),
             ("admin", "ADMIN_USERNAME", " "),
+            ("addresses", "FUNCTION_URLS", "[]"),
+            ("addresses", "FUNCTION_URLS", '{"movies_list": "movies-list.example.com/"}'),
             ("server", "LOG_LEVEL", "loud"),
         ]
         for name in one_with(group)

@@ -10,5 +10,6 @@ Scalar.createApiReference('#reference', {
   showDeveloperTools: 'never',
   telemetry: false,
   withDefaultFonts: false,
+  defaultOpenAllTags: true,
   defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' },
 });

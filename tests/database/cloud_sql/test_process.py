@@ -14,6 +14,7 @@ from local.cloud_sql import stand_in as stand_in_module
 from local.cloud_sql.proxy import PORT
 from local.cloud_sql.stand_in import CloudSqlStandIn
 from local.servers import free_port, start
+from tests import held
 from tests.support import asks
 
 
@@ -34,7 +35,7 @@ def movies_list(stand_in: CloudSqlStandIn, log: Path, **changes: str) -> Iterato
 
 def first_answer(url: str) -> httpx.Response:
     deadline = time.monotonic() + 20
-    with httpx.Client(base_url=url, timeout=20) as client:
+    with held.client(url) as client:
         while True:
             try:
                 return client.get("/movies.list")

@@ -123,6 +123,7 @@ def test_a_function_with_several_routes_is_several_operations(tmp_path: Path) ->
         "/a/{id}": "a_function_a_id",
     }
     assert [one["name"] for one in paths["/a/{id}"]["get"]["parameters"]] == ["id"]
+    assert "parameters" not in paths["/a"]["get"]
 
 
 def test_a_body_can_be_refused_for_its_time_size_and_type(make: Make) -> None:
