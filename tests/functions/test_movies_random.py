@@ -9,9 +9,11 @@ from sqlalchemy import text
 
 from lib.catalogue.movie import Movie
 from lib.database.transactions import TransactionalDatabase
+from lib.search.asking import RANDOM_PARAMETERS
 from tests.support import store_all
 
 Store = Callable[..., Movie]
+MOST: int = RANDOM_PARAMETERS.each["number_of_records"].schema()["maximum"]
 
 
 def draw(client: httpx.Client, **parameters: object) -> list[str]:
@@ -46,7 +48,7 @@ def test_each_is_drawn_once_and_all_where_there_are_fewer(
 ) -> None:
     store_all(database, [film(number) for number in range(1, 8)])
 
-    assert sorted(draw(client, number_of_records=10)) == [f"tt{n:07}" for n in range(1, 8)]
+    assert sorted(draw(client, number_of_records=MOST)) == [f"tt{n:07}" for n in range(1, 8)]
     assert len(set(draw(client, number_of_records=5))) == 5
 
 
@@ -71,7 +73,9 @@ def test_every_match_has_the_same_chance(
         assert counted.keys() == {"tt0000007", "tt0000300", "tt0000511"}
         assert min(counted.values()) > 25
         return
-    counted = Counter(one for _ in range(270) for one in draw(client, number_of_records=10))
+    counted = Counter(
+        one for _ in range(2700 // MOST) for one in draw(client, number_of_records=MOST)
+    )
     # Five times each on the average: no film comes so often, nor are so many left out, by chance.
     assert max(counted.values()) < 20
     assert 540 - len(counted) < 20

@@ -117,7 +117,7 @@ def test_no_page_tells_a_text_of_strangers_as_its_correction(way: cursors.Way) -
 
 
 def test_another_title_in_brackets_is_told_on_each_page_however_long_it_folds() -> None:
-    terms = read_text(f"foo (star wars {'…' * 80})")
+    terms = read_text(f"foo (star wars {'…' * (QUERY_LENGTH - 20)})")
     cursor = Cursor(value="1", imdb_id="tt0000001", way="instead", corrected=terms.titles[-1])
     assert len(cursor.corrected) > 2 * QUERY_LENGTH
     assert cursors.decode(cursor.encode(""), "", "imdb_votes", terms) == cursor
