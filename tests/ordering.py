@@ -20,6 +20,8 @@ LONG: Final = {
     "local/test_scaling.py": 20,
     "accounts/test_login_siege.py": 20,
     "functions/test_callers_limits.py": 20,
+    "document/test_schemathesis.py": 30,
+    "document/test_generated_clients.py": 20,
     "schema/test_work.py": 20,
     "test_previous_release.py": 15,
 }
