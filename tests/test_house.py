@@ -37,6 +37,7 @@ HEAVY: Final = {
         "accounts/login",
         "accounts/throttle",
         "accounts/users",
+        "database/account_tables",
         "database/columns",
         "database/import_tables",
         "database/search_tables",

@@ -9,7 +9,7 @@ from sqlalchemy import DateTime, Text, delete, insert, literal, select, update
 
 from lib.accounts import known_networks, passwords, throttle
 from lib.accounts.users import fold_username
-from lib.database.tables import login_networks, sessions, users
+from lib.database.account_tables import login_networks, sessions, users
 from lib.errors import InvalidCredentials, InvalidRequest, NotFound
 from lib.web.networks import UNKNOWN, Network, network_of
 
