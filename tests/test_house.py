@@ -33,6 +33,7 @@ HEAVY: Final = {
     "pg8000": {"database/*"},
     "requests": {"omdb/client", "omdb/transport"},
     "sqlalchemy": {
+        "accounts/beginning",
         "accounts/known_networks",
         "accounts/login",
         "accounts/throttle",
