@@ -3,14 +3,17 @@
     ServiceError
     ├── InvalidRequest            400 INVALID_REQUEST
     ├── Unauthorized              401 UNAUTHORIZED
-    │   └── InvalidCredentials    401 INVALID_CREDENTIALS
+    │   ├── InvalidCredentials    401 INVALID_CREDENTIALS
+    │   └── InvalidRefreshToken   401 INVALID_REFRESH_TOKEN
     ├── Forbidden                 403 FORBIDDEN
     ├── NotFound                  404 NOT_FOUND
     │   ├── ImportNotFound        404 IMPORT_NOT_FOUND
+    │   ├── KeyNotFound           404 KEY_NOT_FOUND
     │   ├── MovieNotFound         404 MOVIE_NOT_FOUND
     │   └── OmdbMovieNotFound     404 OMDB_MOVIE_NOT_FOUND
     ├── MethodNotAllowed          405 METHOD_NOT_ALLOWED
     ├── RequestTimeout            408 REQUEST_TIMEOUT
+    ├── TooManyKeys               409 TOO_MANY_KEYS
     ├── BodyTooLarge              413 BODY_TOO_LARGE
     ├── AddressTooLong            414 ADDRESS_TOO_LONG
     ├── UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
@@ -83,8 +86,14 @@ class InvalidCredentials(Unauthorized):
     code = "INVALID_CREDENTIALS"
 
 
+class InvalidRefreshToken(Unauthorized):
+    """The refresh token is unknown, was used, or its session is over."""
+
+    code = "INVALID_REFRESH_TOKEN"
+
+
 class Forbidden(ServiceError):
-    """The token is valid, but its user's role does not allow this."""
+    """The token or key is valid, but does not allow this."""
 
     status, code = 403, "FORBIDDEN"
 
@@ -99,6 +108,12 @@ class ImportNotFound(NotFound):
     """There was no import of this id."""
 
     code = "IMPORT_NOT_FOUND"
+
+
+class KeyNotFound(NotFound):
+    """There is no such key for machines, or not among the caller's own."""
+
+    code = "KEY_NOT_FOUND"
 
 
 class MovieNotFound(NotFound):
@@ -117,6 +132,12 @@ class RequestTimeout(ServiceError):
     """The request did not arrive in time."""
 
     status, code = 408, "REQUEST_TIMEOUT"
+
+
+class TooManyKeys(ServiceError):
+    """The user has as many keys for machines as one may have."""
+
+    status, code = 409, "TOO_MANY_KEYS"
 
 
 class BodyTooLarge(ServiceError):

@@ -33,10 +33,12 @@ HEAVY: Final = {
     "pg8000": {"database/*"},
     "requests": {"omdb/client", "omdb/transport"},
     "sqlalchemy": {
+        "accounts/beginning",
         "accounts/known_networks",
         "accounts/login",
         "accounts/throttle",
         "accounts/users",
+        "database/account_tables",
         "database/columns",
         "database/import_tables",
         "database/search_tables",

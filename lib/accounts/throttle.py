@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import DateTime, case, delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from lib.database.tables import login_failures
+from lib.database.account_tables import login_failures
 from lib.errors import TooManyAttempts
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 from lib.accounts import passwords
 from lib.accounts.passwords import PASSWORD_LENGTH
 from lib.accounts.roles import ROLES
-from lib.database.tables import users
+from lib.database.account_tables import users
 from lib.errors import InvalidRequest, NotFound
 from lib.settings import Secret, SettingsError, read_text
 from lib.texts import MOST_MARKS, has_long_run_of_marks

@@ -209,7 +209,7 @@ def test_a_right_to_what_a_newer_schema_has_lost_is_left_out_and_the_others_are_
 def test_of_a_right_with_several_actions_only_what_has_gone_is_left_out(
     empty: TransactionalDatabase, other: OtherCode
 ) -> None:
-    other.add("lost", "alter table users drop column password_hash", after=OURS)
+    other.add("lost", "alter table users drop column password_hash cascade", after=OURS)
     other.migrate(empty)
     rights = {"users": "select (id, role), update (password_hash), delete"}
     grant = Grant(user=str(empty._settings.user), rights=rights)
