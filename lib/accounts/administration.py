@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from lib.accounts import audit, codes
 from lib.accounts.people import SHOWN
 from lib.accounts.roles import check_role
 from lib.accounts.usernames import fold_username
 from lib.database.account_tables import api_keys, password_codes, sessions, users
+from lib.database.faults import sqlstate
 from lib.errors import Forbidden, InvalidRequest, LastAdmin, OwnAccount, UsernameTaken, UserNotFound
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from lib.accounts.codes import IssuedCode
     from lib.database.transactions import TransactionalDatabase
+
+_DUPLICATE: Final = "23505"
 
 IS_ACTIVE_ADMIN: Final = and_(
     users.c.role == "admin", users.c.disabled_at.is_(None), ~users.c.invited
@@ -207,8 +210,10 @@ def _change(connection: "Connection", user_id: int, changed: "Mapping[str, Any]"
     try:
         with connection.begin_nested():
             connection.execute(update(users).where(users.c.id == user_id).values(values))
-    except IntegrityError:  # of these columns only the name can be another's
-        raise _taken() from None
+    except DBAPIError as error:
+        if sqlstate(error) != _DUPLICATE:
+            raise
+        raise _taken() from None  # of these columns only the name can be another's
     if changed.get("disabled"):
         for table in (sessions, api_keys, password_codes):
             connection.execute(delete(table).where(table.c.user_id == user_id))

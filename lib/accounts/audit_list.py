@@ -74,7 +74,7 @@ def list_entries(
 
     values: Values = {
         "before": _LAST_ID if cursor is None else _read_cursor(cursor),
-        "actor": None if actor is None else fold_username(actor),
+        "actor": None if actor is None else fold_username(actor, member="actor"),
         "action": action,
         "since": None if since is None else _read_moment(since),
         "records": records,
