@@ -4,10 +4,12 @@
     ├── InvalidRequest            400 INVALID_REQUEST
     ├── Unauthorized              401 UNAUTHORIZED
     │   ├── InvalidCode           401 INVALID_CODE
-    │   └── InvalidCredentials    401 INVALID_CREDENTIALS
+    │   ├── InvalidCredentials    401 INVALID_CREDENTIALS
+    │   └── InvalidRefreshToken   401 INVALID_REFRESH_TOKEN
     ├── Forbidden                 403 FORBIDDEN
     ├── NotFound                  404 NOT_FOUND
     │   ├── ImportNotFound        404 IMPORT_NOT_FOUND
+    │   ├── KeyNotFound           404 KEY_NOT_FOUND
     │   ├── MovieNotFound         404 MOVIE_NOT_FOUND
     │   ├── OmdbMovieNotFound     404 OMDB_MOVIE_NOT_FOUND
     │   └── UserNotFound          404 USER_NOT_FOUND
@@ -15,6 +17,7 @@
     ├── RequestTimeout            408 REQUEST_TIMEOUT
     ├── LastAdmin                 409 LAST_ADMIN
     ├── OwnAccount                409 OWN_ACCOUNT
+    ├── TooManyKeys               409 TOO_MANY_KEYS
     ├── UsernameTaken             409 USERNAME_TAKEN
     ├── BodyTooLarge              413 BODY_TOO_LARGE
     ├── AddressTooLong            414 ADDRESS_TOO_LONG
@@ -94,8 +97,14 @@ class InvalidCredentials(Unauthorized):
     code = "INVALID_CREDENTIALS"
 
 
+class InvalidRefreshToken(Unauthorized):
+    """The refresh token is unknown, was used, or its session is over."""
+
+    code = "INVALID_REFRESH_TOKEN"
+
+
 class Forbidden(ServiceError):
-    """The token is valid, but its user's role does not allow this."""
+    """The token or key is valid, but does not allow this."""
 
     status, code = 403, "FORBIDDEN"
 
@@ -110,6 +119,12 @@ class ImportNotFound(NotFound):
     """There was no import of this id."""
 
     code = "IMPORT_NOT_FOUND"
+
+
+class KeyNotFound(NotFound):
+    """There is no such key for machines, or not among the caller's own."""
+
+    code = "KEY_NOT_FOUND"
 
 
 class MovieNotFound(NotFound):
@@ -146,6 +161,12 @@ class OwnAccount(ServiceError):
     """Nobody takes their own account or its rights away."""
 
     status, code = 409, "OWN_ACCOUNT"
+
+
+class TooManyKeys(ServiceError):
+    """The user has as many keys for machines as one may have."""
+
+    status, code = 409, "TOO_MANY_KEYS"
 
 
 class UsernameTaken(ServiceError):

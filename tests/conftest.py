@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, text
 
-from lib.accounts import login, users
-from lib.accounts.access import AUTHORIZING, LOGGING_OUT
+from lib.accounts import login, sessions, users
+from lib.accounts.access import AUTHORIZING
 from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.accounts.tokens import Signer, Verifier
 from lib.accounts.users import AdminSettings
@@ -119,7 +119,7 @@ def worker_database(database_url: str) -> Iterator[TransactionalDatabase]:
         STORE,
         statements.DELETE,
         *AUTHORIZING,
-        *LOGGING_OUT,
+        *sessions.ENDING,
     ]
     database = TransactionalDatabase(database_settings(database_url), statements=every_statement)
     yield database

@@ -1,8 +1,8 @@
 """The audit: who did what, to what, when and from where, written in the transaction that acts.
 
-Nobody changes an entry, and a function of the database's owner takes it out after 400 days. When it
-was and what its actor is called a trigger says. No secret is ever in one: a name that nobody was let
-in by stands there as its digest.
+Nobody changes an entry, and a function of the database's owner takes it out after 400 days. A
+trigger says when it was, and what its actor is called. No secret is ever in one: a name that nobody
+was let in by stands there as its digest.
 """
 
 import json

@@ -43,8 +43,9 @@ RIGHTS: Final[Mapping[str, str]] = {
     "sessions": "select, delete",
     "unsearched_movies": "select",
     "users": (
-        "select (id, username, role, created_at, disabled_at, password_set_at, changed_at, invited), "
-        "insert (username, role), update (username, role, disabled_at, changed_at), delete"
+        "select (id, username, role, created_at, disabled_at, password_set_at, changed_at, "
+        "invited), insert (username, role), update (username, role, disabled_at, changed_at), "
+        "delete"
     ),
     "words": "select",
 }

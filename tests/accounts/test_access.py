@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from sqlalchemy import text
 
-from lib.accounts.access import AUTHORIZING, LOGGING_OUT, check_permission, log_out
+from lib.accounts.access import AUTHORIZING, check_permission
+from lib.accounts.granting import Granted
 from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.accounts.login import login
-from lib.accounts.tokens import Claims, IssuedToken, Signer, Verifier
+from lib.accounts.sessions import ENDING, end_session
+from lib.accounts.tokens import Claims, Signer, Verifier
 from lib.accounts.users import create_user, set_role
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
@@ -59,7 +61,7 @@ class World:
 
     database: TransactionalDatabase
 
-    def login(self, username: str) -> IssuedToken:
+    def login(self, username: str) -> Granted:
         """Log in with the password that all have."""
         return login(
             self.database, SIGNER, username=username, password=PASSWORD, address="192.0.2.1"
@@ -78,7 +80,7 @@ class World:
 @pytest.fixture
 def world(database: TransactionalDatabase) -> Iterator[World]:
     """Return a world of two users."""
-    own = TransactionalDatabase(database._settings, statements=(*AUTHORIZING, *LOGGING_OUT))
+    own = TransactionalDatabase(database._settings, statements=(*AUTHORIZING, *ENDING))
     world = World(own)
     world.execute("truncate users, sessions, login_failures, login_networks cascade")
     create_user(own, username="ann", password=PASSWORD, role="editor")
@@ -99,7 +101,7 @@ def test_an_editor_who_has_logged_in_may_write(world: World) -> None:
 
     said = authorize(world.database, f"bearer {issued.token}")
 
-    assert (said.role, said.jti) == ("editor", issued.jti)
+    assert (said.role, said.session_id) == ("editor", issued.session_id)
 
 
 def test_a_viewer_may_not_write_and_is_told_who_may(world: World) -> None:
@@ -131,8 +133,9 @@ def test_a_role_that_was_raised_counts_at_once(world: World) -> None:
 def test_after_logout_the_token_is_refused(world: World) -> None:
     issued, other = world.login("ann"), world.login("ann")
 
-    log_out(world.database, issued.jti)
-    log_out(world.database, issued.jti)
+    claims = VERIFIER.verify(issued.token)
+    for _ in range(2):
+        world.database.answer(end_session(claims, address="192.0.2.1"))
 
     assert_token_refused(world, issued.token)
     assert world.authorize(other.token) == "editor"
@@ -156,7 +159,7 @@ def test_a_session_of_another_user_does_not_count(world: World) -> None:
     world.execute(
         "update sessions set user_id = (select id from users where username = 'vic') "
         "where jti = :jti",
-        jti=issued.jti,
+        jti=issued.session_id,
     )
 
     assert_token_refused(world, issued.token)

@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from lib.accounts import passwords
+from lib.accounts.granting import Granted
 from lib.accounts.keys import SigningSettings
 from lib.accounts.login import clear_failures, login
 from lib.accounts.throttle import count_attempt
-from lib.accounts.tokens import IssuedToken, Signer
+from lib.accounts.tokens import Signer
 from lib.accounts.usernames import fold_username
 from lib.accounts.users import (
     create_user,
@@ -67,7 +68,7 @@ class World:
         *,
         address: str = "192.0.2.1",
         now: datetime | None = None,
-    ) -> IssuedToken:
+    ) -> Granted:
         """Log in, by default as ann with her password."""
         return login(
             self.database, SIGNER, username=username, password=password, address=address, now=now
@@ -131,12 +132,12 @@ class UnreachableDatabase(TransactionalDatabase):
         raise DatabaseUnavailable("down", retry_after_seconds=5)
 
 
-def test_the_right_password_begins_a_session_of_15_minutes(world: World) -> None:
+def test_the_right_password_begins_a_session_of_a_week(world: World) -> None:
     issued = world.login()
 
     [(jti, lifetime)] = world.rows("select jti, expires_at - created_at from sessions")
-    assert jti == issued.jti
-    assert timedelta(seconds=895) < lifetime <= timedelta(minutes=15)
+    assert jti == issued.session_id
+    assert lifetime == timedelta(days=7)
 
 
 def test_a_wrong_password_begins_nothing(world: World) -> None:
@@ -629,7 +630,7 @@ def test_a_login_sweeps_sessions_that_have_ended_but_no_others(world: World) -> 
 
     left = world.rows("select jti from sessions")
     assert len(left) == 4
-    assert {(kept.jti,), ("in leeway",)} < set(left)
+    assert {(kept.session_id,), ("in leeway",)} < set(left)
 
 
 def test_a_user_is_made_once_whatever_the_spelling(world: World) -> None:
