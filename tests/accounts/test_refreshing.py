@@ -277,8 +277,10 @@ def test_refreshing_loads_neither_sqlalchemy_nor_argon2() -> None:
         [
             sys.executable,
             "-c",
-            "import lib.accounts.refreshing, lib.accounts.tokens, lib.database.database, sys; "
-            "print({'sqlalchemy', 'argon2'} & {*sys.modules})",
+            """if True:
+                import lib.accounts.refreshing, lib.accounts.tokens, lib.database.database, sys
+                print({"sqlalchemy", "argon2"} & {*sys.modules})
+            """,
         ],
         capture_output=True,
         text=True,
