@@ -31,7 +31,7 @@ def create(username: str, role: str) -> None:
 
 def show(role: str | None, state: str | None) -> None:
     """Print users by name, one a line."""
-    rows = [_COLUMNS]
+    rows: list[tuple[str, ...]] = [_COLUMNS]
     with _database("", "no users can be listed") as database:
         cursor: str | None = None
         while True:

@@ -164,7 +164,7 @@ def _give_rights(
 
 
 def _see_to_admin(connection: "Connection", admin: AdminSettings, *, has_users: bool) -> FirstAdmin:
-    """Make the first administrator, unless the schema has no users as this code knows them."""
+    """Make the first administrator, unless the schema is one before users as they are now."""
     return ensure_first_admin(connection, admin) if has_users else FirstAdmin()
 
 
