@@ -34,6 +34,7 @@ HEAVY: Final = {
     "requests": {"omdb/client", "omdb/transport"},
     "sqlalchemy": {
         "accounts/administration",
+        "accounts/beginning",
         "accounts/codes",
         "accounts/known_networks",
         "accounts/login",

@@ -118,7 +118,7 @@ def create_key(
         Forbidden: The role is above one's own.
     """
     values: Values = {
-        "name": read_name(name, member="name"),
+        "name": read_name(name, "name"),
         "role": _read_role(role, claims.role),
         "days": _read_days(expires_in_days),
         "actor_id": claims.user_id,

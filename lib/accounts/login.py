@@ -2,31 +2,29 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, delete, func, insert, literal, select, update
+from sqlalchemy import select, update
 
-from lib.accounts import audit, known_networks, lifetimes, passwords, throttle
+from lib.accounts import audit, known_networks, passwords, throttle
+from lib.accounts.beginning import NewSession, begin_session, sweep_sessions
 from lib.accounts.granting import Granted
 from lib.accounts.names import read_name
 from lib.accounts.refresh_tokens import RefreshToken
 from lib.accounts.usernames import fold_username
-from lib.database.account_tables import login_networks, sessions, users
+from lib.database.account_tables import login_networks, users
 from lib.errors import InvalidCredentials, InvalidRequest, NotFound
 from lib.web.networks import UNKNOWN, Network, network_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Connection
 
     from lib.accounts.tokens import Signer
     from lib.database.transactions import TransactionalDatabase
 
 log = logging.getLogger(__name__)
-
-_EXPIRED_AT_ONCE: Final = 100
-# Longer than the leeway that a token has.
-_GRACE: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +35,20 @@ class _User:
     password_set_at: datetime | None
     is_at_known_network: bool
     forgive: bool  # what failed here, once the password turns out to be right
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Visit:
+    """Whoever asks to be let in, and what time it is, where a test says so."""
+
+    username: str
+    session_name: str | None
+    address: str
+    now: datetime | None
+
+    @cached_property
+    def network(self) -> Network:
+        return network_of(self.address)
 
 
 def login(
@@ -65,35 +77,18 @@ def login(
         InvalidCredentials: There is no such user, or the password is another.
     """
     name, secret = fold_username(username), passwords.normalise_password(password)
-    called = None if session_name is None else read_name(session_name, member="session_name")
-    network = network_of(address)
-    with database.begin() as connection:
-        user, attempt = _begin_attempt(connection, name, network, now)
-    # No transaction is open from here on, as argon2 takes its time.
-    try:
-        user = _verify(user, secret)
-    except passwords.PasswordMismatch:
-        _tell_of_refusal(database, name, address)
-        raise _wrong_credentials() from None
-    needs_rehash = passwords.needs_rehash(user.password_hash)
-    rehashed = passwords.hash_password(secret) if needs_rehash else None
-    issued = signer.issue(user.id, user.role, now=now or datetime.now(UTC))
-    refresh_token = RefreshToken.draw(issued.session_id)
-    with database.begin() as connection:
-        throttle.take_back(connection, attempt, forgive=user.forgive)
-        _replace_hash(connection, user, rehashed)
-        _begin_session(connection, user, refresh_token, name=called, address=address, now=now)
-        known_networks.remember(connection, user.id, network, forgiven=user.forgive, now=now)
-        _end_idlest_sessions(connection, user)
-        _sweep_sessions(connection, now)
-    return Granted(
-        token=issued.token,
-        session_id=issued.session_id,
-        refresh_token=refresh_token.text,
-        refresh_expires_in=int(lifetimes.idle_of(user.role).total_seconds()),
+    visit = _Visit(
         username=name,
-        role=user.role,
+        session_name=None if session_name is None else read_name(session_name, "session_name"),
+        address=address,
+        now=now,
     )
+    with database.begin() as connection:
+        user, attempt = _begin_attempt(connection, visit)
+    # No transaction is open from here on, as argon2 takes its time.
+    user = _verify(database, visit, user, secret)
+    rehashed = _rehash(user, secret)
+    return _let_in(database, signer, visit, user, attempt=attempt, rehashed=rehashed)
 
 
 def clear_failures(
@@ -131,19 +126,21 @@ def clear_failures(
 
 
 def _begin_attempt(
-    connection: "Connection", name: str, network: Network, now: datetime | None
+    connection: "Connection", visit: _Visit
 ) -> tuple[_User | None, throttle.Attempt]:
-    user = _find(connection, name, network, now)
-    known = user is not None and user.is_at_known_network
+    user = _find(connection, visit)
     attempt = throttle.count_attempt(
-        connection, username=name, network=network, known=known, now=now
+        connection,
+        username=visit.username,
+        network=visit.network,
+        known=user is not None and user.is_at_known_network,
+        now=visit.now,
     )
     return user, attempt
 
 
-def _find(
-    connection: "Connection", name: str, network: Network, now: datetime | None
-) -> _User | None:
+def _find(connection: "Connection", visit: _Visit) -> _User | None:
+    is_here = known_networks.is_of_user(visit.network, visit.now)
     found = connection.execute(
         select(
             users.c.id,
@@ -151,28 +148,64 @@ def _find(
             users.c.password_hash,
             users.c.password_set_at,
             login_networks.c.network.is_not(None).label("is_at_known_network"),
-            known_networks.may_forgive(now).label("forgive"),
+            known_networks.may_forgive(visit.now).label("forgive"),
         )
-        .outerjoin_from(users, login_networks, known_networks.is_of_user(network, now))
-        # Whoever is disabled, or has not chosen a password yet, is nobody here, and takes as long.
-        .where(users.c.username == name, users.c.disabled_at.is_(None), ~users.c.invited)
+        .outerjoin_from(users, login_networks, is_here)
+        .where(users.c.username == visit.username, users.c.disabled_at.is_(None))
+        .where(users.c.password_hash.is_not(None))  # who is invited has none yet
     ).one_or_none()
     return None if found is None else _User(**found._mapping)  # noqa: SLF001  its public name
 
 
-def _verify(user: _User | None, secret: str) -> _User:
+def _verify(
+    database: "TransactionalDatabase", visit: _Visit, user: _User | None, secret: str
+) -> _User:
     """Return the user whose password this is; who cannot be let in takes as long."""
-    if user is None:
-        passwords.verify_nobody(secret)
-    passwords.verify_password(user.password_hash, secret)
+    try:
+        if user is None:
+            passwords.verify_nobody(secret)
+        passwords.verify_password(user.password_hash, secret)
+    except passwords.PasswordMismatch:
+        digest, address = throttle.user_digest(visit.username)[:12], visit.address
+        log.warning("login refused", extra={"fields": {"user": digest, "address": address}})
+        with database.begin() as connection:
+            audit.write(connection, "login.refused", actor_id=None, subject=digest, address=address)
+        raise _wrong_credentials() from None
     return user
 
 
-def _tell_of_refusal(database: "TransactionalDatabase", name: str, address: str) -> None:
-    user = throttle.user_digest(name)[:12]
-    log.warning("login refused", extra={"fields": {"user": user, "address": address}})
+def _rehash(user: _User, secret: str) -> str | None:
+    return passwords.hash_password(secret) if passwords.needs_rehash(user.password_hash) else None
+
+
+def _let_in(
+    database: "TransactionalDatabase",
+    signer: "Signer",
+    visit: _Visit,
+    user: _User,
+    *,
+    attempt: throttle.Attempt,
+    rehashed: str | None,
+) -> Granted:
+    now = visit.now
+    issued = signer.issue(user.id, user.role, now=now or datetime.now(UTC))
+    session = NewSession(
+        user_id=user.id,
+        username=visit.username,
+        role=user.role,
+        password_set_at=user.password_set_at,
+        refresh_token=RefreshToken.draw(issued.session_id),
+        name=visit.session_name,
+        address=visit.address,
+    )
     with database.begin() as connection:
-        audit.write(connection, "login.refused", actor_id=None, subject=user, address=address)
+        throttle.take_back(connection, attempt, forgive=user.forgive)
+        _replace_hash(connection, user, rehashed)
+        if not begin_session(connection, session, now=now):
+            raise _wrong_credentials()
+        known_networks.remember(connection, user.id, visit.network, forgiven=user.forgive, now=now)
+        sweep_sessions(connection, now)
+    return session.grant(issued.token)
 
 
 def _replace_hash(connection: "Connection", user: _User, rehashed: str | None) -> None:
@@ -185,65 +218,6 @@ def _replace_hash(connection: "Connection", user: _User, rehashed: str | None) -
         .values(password_hash=rehashed)
     )
     log.info("password rehashed", extra={"fields": {"user_id": user.id}})
-
-
-def _begin_session(
-    connection: "Connection",
-    user: _User,
-    refresh_token: RefreshToken,
-    *,
-    name: str | None,
-    address: str,
-    now: datetime | None,
-) -> None:
-    # Selected from the users, as this one may have gone, or been disabled, or have chosen another
-    # password, since theirs was verified, and locked, as that may be happening just now.
-    row = (
-        select(
-            literal(refresh_token.session_id, Text),
-            users.c.id,
-            throttle.clock(now) + lifetimes.idle_of(user.role),
-            literal(name, Text),
-            literal(refresh_token.digest, Text),
-            throttle.clock(now),
-            literal(address or None, Text),
-        )
-        .where(users.c.id == user.id, users.c.disabled_at.is_(None))
-        .where(users.c.password_set_at.is_not_distinct_from(user.password_set_at))
-        .with_for_update(read=True)
-    )
-    columns = ["jti", "user_id", "expires_at", "name", "digest", "last_used_at", "address"]
-    begun = insert(sessions).from_select(columns, row).returning(sessions.c.jti)
-    session_id = connection.execute(begun).scalar_one_or_none()
-    if session_id is None:
-        raise _wrong_credentials()
-    audit.write(connection, "login", actor_id=user.id, subject=session_id, address=address)
-
-
-def _end_idlest_sessions(connection: "Connection", user: _User) -> None:
-    last_used = func.coalesce(sessions.c.last_used_at, sessions.c.created_at)
-    too_many = (
-        select(sessions.c.jti)
-        .where(sessions.c.user_id == user.id)
-        .order_by(last_used.desc(), sessions.c.jti)
-        .offset(lifetimes.MOST_SESSIONS)
-    )
-    _delete_unlocked(connection, select(sessions.c.jti).where(sessions.c.jti.in_(too_many)))
-
-
-def _sweep_sessions(connection: "Connection", now: datetime | None) -> None:
-    expired = (
-        select(sessions.c.jti)
-        .where(sessions.c.expires_at < throttle.clock(now) - _GRACE)
-        .order_by(sessions.c.expires_at)
-        .limit(_EXPIRED_AT_ONCE)
-    )
-    _delete_unlocked(connection, expired)
-
-
-def _delete_unlocked(connection: "Connection", going: "Select[tuple[str]]") -> None:
-    free = going.with_for_update(skip_locked=True)  # locked: another login's or refresh's matter
-    connection.execute(delete(sessions).where(sessions.c.jti.in_(free)))
 
 
 def _wrong_credentials() -> InvalidCredentials:

@@ -9,7 +9,7 @@ from lib.texts import MOST_MARKS, has_long_run_of_marks
 MOST_CHARACTERS: Final = 100
 
 
-def read_name(name: object, *, member: str) -> str:
+def read_name(name: object, member: str) -> str:
     """Return a name in the form that it is stored in.
 
     Args:

@@ -85,23 +85,31 @@ def refresh(
             raise invalid_refresh_token()
         [[verdict, user_id, username, role, seconds]] = rows
         if verdict == "reused":
-            fields = {"user_id": user_id, "session": presented.session_id, "address": address}
-            log.error("alarm: refresh token reused", extra={"fields": fields})
+            _sound_alarm(presented, user_id, address)
             raise invalid_refresh_token()
-        issued = signer.issue(user_id, role, now=datetime.now(UTC), session_id=presented.session_id)
+        now, session_id = datetime.now(UTC), presented.session_id
         return Granted(
-            token=issued.token,
-            session_id=presented.session_id,
+            token=signer.issue(user_id, role, now=now, session_id=session_id).token,
+            session_id=session_id,
             refresh_token=successor.text,
             refresh_expires_in=seconds,
             username=username,
             role=role,
         )
 
-    values: Values = {
+    values = _values(presented, successor, address)
+    return Query(statement=_REFRESH, values=values, read=read)
+
+
+def _values(presented: RefreshToken, successor: RefreshToken, address: str) -> Values:
+    return {
         "session_id": presented.session_id,
         "digest": presented.digest,
         "next_digest": successor.digest,
         **audit.values(address),
     }
-    return Query(statement=_REFRESH, values=values, read=read)
+
+
+def _sound_alarm(presented: RefreshToken, user_id: int, address: str) -> None:
+    fields = {"user_id": user_id, "session": presented.session_id, "address": address}
+    log.error("alarm: refresh token reused", extra={"fields": fields})

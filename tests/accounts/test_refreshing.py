@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ import pytest
 from lib.accounts.keys import RefreshSettings
 from lib.accounts.refresh_tokens import RefreshToken
 from lib.accounts.sessions import end_session
+from lib.accounts.tokens import Claims
 from lib.errors import InvalidRefreshToken, InvalidRequest, ServiceError, Unauthorized
 from lib.settings import Secret, SettingsError
 from tests.accounts.town import ADDRESS, Town
@@ -179,7 +181,7 @@ def test_others_sessions_go_on_when_one_is_ended_for_reuse(town: Town) -> None:
     assert town.refresh(other.refresh_token)
 
 
-ENDED = {
+ENDED: dict[str, Callable[[Town, Claims], object]] = {
     "ended": lambda town, claims: town.database.answer(end_session(claims, address=ADDRESS)),
     "disabled": lambda town, _: town.rows("update users set disabled_at = now()"),
     "deleted": lambda town, _: town.rows("delete from users"),
@@ -225,7 +227,8 @@ def test_who_has_become_an_administrator_has_their_ends_from_the_next_refresh_on
 
     gone_on = town.refresh(begun.refresh_token)
 
-    assert (gone_on.role, gone_on.refresh_expires_in) == ("admin", pytest.approx(43200, abs=1))
+    assert gone_on.role == "admin"
+    assert gone_on.refresh_expires_in == pytest.approx(12 * 3600, abs=1)
     town.rows("update sessions set created_at = now() - interval '25 hours'")
     assert_over(town, late.refresh_token)
 

@@ -80,11 +80,14 @@ def test_the_dangerous_cells() -> None:
     assert who("insert", "movies") == who("update", "movies") == {"movies_create", "movies_import"}
     assert who("insert", "users") == who("delete", "users") == set()
     assert who("update", "users") == who("insert", "sessions") == {"login"}
+    assert who("insert", "audit_log") == {"login", "movies_delete"}
+    assert not any(who(action, "audit_log") for action in ("select", "update", "delete"))
+    assert not any(who(action, "api_keys") for action in ("insert", "update", "delete"))
     hashes = {
         function.name
         for function in FUNCTIONS
         if isinstance(function.rights, dict)
-        and not re.fullmatch(r"select \(id, role\)|", function.rights.get("users", ""))
+        and not re.fullmatch(r"select \(id, role, disabled_at\)|", function.rights.get("users", ""))
     }
     assert hashes == {"login"}
     assert {function.name for function in FUNCTIONS if function.rights == "owner"} == {"migrate"}
