@@ -55,13 +55,13 @@ class Actor:
 class Changes:
     """What to change of a user; None leaves it as it is."""
 
-    role: str | None = None
-    disabled: bool | None = None
+    role: object = None
+    disabled: object = None
     new_username: object = None
 
 
 def invite_user(
-    database: "TransactionalDatabase", actor: Actor, *, username: object, role: str
+    database: "TransactionalDatabase", actor: Actor, *, username: object, role: object
 ) -> "tuple[dict[str, Any], IssuedCode]":
     """Make a user without a password; return them, and the code that they choose one with.
 
@@ -111,7 +111,11 @@ def update_user(
 
 
 def reset_password(
-    database: "TransactionalDatabase", actor: Actor, *, username: object, end_sessions: bool = False
+    database: "TransactionalDatabase",
+    actor: Actor,
+    *,
+    username: object,
+    end_sessions: object = False,
 ) -> "IssuedCode":
     """Make a code that a user chooses a new password with; the present one works until then.
 
@@ -122,14 +126,14 @@ def reset_password(
         InvalidRequest: The name breaks its rule.
         UserNotFound: There is no such user.
     """
-    name = fold_username(username)
+    name, ending = fold_username(username), _read_flag("end_sessions", end_sessions)
     with database.begin() as connection:
         user = _find(connection, name)
         purpose: codes.Purpose = "invite" if user["invited"] else "reset"
         code = codes.issue_code(connection, user["id"], purpose, created_by=actor.id)
-        if end_sessions:
+        if ending:
             connection.execute(delete(sessions).where(sessions.c.user_id == user["id"]))
-        _note(connection, actor, "user.reset", name, {"end_sessions": end_sessions})
+        _note(connection, actor, "user.reset", name, {"end_sessions": ending})
         return code
 
 
@@ -156,12 +160,21 @@ def _read(changes: Changes) -> dict[str, Any]:
         check_role(changes.role)
         wanted["role"] = changes.role
     if changes.disabled is not None:
-        wanted["disabled"] = changes.disabled
+        wanted["disabled"] = _read_flag("disabled", changes.disabled)
     if changes.new_username is not None:
         wanted["username"] = fold_username(changes.new_username, member="new_username")
     if not wanted:
         raise InvalidRequest("Nothing is to be changed: give role, disabled or new_username.")
     return wanted
+
+
+def _read_flag(member: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        expected = "expected true or false"
+        raise InvalidRequest(
+            f"The {member} is not accepted: {expected}.", fields={member: expected}
+        )
+    return value
 
 
 def _loses_admin(wanted: "Mapping[str, Any]") -> bool:

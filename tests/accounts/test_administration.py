@@ -212,6 +212,9 @@ def test_what_breaks_a_rule_is_refused_before_the_database_is_asked(
         ({"role": "owner"}, {"role"}),
         ({"new_username": ""}, {"new_username"}),
         ({"new_username": 7}, {"new_username"}),
+        ({"role": ["admin"]}, {"role"}),
+        ({"disabled": 1}, {"disabled"}),
+        ({"disabled": "false"}, {"disabled"}),
     ],
 )
 def test_a_change_that_breaks_a_rule_is_refused_before_the_database_is_asked(

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import text
 
-from lib.accounts import audit_list, people
+from lib.accounts import access, audit_list, people
 from lib.accounts.administration import (
     Actor,
     Changes,
@@ -22,6 +22,7 @@ from lib.accounts.administration import (
     update_user,
 )
 from lib.accounts.password_changes import change_password, set_password
+from lib.accounts.roles import ROLES
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, ServiceError
 from lib.schema.settings import Grant
@@ -30,42 +31,47 @@ from tests.accounts.town import PASSWORD, Town
 
 NEW: Final = "tall giraffes eat acacia leaves"
 _SHOWN: Final = "id, username, role, created_at, changed_at, password_set_at, disabled_at, invited"
+# To lock a user's row takes a right to change something of it.
+_LOCK: Final = "select (id, username, role, disabled_at, invited), update (changed_at)"
+_ADMIT: Final = "select (jti, user_id, expires_at)"  # with which every token is asked for
 _COUNTERS: Final = "select, insert, update, delete"
 RIGHTS: Final = {
     "users_create": {
         "users": f"select ({_SHOWN}), insert (username, role)",
+        "sessions": _ADMIT,
         "password_codes": "select (user_id, expires_at), insert, delete",
         "audit_log": "insert",
     },
-    "users_list": {"users": f"select ({_SHOWN})"},
+    "users_list": {"users": f"select ({_SHOWN})", "sessions": _ADMIT},
     "users_update": {
         "users": f"select ({_SHOWN}), update (username, role, disabled_at, changed_at)",
-        "sessions": "select (user_id), delete",
+        "sessions": f"{_ADMIT}, delete",
         "api_keys": "select (user_id), delete",
         "password_codes": "select (user_id), delete",
         "audit_log": "insert",
     },
-    # To lock a row takes a right to change something of it.
     "users_reset_password": {
-        "users": "select (id, username, role, disabled_at, invited), update (changed_at)",
-        "sessions": "select (user_id), delete",
+        "users": _LOCK,
+        "sessions": f"{_ADMIT}, delete",
         "password_codes": "select (user_id, expires_at), insert, delete",
         "audit_log": "insert",
     },
-    "users_delete": {
-        "users": "select (id, username, role, disabled_at, invited), update (changed_at), delete",
-        "audit_log": "insert",
+    "users_delete": {"users": f"{_LOCK}, delete", "sessions": _ADMIT, "audit_log": "insert"},
+    "audit_list": {
+        "users": "select (id, role, disabled_at)",
+        "sessions": _ADMIT,
+        "audit_log": "select",
     },
-    "audit_list": {"audit_log": "select"},
     "passwords_change": {
-        "users": "select (id, username, password_hash, disabled_at), "
+        "users": "select (id, username, role, password_hash, disabled_at), "
         "update (password_hash, password_set_at, changed_at)",
-        "sessions": "select (jti, user_id), delete",
+        "sessions": f"{_ADMIT}, delete",
         "password_codes": "select (user_id), delete",
         "login_failures": _COUNTERS,
         "login_networks": "select",
         "audit_log": "insert",
     },
+    # Without a token, so that it reads no role and no hash.
     "passwords_set": {
         "users": "select (id, username, disabled_at), "
         "update (password_hash, password_set_at, changed_at)",
@@ -117,7 +123,7 @@ def role_of(town: Town, name: str, worker: str) -> Iterator[TransactionalDatabas
     for table, action in Grant(user=role, rights=RIGHTS[name]).each():
         town.rows(f"grant {action} on {table} to {role}")
     settings = replace(town.database._settings, user=role, password=Secret(password))
-    statements = (*people.LISTING, *audit_list.LISTING)
+    statements = (*people.LISTING, *audit_list.LISTING, *access.AUTHORIZING)
     database = TransactionalDatabase(settings, statements=statements)
     yield database
     database.close()
@@ -126,8 +132,12 @@ def role_of(town: Town, name: str, worker: str) -> Iterator[TransactionalDatabas
 
 
 def perform(database: TransactionalDatabase, town: Town, name: str) -> object:
-    """Do what a function of some name does."""
-    [(ann,)] = town.rows("select id from users where username = 'ann'")
+    """Do what a function of some name does, for ann."""
+    claims = town.admit(town.log_in("ann").token)
+    if name != "passwords_set":
+        admit = access.check_permission(claims, roles=ROLES)
+        assert database.answer(admit).role == "admin"
+    ann = claims.user_id
     by = Actor(id=ann, address="192.0.2.1")
     actions: dict[str, Callable[[], object]] = {
         "users_create": lambda: invite_user(database, by, username="bob", role="editor"),
