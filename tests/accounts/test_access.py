@@ -149,6 +149,18 @@ def test_a_token_of_a_deleted_user_is_refused(world: World) -> None:
     assert_token_refused(world, issued.token)
 
 
+def test_a_token_of_a_disabled_user_is_refused_and_again_good_once_they_are_not(
+    world: World,
+) -> None:
+    issued = world.login("ann")
+
+    world.execute("update users set disabled_at = now() where username = 'ann'")
+    assert_token_refused(world, issued.token)
+
+    world.execute("update users set disabled_at = null")
+    assert world.authorize(issued.token) == "editor"
+
+
 def test_a_token_that_no_login_gave_is_refused_even_when_signed(world: World) -> None:
     assert_token_refused(world, SIGNER.issue(1, "admin", now=datetime.now(UTC)).token)
 

@@ -319,10 +319,11 @@ CLAIMS: Final[dict[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "a subject of 400 digits": lambda _: {"sub": "9" * 400},
     "a subject as SQL": lambda _: {"sub": "1 or 1=1"},
     "another user's": lambda claims: {"sub": str(int(claims["sub"]) + 1)},
-    "a session that is none": lambda _: {"jti": "0" * 32},
-    "a session with NUL": lambda claims: {"jti": claims["jti"][:-1] + "\0"},
-    "a session in a list": lambda claims: {"jti": [claims["jti"]]},
-    "a session of 1,000 letters": lambda _: {"jti": "a" * 1000},
+    "a session that is none": lambda _: {"sid": "0" * 32},
+    "a session with NUL": lambda claims: {"sid": claims["sid"][:-1] + "\0"},
+    "a session in a list": lambda claims: {"sid": [claims["sid"]]},
+    "a session of 1,000 letters": lambda _: {"sid": "a" * 1000},
+    "a token that is none": lambda claims: {"jti": claims["jti"][:-1] + "\0"},
     "an unknown role": lambda _: {"role": "root"},
     "a role in a list": lambda _: {"role": ["admin"]},
     "without a role": lambda _: {"role": None},
@@ -531,7 +532,7 @@ def test_a_session_of_one_user_is_not_lent_to_another(
     token, header, claims = good
     viewer = authorization("viewer")["Authorization"].removeprefix("Bearer ")
     viewers = jwt.decode(viewer, options={"verify_signature": False})
-    borrowed = {**viewers, "jti": claims["jti"], "role": "admin"}
+    borrowed = {**viewers, "sid": claims["sid"], "role": "admin"}
 
     assert_refused(client, signed(private_key_pem, header, borrowed), good_one=token)
 
