@@ -3,6 +3,7 @@
     ServiceError
     ├── InvalidRequest            400 INVALID_REQUEST
     ├── Unauthorized              401 UNAUTHORIZED
+    │   ├── InvalidCode           401 INVALID_CODE
     │   ├── InvalidCredentials    401 INVALID_CREDENTIALS
     │   └── InvalidRefreshToken   401 INVALID_REFRESH_TOKEN
     ├── Forbidden                 403 FORBIDDEN
@@ -10,10 +11,14 @@
     │   ├── ImportNotFound        404 IMPORT_NOT_FOUND
     │   ├── KeyNotFound           404 KEY_NOT_FOUND
     │   ├── MovieNotFound         404 MOVIE_NOT_FOUND
-    │   └── OmdbMovieNotFound     404 OMDB_MOVIE_NOT_FOUND
+    │   ├── OmdbMovieNotFound     404 OMDB_MOVIE_NOT_FOUND
+    │   └── UserNotFound          404 USER_NOT_FOUND
     ├── MethodNotAllowed          405 METHOD_NOT_ALLOWED
     ├── RequestTimeout            408 REQUEST_TIMEOUT
+    ├── LastAdmin                 409 LAST_ADMIN
+    ├── OwnAccount                409 OWN_ACCOUNT
     ├── TooManyKeys               409 TOO_MANY_KEYS
+    ├── UsernameTaken             409 USERNAME_TAKEN
     ├── BodyTooLarge              413 BODY_TOO_LARGE
     ├── AddressTooLong            414 ADDRESS_TOO_LONG
     ├── UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
@@ -80,6 +85,12 @@ class Unauthorized(ServiceError):
     status, code = 401, "UNAUTHORIZED"
 
 
+class InvalidCode(Unauthorized):
+    """There is no such one-time code, or no longer."""
+
+    code = "INVALID_CODE"
+
+
 class InvalidCredentials(Unauthorized):
     """Username and password do not belong together."""
 
@@ -122,6 +133,12 @@ class MovieNotFound(NotFound):
     code = "MOVIE_NOT_FOUND"
 
 
+class UserNotFound(NotFound):
+    """There is no user of this name."""
+
+    code = "USER_NOT_FOUND"
+
+
 class MethodNotAllowed(ServiceError):
     """The address exists, but not for this method."""
 
@@ -134,10 +151,28 @@ class RequestTimeout(ServiceError):
     status, code = 408, "REQUEST_TIMEOUT"
 
 
+class LastAdmin(ServiceError):
+    """Without this administrator there would be none."""
+
+    status, code = 409, "LAST_ADMIN"
+
+
+class OwnAccount(ServiceError):
+    """Nobody takes their own account or its rights away."""
+
+    status, code = 409, "OWN_ACCOUNT"
+
+
 class TooManyKeys(ServiceError):
     """The user has as many keys for machines as one may have."""
 
     status, code = 409, "TOO_MANY_KEYS"
+
+
+class UsernameTaken(ServiceError):
+    """There is another user of this name."""
+
+    status, code = 409, "USERNAME_TAKEN"
 
 
 class BodyTooLarge(ServiceError):

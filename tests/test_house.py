@@ -33,9 +33,12 @@ HEAVY: Final = {
     "pg8000": {"database/*"},
     "requests": {"omdb/client", "omdb/transport"},
     "sqlalchemy": {
+        "accounts/administration",
         "accounts/beginning",
+        "accounts/codes",
         "accounts/known_networks",
         "accounts/login",
+        "accounts/password_changes",
         "accounts/throttle",
         "accounts/users",
         "database/account_tables",

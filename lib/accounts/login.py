@@ -14,7 +14,7 @@ from lib.accounts.granting import Granted
 from lib.accounts.names import read_name
 from lib.accounts.passwords import PASSWORD
 from lib.accounts.refresh_tokens import RefreshToken
-from lib.accounts.users import USERNAME, fold_username
+from lib.accounts.usernames import USERNAME, fold_username
 from lib.database.account_tables import login_networks, users
 from lib.errors import InvalidCredentials, InvalidRequest, NotFound
 from lib.web.inputs import Input, Inputs

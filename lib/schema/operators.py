@@ -77,7 +77,7 @@ _FUNCTIONS: Final[Mapping[str, str]] = {
         returns table (id bigint, username text)
         language sql stable security definer set search_path = public, pg_temp as $$
             select users.id, users.username from users
-            where not coalesce((
+            where password_hash is not null and not coalesce((
                 select said[1]::integer <= 65536 and said[2]::integer <= 8 and said[3]::integer <= 4
                 from regexp_match(password_hash, '^[$]argon2id[$]v=19'
                     '[$]m=([0-9]{1,9}),t=([0-9]{1,9}),p=([0-9]{1,9})'

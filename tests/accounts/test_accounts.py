@@ -27,11 +27,9 @@ from lib.accounts.keys import SigningSettings
 from lib.accounts.login import clear_failures, login
 from lib.accounts.throttle import count_attempt
 from lib.accounts.tokens import Signer
+from lib.accounts.usernames import fold_username
 from lib.accounts.users import (
-    AdminSettings,
     create_user,
-    ensure_first_admin,
-    fold_username,
     set_role,
 )
 from lib.database.settings import DatabaseSettings
@@ -44,7 +42,7 @@ from lib.errors import (
     ServiceError,
     TooManyAttempts,
 )
-from lib.settings import Secret, SettingsError
+from lib.settings import Secret
 from lib.web.networks import network_of
 from tests.support import deadlocks
 
@@ -647,7 +645,7 @@ def test_a_user_is_made_once_whatever_the_spelling(world: World) -> None:
     ("changed", "field"),
     [
         ({"username": ""}, "username"),
-        ({"password": "7 chars"}, "password"),
+        ({"password": "fourteen chars"}, "password"),
         ({"role": "owner"}, "role"),
     ],
 )
@@ -668,68 +666,6 @@ def test_a_role_is_given_to_users_that_exist_and_must_exist_itself(world: World)
         set_role(world.database, username="nobody", role="admin")
     with pytest.raises(InvalidRequest):
         set_role(world.database, username="ann", role="owner")
-
-
-def admin(username: str = "admin", password: str | None = PASSWORD) -> AdminSettings:
-    return AdminSettings(username=username, password=None if password is None else Secret(password))
-
-
-def ensure(world: World, settings: AdminSettings) -> bool:
-    with world.database.begin() as connection:
-        return ensure_first_admin(connection, settings)
-
-
-def test_the_first_administrator_comes_from_the_environment_and_can_log_in(empty: World) -> None:
-    assert ensure(empty, admin("Root"))
-
-    assert empty.rows("select username, role from users") == [("root", "admin")]
-    assert empty.outcome("root") == "OK"
-
-
-def test_where_there_is_a_user_no_administrator_is_made(world: World) -> None:
-    assert not ensure(world, admin(password="too short, but not looked at"))
-    assert not ensure(world, admin(password="short"))
-
-    assert world.rows("select username from users") == [("ann",)]
-
-
-def test_without_a_password_no_administrator_is_made(
-    empty: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert not ensure(empty, admin(password=None))
-
-    assert empty.rows("select * from users") == []
-    assert "ADMIN_PASSWORD" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("settings", "variable"),
-    [
-        (admin(password="7 chars"), "ADMIN_PASSWORD"),
-        (admin(password="x" * 1025), "ADMIN_PASSWORD"),
-        (admin(password="not utf-8 in the environment \udcff"), "ADMIN_PASSWORD"),
-        (admin(username="x" * 101), "ADMIN_USERNAME"),
-        (admin(username="ad\0min"), "ADMIN_USERNAME"),
-    ],
-)
-def test_an_administrator_that_breaks_a_rule_is_a_setting_with_a_name(
-    empty: World, settings: AdminSettings, variable: str
-) -> None:
-    with pytest.raises(SettingsError, match=f"^{variable} ") as caught:
-        ensure(empty, settings)
-
-    assert "\n" not in str(caught.value)
-    assert settings.password is not None
-    assert settings.password.reveal() not in str(caught.value)
-    assert empty.rows("select * from users") == []
-
-
-def test_migrations_at_once_make_one_administrator(empty: World) -> None:
-    with ThreadPoolExecutor(6) as pool:
-        made = list(pool.map(lambda turn: ensure(empty, admin(f"admin {turn}")), range(6)))
-
-    assert sorted(made) == [False] * 5 + [True]
-    assert empty.rows("select count(*) from users") == [(1,)]
 
 
 def test_making_users_does_not_import_what_only_tokens_need() -> None:

@@ -51,6 +51,22 @@ def test_the_newest_schema_is_what_the_tables_say(empty: TransactionalDatabase) 
         assert compare_metadata(context, metadata) == []
 
 
+def test_an_administrator_who_cannot_be_made_is_told_of_and_fails_no_migration(
+    empty: TransactionalDatabase,
+) -> None:
+    short = AdminSettings(username="admin", password=Secret("fourteen chars"))
+
+    migrated = migrate(empty, short)
+
+    assert tables(empty) == set(metadata.tables) | {"alembic_version"}
+    assert migrated.message.endswith(
+        " There is no active administrator still: ADMIN_PASSWORD cannot be used: too short: "
+        "expected at least 15 characters."
+    )
+    assert migrate(empty, ADMIN).admin_created
+    assert migrate(empty, short).admin_refused is None
+
+
 def test_a_second_run_changes_nothing(empty: TransactionalDatabase) -> None:
     first = migrate(empty, ADMIN)
     second = migrate(empty, AdminSettings(username="other", password=Secret(ADMIN_PASSWORD)))

@@ -22,6 +22,15 @@ import pytest
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection
 
+from lib.accounts import people
+from lib.accounts.administration import (
+    Actor,
+    Changes,
+    delete_user,
+    invite_user,
+    reset_password,
+    update_user,
+)
 from lib.accounts.passwords import _is_affordable, hash_password
 from lib.accounts.users import AdminSettings
 from lib.database.tables import metadata
@@ -434,7 +443,30 @@ def test_they_find_the_very_hashes_that_log_in_nobody(
         stored=stored,
     )
 
+    superuser.run("insert into users (username, role) values ('invited', 'viewer')")
+
     found = enter(ANA).run("select username from unusable_password_hashes()")
 
     superuser.run("delete from users")
     assert found == ([] if _is_affordable(stored) else [["x"]])
+
+
+def test_their_rights_are_enough_for_what_the_terminal_does_about_users(
+    server: EmbeddedPostgres, superuser: Connection, password: str
+) -> None:
+    superuser.run("delete from users")
+    settings = replace(database_settings(server.url("movies")), user=ANA, password=Secret(password))
+    database = TransactionalDatabase(settings, statements=people.LISTING)
+
+    invite_user(database, Actor(), username="x", role="editor")
+    update_user(database, Actor(), username="x", changes=Changes(role="viewer", disabled=True))
+    update_user(database, Actor(), username="x", changes=Changes(disabled=False))
+    reset_password(database, Actor(), username="x", end_sessions=True)
+    assert database.answer(people.list_users()).total_records == 1
+    delete_user(database, Actor(), username="x")
+
+    database.close()
+    named = superuser.run(
+        "select distinct details ->> 'database_user' from audit_log where subject = 'x'"
+    )
+    assert named == [[ANA]]

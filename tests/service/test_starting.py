@@ -122,7 +122,6 @@ def test_a_missing_setting_stops_the_function_with_one_line(
             ("verifying", "TOKEN_PUBLIC_KEYS", ""),
             ("verifying", "TOKEN_PUBLIC_KEYS", PUBLIC_GARBAGE),
             ("signing", "TOKEN_PRIVATE_KEY", PRIVATE_GARBAGE),
-            ("admin", "ADMIN_PASSWORD", "short"),
             ("admin", "ADMIN_USERNAME", " "),
             ("addresses", "FUNCTION_URLS", "[]"),
             ("addresses", "FUNCTION_URLS", '{"movies_list": "movies-list.example.com/"}'),
