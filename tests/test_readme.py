@@ -10,9 +10,9 @@ import pytest
 
 import lib.omdb.faults  # noqa: F401  whose faults are among those that callers meet
 from lib import errors
+from lib.catalogue.wanted import ID
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import InvalidRequest, ServiceError
-from lib.web.paging import PAGE
 from local import gateway
 from local.bench.command import SECTIONS
 from local.functions import read_functions
@@ -109,10 +109,9 @@ def test_what_a_route_asks_is_what_its_description_says(route: str) -> None:
     inputs = inputs_of(OPERATIONS[route])
 
     assert named == {*inputs}
-    for name, low, high in re.findall(r"`(\w+)` \(([\d,]+) to ([\d,]+)", asks):
-        ends = [inputs[name].get(f"{end}imum", inputs[name].get(f"{end}Items"))
-                for end in ("min", "max")]  # fmt: skip
-        assert ends == [int(low.replace(",", "")), int(high.replace(",", ""))]
+    assert not re.search(r"\d+ to \d+|at most", asks)  # its ranges stand in its description
+    for name, default in re.findall(r"`(\w+)` \((\d+) by default", asks):
+        assert inputs[name]["default"] == int(default)
     told = set(re.findall(r"\b([2-5]\d\d)(?= |,|;|$)", answers))
     together = [other for other, row in ASKED.items() if row is ASKED[route]]
     assert told <= {status for other in together for status in OPERATIONS[other]["responses"]}
@@ -122,7 +121,7 @@ def test_the_refusal_that_the_readme_shows_is_what_comes_out() -> None:
     [shown] = [line for line in README.splitlines() if '"INVALID_REQUEST"' in line]
 
     with pytest.raises(InvalidRequest) as refused:
-        PAGE.rule.from_text("page", "0")
+        ID.from_text("imdb_id", "tt1")
 
     error = json.loads(shown)["error"]
     assert (error["message"], error["fields"]) == (refused.value.message, refused.value.fields)

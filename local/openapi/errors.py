@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import lib.omdb.faults  # noqa: F401  whose faults are part of the tree
 from lib.errors import RetryLater, ServiceError
+from lib.web.paging import PAGE
 
 Schema = dict[str, Any]
 
@@ -92,7 +93,7 @@ def shape_of(faults: Iterable[Fault]) -> Schema:
 
 def example_of(fault: Fault) -> Schema:
     """Return what an answer looks like that tells a fault."""
-    more = {"fields": {"page": "must be a whole number from 1 to 1000000"}, "suggestions": []}
+    more = {"fields": {"page": PAGE.rule.rule}, "suggestions": []}
     error = {
         "code": fault.code,
         "message": fault.meaning,

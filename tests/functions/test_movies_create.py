@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from lib.catalogue.movie import TITLE_LENGTH
 from lib.database.transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
 from tests.omdb_payloads import details
@@ -159,7 +160,7 @@ def test_a_series_keeps_its_years_and_seasons(client: httpx.Client) -> None:
         ({"title": 5}, "title"),
         ({"title": None}, "title"),
         ({"title": "   "}, "title"),
-        ({"title": "x" * 501}, "title"),
+        ({"title": "x" * (TITLE_LENGTH + 1)}, "title"),
         ({"title": "Dune", "year": "1984"}, "year"),
         ({"title": "Dune", "year": True}, "year"),
         ({"title": "Dune", "year": 1984.0}, "year"),

@@ -6,7 +6,7 @@ from datetime import date
 import httpx
 import pytest
 
-from lib.catalogue.movie import Movie, Rating
+from lib.catalogue.movie import TITLE_LENGTH, Movie, Rating
 
 Store = Callable[..., Movie]
 
@@ -248,7 +248,7 @@ def test_a_movie_that_is_not_there_is_404(client: httpx.Client, query: dict[str,
         ({"title": "Dune", "year": "-1"}, "year"),
         ({"title": "Dune", "year": "99999"}, "year"),
         ({"title": " "}, "title"),
-        ({"title": "x" * 501}, "title"),
+        ({"title": "x" * (TITLE_LENGTH + 1)}, "title"),
         ({"imdb_id": "TT0087182"}, "imdb_id"),
         ({"imdb_id": "tt008718"}, "imdb_id"),
         ({"imdb_id": "tt٠٠٨٧١٨٢"}, "imdb_id"),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from lib.catalogue.many import MOST_IDS
 from lib.catalogue.movie import Movie
 
 Store = Callable[..., Movie]
@@ -66,7 +67,7 @@ def test_an_alias_has_its_movie_at_its_place(client: httpx.Client, store: Store)
 
 
 def test_a_hundred_are_answered_in_any_order(client: httpx.Client, store: Store) -> None:
-    ids = [f"tt00{number * 7919 % 100_003:05}" for number in range(1, 101)]
+    ids = [f"tt00{number * 7919 % 100_003:05}" for number in range(1, MOST_IDS + 1)]
     for number, imdb_id in enumerate(ids[::2]):
         store(imdb_id, f"Film {number}")
 
@@ -83,10 +84,10 @@ def many(count: int) -> str:
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ("", "1 to 100 IMDb ids"),
-        (",", "1 to 100 IMDb ids"),
-        ("tt0000001,", "1 to 100 IMDb ids"),
-        ("tt0000001,,tt0000002", "1 to 100 IMDb ids"),
+        ("", f"1 to {MOST_IDS} IMDb ids"),
+        (",", f"1 to {MOST_IDS} IMDb ids"),
+        ("tt0000001,", f"1 to {MOST_IDS} IMDb ids"),
+        ("tt0000001,,tt0000002", f"1 to {MOST_IDS} IMDb ids"),
         ("tt0000001,tt0000001", "tt0000001 stands more than once"),
         ("tt0000001, tt0000002", "' tt0000002' is none"),
         ("tt0000001|tt0000002", "'tt0000001|tt0000002' is none"),
@@ -96,7 +97,7 @@ def many(count: int) -> str:
         ("tt00000000001", "is none"),
         ("tt0000001'", "is none"),
         ("{tt0000001}", "is none"),
-        (many(101), "here are 101"),
+        (many(MOST_IDS + 1), f"here are {MOST_IDS + 1}"),
         (many(600), "here are 600"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from lib.catalogue.listing import Cursor, Direction
 from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Position
+from lib.web.paging import LAST_PAGE, MOST_RECORDS
 
 Store = Callable[..., Movie]
 
@@ -106,17 +107,17 @@ def test_page_links_keep_the_route_that_was_called(client: httpx.Client) -> None
     assert answer.links["first"]["url"] == "/v1/movies.list?page=1&number_of_records=2"
 
 
-@pytest.mark.parametrize("asked", ["101", "100000", "1" + "0" * 30])
-def test_more_than_a_hundred_records_are_clamped_and_told(client: httpx.Client, asked: str) -> None:
+@pytest.mark.parametrize("asked", [str(MOST_RECORDS + 1), "100000", "1" + "0" * 30])
+def test_more_records_than_are_given_are_clamped_and_told(client: httpx.Client, asked: str) -> None:
     answer = client.get("/movies.list", params={"number_of_records": asked})
 
     assert answer.status_code == 200
-    assert answer.json()["pagination"]["number_of_records"] == 100
+    assert answer.json()["pagination"]["number_of_records"] == MOST_RECORDS
 
 
 @pytest.mark.usefixtures("five")
 def test_far_past_the_end_is_an_empty_page_with_a_way_back(client: httpx.Client) -> None:
-    answer = client.get("/movies.list", params={"page": 1_000_000, "number_of_records": 2})
+    answer = client.get("/movies.list", params={"page": LAST_PAGE, "number_of_records": 2})
 
     assert answer.status_code == 200
     assert ids(answer) == []

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from lib.catalogue.movie import Movie
 from lib.database.transactions import TransactionalDatabase
+from lib.search.text import QUERY_LENGTH
 from tests.support import store_all
 
 Store = Callable[..., Movie]
@@ -354,7 +355,7 @@ def test_a_movie_is_found_as_soon_as_it_is_stored_and_no_more_when_it_is_gone(
     ("asked", "wrong"),
     [
         ({"query": "a b c d e f g h i j k"}, "query"),
-        ({"query": "a" * 101}, "query"),
+        ({"query": "a" * (QUERY_LENGTH + 1)}, "query"),
         ({"query": " "}, "query"),
         ({"sort": "relevance"}, "sort"),
         ({"query": "a", "sort": "-relevance"}, "sort"),

@@ -22,7 +22,7 @@ from lib.errors import InvalidRequest
 from lib.imports import asking as imports_asking
 from lib.search import asking as search_asking
 from lib.web.inputs import NOTHING, Alternative, Input, Inputs
-from lib.web.paging import NUMBER_OF_RECORDS
+from lib.web.paging import MOST_RECORDS, NUMBER_OF_RECORDS
 from lib.web.rules import Flag, OneOf, Rule, Text, Whole
 from local.environment import ROOT
 
@@ -307,8 +307,8 @@ def test_what_is_left_out_has_its_default_or_is_asked_for() -> None:
     [
         ({}, True),
         ({"number_of_records": "10"}, True),
-        ({"number_of_records": "100"}, True),
-        ({"number_of_records": "101"}, False),
+        ({"number_of_records": str(MOST_RECORDS)}, True),
+        ({"number_of_records": str(MOST_RECORDS + 1)}, False),
         ({"fields": "title,year"}, True),
         ({"fields": "year,title"}, False),
         ({"fields": "imdb_id"}, True),

