@@ -58,7 +58,8 @@ def told(page: Page) -> Told:
 def docs(page: Page, told: Told, client: httpx.Client, document: Any) -> Iterator[Page]:
     """Open the page, as whoever comes to the service's address; it has nothing to complain of."""
     page.goto(str(client.base_url))
-    expect(page.get_by_role("heading", name=document["info"]["title"])).to_be_visible()
+    reference = page.locator("#reference")
+    expect(reference.get_by_role("heading", name=document["info"]["title"])).to_be_visible()
     yield page
     assert told.complaints == []
     assert told.hosts == {client.base_url.netloc.decode()}

@@ -10,6 +10,8 @@ Scalar.createApiReference('#reference', {
   showDeveloperTools: 'never',
   telemetry: false,
   withDefaultFonts: false,
+  // Each operation shows the shapes of its answers itself: a list of all shapes would only make it slower.
+  hideModels: true,
   defaultOpenAllTags: true,
   defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' },
 });
