@@ -186,6 +186,16 @@ def test_who_has_no_scripts_is_led_to_the_document(browser: Browser, client: htt
         assert '"openapi"' in page.content()
 
 
+def test_without_the_large_script_the_page_leads_to_the_document(
+    page: Page, client: httpx.Client
+) -> None:
+    page.route(re.compile("/docs/scalar-"), lambda route: route.abort())
+    with page.expect_event("pageerror"):
+        page.goto(f"{client.base_url}/docs")
+
+    expect(page.get_by_role("link", name="openapi.json")).to_be_visible()
+
+
 def test_a_script_of_somebody_else_does_not_run(docs: Page, told: Told) -> None:
     docs.evaluate(
         """() => {

@@ -90,6 +90,9 @@ def test_what_is_to_go_says_so(make: Make) -> None:
 
     assert operation["deprecated"] is True
     assert {"Deprecation", "Sunset"} < headers(operation, 200) == headers(operation, 304)
+    for status in (400, 405, 500):
+        assert {"Deprecation", "Sunset"} < headers(operation, status)
+    assert "Deprecation" not in headers(make('"GET"'), 400)
 
 
 def test_the_request_id_of_what_caches_share_may_be_missing(make: Make) -> None:
