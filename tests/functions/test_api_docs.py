@@ -99,7 +99,10 @@ def test_a_file_comes_compressed_to_who_takes_it_and_each_form_has_its_tag(
         assert again.headers["Cache-Control"] == form.headers["Cache-Control"]
 
 
-@pytest.mark.parametrize("name", ["scalar-1.0.0.js", "index.html", "main.py", "%2e%2e", "a"])
+@pytest.mark.parametrize(
+    "name",
+    ["scalar-1.0.0.js", "index.html", "main.py", "%2e%2e", "a", "docs", "openapi.json", "v1"],
+)
 def test_no_other_file_is_there(client: httpx.Client, name: str) -> None:
     answer = client.get(f"/docs/{name}")
 

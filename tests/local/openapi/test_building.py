@@ -247,7 +247,7 @@ def test_ways_to_ask_are_alternatives_of_the_body(document: Part) -> None:
 
 def test_a_token_is_needed_or_may_be_left_out(document: Part) -> None:
     needed: list[Part] = [{"token": []}]
-    open_to_all: list[Part] = [{"token": []}, {}]
+    open_to_all: list[Part] = [{}, {"token": []}]
 
     assert operation(document, "delete", "/movies.delete/{imdb_id}")["security"] == needed
     assert operation(document, "post", "/movies.create")["security"] == open_to_all
