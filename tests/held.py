@@ -111,7 +111,7 @@ class Document:
         path = self._path_of(asked)
         if asked.method == "HEAD" and said.body:
             yield "an answer to HEAD has no body"
-        if _code_of(said) in BY_THE_SERVER:
+        if said.status >= 400 and _code_of(said) in BY_THE_SERVER:
             return  # it can meet any request, and no operation names it
         if path is None:
             if said.status != 404 and asked.path != "*":

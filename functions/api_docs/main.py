@@ -16,7 +16,7 @@ import functions_framework.aio
 from lib.errors import NotFound
 from lib.settings import require
 from lib.web.addresses import AddressesSettings, tell_addresses
-from lib.web.endpoint import Answer, Request, data, endpoint, in_thread
+from lib.web.endpoint import Answer, Request, data, endpoint
 from lib.web.files import KEPT_FOR_EVER, File
 from lib.web.preferences import prefers_html
 
@@ -46,14 +46,13 @@ _HEADERS_OF_THE_PAGE: Final = {
 @endpoint("GET")
 async def api_docs(request: Request) -> Answer:
     """Answer the page, a file of it or the document; at the root, lead to these."""
-    name = request.path.rpartition("/")[2]
-    if name in {"", "v1"}:
+    path = request.path.removeprefix("/v1") or "/"
+    if path == "/":
         return _answer_root(request.headers.get("accept", ""))
-    file = _files().get(name)
+    file = _files().get(path)
     if file is None:
         raise NotFound(f"Nothing is at this path. There are {', '.join(_routes())}.")
-    # Which may have to be compressed first.
-    return await in_thread(file.answer, request.headers.get("accept-encoding", ""))
+    return await file.answer(request.headers.get("accept-encoding", ""))
 
 
 def _answer_root(accept: str) -> Answer:
@@ -65,20 +64,20 @@ def _answer_root(accept: str) -> Answer:
 
 @cache
 def _files() -> Mapping[str, File]:
-    """Return the page, its files and the document, by the last part of their paths.
+    """Return the page, its files and the document, by their paths.
 
     They are read when they are first asked for: what merely starts has no need of them.
     """
     script = f"scalar-{version(_PACKAGE)}.js"
     page = _read("index.html").replace(b"{script}", script.encode())
     return {
-        "docs": File(page, "text/html; charset=utf-8", _HEADERS_OF_THE_PAGE),
-        "init.js": File(_read("init.js"), _JAVASCRIPT),
-        "style.css": File(_read("style.css"), "text/css; charset=utf-8"),
-        script: File(
+        "/docs": File(page, "text/html; charset=utf-8", _HEADERS_OF_THE_PAGE),
+        "/docs/init.js": File(_read("init.js"), _JAVASCRIPT),
+        "/docs/style.css": File(_read("style.css"), "text/css; charset=utf-8"),
+        f"/docs/{script}": File(
             resources.files(_PACKAGE).joinpath(_SCRIPT).read_bytes(), _JAVASCRIPT, KEPT_FOR_EVER
         ),
-        "openapi.json": File(_document(), "application/json"),
+        "/openapi.json": File(_document(), "application/json"),
     }
 
 

@@ -11,7 +11,7 @@ from lib.search.statements import counted_rows
 MOST: Final = 1_000
 
 # By the kinds of the rows' facets.
-_FACETS: Final = {
+FACETS: Final = {
     "types": "t", "genres": "g", "decades": "e", "languages": "l", "countries": "c", "rated": "r",
 }  # fmt: skip
 
@@ -69,12 +69,12 @@ def count(values: Values) -> Query[Counts]:
 
 def _read(rows: Rows) -> Counts:
     [[total, is_exact, facets_json]] = rows
-    facets: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _FACETS.values()}
+    facets: dict[str, list[dict[str, Any]]] = {kind: [] for kind in FACETS.values()}
     for facet, movies in json.loads(facets_json or "[]"):
         kind, _, value = facet.partition("/")
         facets[kind].append({"value": value, "movies": movies})
     return Counts(
         total=total,
         is_exact=is_exact,
-        facets={name: facets[kind] for name, kind in _FACETS.items()},
+        facets={name: facets[kind] for name, kind in FACETS.items()},
     )

@@ -2,11 +2,11 @@
 
 import gzip
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Final
 
 from lib.web.answers import Answer, tag_of
 from lib.web.preferences import takes_gzip
+from lib.web.threads import once_at_a_time
 
 # What has another name when it is another file.
 KEPT_FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -25,21 +25,28 @@ class File:
         self, content: bytes, content_type: str, headers: Mapping[str, str] | None = None
     ) -> None:
         self._content = content
+        self._made: dict[str, Answer] = {}
         # Of text, all is in UTF-8.
         self._headers = {
             "Content-Type": content_type, "Vary": "Accept-Encoding", **(headers or {})
         }  # fmt: skip
 
-    def answer(self, accept_encoding: str) -> Answer:
-        """Answer the form that fits what the caller takes."""
-        return self._compressed if takes_gzip(accept_encoding) else self._plain
+    async def answer(self, accept_encoding: str) -> Answer:
+        """Answer the form that fits what the caller takes.
 
-    @cached_property
-    def _plain(self) -> Answer:
+        Raises:
+            Overloaded: It is to be made first, and its turn did not come in time.
+        """
+        make = self._compress if takes_gzip(accept_encoding) else self._leave
+        if make.__name__ not in self._made:
+            # Many may ask at once for what takes a while to make.
+            self._made[make.__name__] = await once_at_a_time((self, make.__name__), make)
+        return self._made[make.__name__]
+
+    def _leave(self) -> Answer:
         return Answer(body=self._content, headers=self._headers, tag=tag_of(self._content))
 
-    @cached_property
-    def _compressed(self) -> Answer:
+    def _compress(self) -> Answer:
         # Without the time in it, so that each instance has the same bytes, and the same tag.
         body = gzip.compress(self._content, _LEVEL, mtime=0)
         headers = {**self._headers, "Content-Encoding": "gzip"}

@@ -26,7 +26,7 @@ def responses_of(one: Operation, parts: Parts) -> Part:
         if one.rules.is_read and told.is_kept:
             found[304] = _not_modified(told, one, parts)
     for status, faults in groupby(_read_codes(one), key=lambda fault: fault.status):
-        found[status] = _refusal([*faults], parts)
+        found[status] = _refusal([*faults], one, parts)
     return {str(status): answer for status, answer in sorted(found.items())}
 
 
@@ -79,17 +79,23 @@ def _general(one: Operation, *, is_kept: bool) -> Iterator[str]:
     yield "Cache-Control"
     if one.function.is_public:
         yield "RateLimit-Policy"
+    yield from _of_what_is_to_go(one)
+
+
+def _of_what_is_to_go(one: Operation) -> Iterator[str]:
     if one.rules.deprecated:
         yield from one.rules.deprecated.headers()
 
 
-def _refusal(faults: list[Fault], parts: Parts) -> Part:
-    name = "Or".join(fault.name for fault in faults)
+def _refusal(faults: list[Fault], one: Operation, parts: Parts) -> Part:
+    to_go = [*_of_what_is_to_go(one)]
+    # Operations share their refusals; only what is to go says so in these, too.
+    name = "".join(["Or".join(fault.name for fault in faults), *to_go])
     own = dict.fromkeys(header for fault in faults for header in fault.headers)
     response = {
         "description": "\n\n".join(f"`{fault.code}`: {fault.meaning}" for fault in faults),
         "headers": parts.name_headers(
-            [headers.REQUEST_ID, "Cache-Control", "RateLimit-Policy", *own]
+            [headers.REQUEST_ID, "Cache-Control", "RateLimit-Policy", *to_go, *own]
         ),
         "content": {
             _JSON: {

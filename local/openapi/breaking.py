@@ -55,6 +55,8 @@ def _find_breaks(before: Part, now: Part) -> Iterator[str]:
 def _look_at_asking(before: Part, now: Part) -> Iterator[str]:
     if before["operationId"] != now["operationId"]:
         yield f"is called {now['operationId']} in generated clients"
+    if before.get("tags") != now.get("tags"):
+        yield f"is under {', '.join(now.get('tags', ()))} in generated clients"
     old, new = ({(one["in"], one["name"]): one for one in it.get("parameters", ())}
                 for it in (before, now))  # fmt: skip
     for key, one in new.items():
@@ -68,6 +70,7 @@ def _look_at_asking(before: Part, now: Part) -> Iterator[str]:
         if any(one.get(how) != new[key].get(how) for how in _FORM):
             yield f"{name} is written otherwise"
         yield from find_narrower(one["schema"], new[key]["schema"], name)
+        yield from _find_other_default(one["schema"], new[key]["schema"], name)
 
 
 def _look_at_body(before: Part, now: Part) -> Iterator[str]:
@@ -109,8 +112,13 @@ def _look_at_answers(before: Part, now: Part) -> Iterator[str]:
 
 def _look_at_answer(old: Part, new: Part, what: str) -> Iterator[str]:
     for name, header in old.get("headers", {}).items():
-        if header.get("required") and not new.get("headers", {}).get(name, {}).get("required"):
+        after = new.get("headers", {}).get(name, {})
+        if header.get("required") and not after.get("required"):
             yield f"{what}: the header {name} may be missing"
+        if "schema" in header and "schema" in after:
+            yield from find_wider(header["schema"], after["schema"], f"{what}: the header {name}")
+    for kind in sorted(new.get("content", {}).keys() - old.get("content", {}).keys()):
+        yield f"{what} may be {kind}"
     for kind, content in old.get("content", {}).items():
         if kind not in new.get("content", {}):
             yield f"{what} is no {kind}"
@@ -158,20 +166,24 @@ def _find_fewer_members(before: Part, now: Part, what: str) -> Iterator[str]:
     for name, member in before.get("properties", {}).items():
         if name in taken:
             yield from find_narrower(member, taken[name], f"{name} of {what}")
+            yield from _find_other_default(member, taken[name], f"{name} of {what}")
         elif is_closed:
             yield f"{what} takes no {name}"
+
+
+def _find_other_default(before: Part, now: Part, what: str) -> Iterator[str]:
+    if "default" in before and before["default"] != now.get("default"):
+        yield f"{what} is no longer {before['default']} where it is left out"
 
 
 def find_wider(before: Part, now: Part, what: str) -> Iterator[str]:
     """Yield what a schema lets through that it did not."""
     if more := _lost(now, before, _types, _takes):
         yield f"{what} may be {more}"
-    if not what.startswith("code of error of ") and (
-        more := _lost(now, before, _values, lambda value, values: value in values)
-    ):
-        yield f"{what} may be {more}"
-    if before.get("format") != now.get("format") and "format" in before:
-        yield f"{what} is not of the format {before['format']}"
+    yield from _find_other_values(before, now, what)
+    for key in ("format", "pattern"):
+        if key in before and before[key] != now.get(key):
+            yield f"{what} is not of the {key} {before[key]}"
     members: Part = now.get("properties", {})
     for name, member in before.get("properties", {}).items():
         if name not in members:
@@ -181,8 +193,22 @@ def find_wider(before: Part, now: Part, what: str) -> Iterator[str]:
             yield f"{name} of {what} may be missing"
         yield from find_wider(member, members[name], f"{name} of {what}")
     for key in ("items", "additionalProperties"):
-        if isinstance(before.get(key), dict) and isinstance(now.get(key), dict):
-            yield from find_wider(before[key], now[key], f"an item of {what}")
+        if isinstance(before.get(key), dict) and now.get(key) is not False:
+            after = now.get(key)
+            yield from find_wider(
+                before[key], after if isinstance(after, dict) else {}, f"an item of {what}"
+            )
+
+
+def _find_other_values(before: Part, now: Part, what: str) -> Iterator[str]:
+    more, less = (
+        _lost(one, other, _values, lambda value, values: value in values)
+        for one, other in ((now, before), (before, now))
+    )
+    if what.startswith("code of error of "):  # there may be more, but none under another name
+        yield from [f"{what} may be {more} instead of {less}"] if more and less else []
+    elif more:
+        yield f"{what} may be {more}"
 
 
 def _lost(

@@ -21,7 +21,7 @@ from local.functions import ID, Function, Words, read_functions
 _NOWHERE: Final = "postgresql+pg8000://nobody:nothing@127.0.0.1:1/nowhere"  # it is not asked
 
 # Of a function that looks at its path itself.
-_ANY_ID: Final = {"id": Input(rule=Text(longest=200), about="What stands last in the path.")}
+_ANY_ID: Final = Input(rule=Text(longest=200), about="What stands last in the path.")
 
 
 class Operation(NamedTuple):
@@ -55,7 +55,10 @@ class Operation(NamedTuple):
     @property
     def in_path(self) -> Mapping[str, Input]:
         """What stands in the path."""
-        return (self.rules.path.each or _ANY_ID) if ID in self.route else {}
+        if ID not in self.route:
+            return {}
+        example = next((each.id for each in self.words.examples if each.id), None)
+        return self.rules.path.each or {"id": _ANY_ID._replace(example=example)}
 
     @property
     def needs_token(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import lib.omdb.faults  # noqa: F401  whose faults are part of the tree
 from lib.errors import RetryLater, ServiceError
+from lib.search.suggesting import SUGGESTIONS
 from lib.web.paging import PAGE
 
 Schema = dict[str, Any]
@@ -112,7 +113,7 @@ _MEMBERS: Final[Mapping[str, Schema]] = {
     "suggestions": {
         "type": "array",
         "description": "Movies with nearly the title that was asked for, the nearest first.",
-        "maxItems": 5,
+        "maxItems": SUGGESTIONS,
         "items": {"$ref": "#/components/schemas/NamedMovie"},
     },
 }

@@ -64,7 +64,8 @@ class Parts:
             return []
         self._takes_tokens = True
         token: Part = {"token": []}
-        return [token] if one.needs_token else [token, {}]
+        # The first is what a page shows a call with.
+        return [token] if one.needs_token else [{}, token]
 
     def as_components(self) -> Part:
         """Return all that was taken over, in order of names."""

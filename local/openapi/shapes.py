@@ -12,7 +12,10 @@ from lib.accounts.tokens import LIFETIME_SECONDS
 from lib.catalogue.movie import IMDB_ID, TYPES
 from lib.catalogue.movies import Match
 from lib.imports.ending import StoppedBy
+from lib.imports.orders import Kind
 from lib.imports.statements import OUTCOMES
+from lib.search.counts import FACETS
+from lib.search.counts import MOST as MOST_COUNTED
 
 Schema = dict[str, Any]
 
@@ -123,11 +126,12 @@ _PAGINATION: Final = _object(
 )
 _MOVIES: Final = _list(ref("PartialMovie"))
 _FACET: Final = _object({"value": _text("Drama"), "movies": _whole(2)})
-_KINDS_OF_FACETS: Final = ("types", "genres", "decades", "languages", "countries", "rated")
+# What goes on with what is open is no import of its own.
+_KINDS: Final = [kind for kind in get_args(Kind) if kind != "tick"]
 
 _REPORT: Final[Mapping[str, Schema]] = {
     "id": _whole(2),
-    "kind": _text("ids", "What was asked for.", enum=["fill", "ids", "search", "refresh"]),
+    "kind": _text("ids", "What was asked for.", enum=_KINDS),
     "state": _text("waiting", enum=["running", "waiting", "done", "failed"]),
     "reason": _null(_text("search_refused", "Why it failed, or what a search leaves out.")),
     "requested_by": _text("scheduler import"),
@@ -226,7 +230,11 @@ SHAPES: Final[Mapping[str, Schema]] = {
                         _whole(2, "How many movies were found; null unless `counts` are wanted.")
                     ),
                     "total_is_exact": _null(
-                        _leaf("boolean", example=True, description="False beyond 1,000 movies.")
+                        _leaf(
+                            "boolean",
+                            example=True,
+                            description=f"False beyond {MOST_COUNTED:,} movies.",
+                        )
                     ),
                 }
             ),
@@ -235,7 +243,7 @@ SHAPES: Final[Mapping[str, Schema]] = {
             ),
             "facets": {
                 **_object(
-                    {kind: _list(_FACET) for kind in _KINDS_OF_FACETS},
+                    {kind: _list(_FACET) for kind in FACETS},
                     "How many of the movies have what; null unless `counts` are wanted.",
                 ),
                 "type": ["object", "null"],

@@ -19,9 +19,9 @@ CHROMIUM: Final = os.environ.get("MOVIES_CHROMIUM", "")
 AXE: Final = os.environ.get("MOVIES_AXE", "")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser() -> Iterator[Browser]:
-    """Start the browser, once for all tests of a worker."""
+    """Start the browser, for a test alone: Playwright's loop would run beside those of others."""
     if not CHROMIUM:
         pytest.skip("MOVIES_CHROMIUM is not set: it names a browser's program")
     # Chromium's sandbox does not start as root, as whom containers run; it meets nothing but ours.
@@ -31,9 +31,9 @@ def browser() -> Iterator[Browser]:
         program.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Return a browser that keeps what it has fetched, as the script is large."""
+    """Return a browser that nothing is known of."""
     with browser.new_context(viewport={"width": 1440, "height": 900}) as fresh:
         fresh.set_default_timeout(20_000)
         yield fresh

@@ -58,7 +58,8 @@ def told(page: Page) -> Told:
 def docs(page: Page, told: Told, client: httpx.Client, document: Any) -> Iterator[Page]:
     """Open the page, as whoever comes to the service's address; it has nothing to complain of."""
     page.goto(str(client.base_url))
-    expect(page.get_by_role("heading", name=document["info"]["title"])).to_be_visible()
+    reference = page.locator("#reference")
+    expect(reference.get_by_role("heading", name=document["info"]["title"])).to_be_visible()
     yield page
     assert told.complaints == []
     assert told.hosts == {client.base_url.netloc.decode()}
@@ -183,6 +184,16 @@ def test_who_has_no_scripts_is_led_to_the_document(browser: Browser, client: htt
         page.get_by_role("link", name="openapi.json").click()
 
         assert '"openapi"' in page.content()
+
+
+def test_without_the_large_script_the_page_leads_to_the_document(
+    page: Page, client: httpx.Client
+) -> None:
+    page.route(re.compile("/docs/scalar-"), lambda route: route.abort())
+    with page.expect_event("pageerror"):
+        page.goto(f"{client.base_url}/docs")
+
+    expect(page.get_by_role("link", name="openapi.json")).to_be_visible()
 
 
 def test_a_script_of_somebody_else_does_not_run(docs: Page, told: Told) -> None:

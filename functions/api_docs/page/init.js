@@ -1,6 +1,5 @@
 // What Scalar's reference shows, and that it asks nobody but this service for anything.
 // https://scalar.com/products/api-references/configuration
-document.getElementById('waiting').remove();
 Scalar.createApiReference('#reference', {
   url: 'openapi.json',
   agent: { disabled: true },
@@ -10,6 +9,10 @@ Scalar.createApiReference('#reference', {
   showDeveloperTools: 'never',
   telemetry: false,
   withDefaultFonts: false,
+  // Each operation shows the shapes of its answers itself: a list of all shapes would only make it slower.
+  hideModels: true,
   defaultOpenAllTags: true,
   defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' },
 });
+// Only now: where Scalar's script did not arrive, the words that lead to the description stay.
+document.getElementById('waiting').remove();

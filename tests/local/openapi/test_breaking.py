@@ -21,6 +21,7 @@ _ANSWERED: Final[Part] = {
         "year": {"type": "integer"},
         "released": {"type": "string", "format": "date"},
         "ratings": {"type": "array", "items": {"type": "string"}},
+        "imdb_id": {"type": "string", "pattern": "^tt"},
     },
 }
 _BY_TITLE: Final[Part] = {
@@ -31,6 +32,7 @@ _BY_TITLE: Final[Part] = {
     "properties": {
         "title": {"type": "string", "maxLength": 500},
         "year": {"type": "integer", "minimum": 1850, "maximum": 2200},
+        "refresh": {"type": "boolean", "default": False},
     },
 }
 _BY_ID: Final[Part] = {
@@ -40,17 +42,22 @@ _BY_ID: Final[Part] = {
     "required": ["imdb_id"],
     "properties": {"imdb_id": {"type": "string"}},
 }
+_ERROR: Final[Part] = {
+    "type": "object",
+    "properties": {"code": {"type": "string", "enum": ["INVALID_REQUEST"]}},
+}
 _DOCUMENT: Final[Part] = {
     "info": {"version": "1.4.0"},
     "paths": {
         "/movies.list": {
             "get": {
                 "operationId": "movies_list",
+                "tags": ["movies"],
                 "parameters": [
                     {
                         "name": "page",
                         "in": "query",
-                        "schema": {"type": "integer", "minimum": 1, "maximum": 1000},
+                        "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1},
                     },
                     {
                         "name": "type",
@@ -67,7 +74,10 @@ _DOCUMENT: Final[Part] = {
                 ],
                 "responses": {
                     "200": {
-                        "headers": {"ETag": {"required": True}, "X-Request-Id": {}},
+                        "headers": {
+                            "ETag": {"required": True, "schema": {"type": "string"}},
+                            "X-Request-Id": {},
+                        },
                         "content": {
                             "application/json": {"schema": {"$ref": "#/components/schemas/Movie"}}
                         },
@@ -76,7 +86,11 @@ _DOCUMENT: Final[Part] = {
                     "400": {
                         "content": {
                             "application/json": {
-                                "schema": {"type": "object", "required": ["error"]}
+                                "schema": {
+                                    "type": "object",
+                                    "required": ["error"],
+                                    "properties": {"error": _ERROR},
+                                }
                             }
                         }
                     },
@@ -128,6 +142,12 @@ def body(document: Part, number: int) -> Part:
     return way
 
 
+def code(document: Part) -> Part:
+    content = listing(document)["responses"]["400"]["content"]["application/json"]
+    found: Part = content["schema"]["properties"]["error"]["properties"]["code"]
+    return found
+
+
 def movie(document: Part) -> Part:
     found: Part = document["components"]["schemas"]["Movie"]
     return found
@@ -144,6 +164,10 @@ BREAKS: Final[dict[str, tuple[Change, str]]] = {
     "a name in clients": (
         lambda d: listing(d).update(operationId="list"),
         LIST + "is called list in generated clients",
+    ),
+    "a module in clients": (
+        lambda d: listing(d).update(tags=["catalogue"]),
+        LIST + "is under catalogue in generated clients",
     ),
     "a parameter": (
         lambda d: listing(d)["parameters"].pop(0),
@@ -174,6 +198,14 @@ BREAKS: Final[dict[str, tuple[Change, str]]] = {
     "a lower most": (
         lambda d: parameter(d, 0)["schema"].update(maximum=999),
         LIST + "the parameter page has maximum 999",
+    ),
+    "what is taken for one that is left out": (
+        lambda d: parameter(d, 0)["schema"].update(default=2),
+        LIST + "the parameter page is no longer 1 where it is left out",
+    ),
+    "what is taken for none": (
+        lambda d: parameter(d, 0)["schema"].pop("default"),
+        LIST + "the parameter page is no longer 1 where it is left out",
     ),
     "a type": (
         lambda d: parameter(d, 0)["schema"].update(type="boolean"),
@@ -229,6 +261,10 @@ BREAKS: Final[dict[str, tuple[Change, str]]] = {
         lambda d: body(d, 0)["properties"]["title"].update(maxLength=400),
         CREATE + "title of the body has maxLength 400",
     ),
+    "what is taken for a member that is left out": (
+        lambda d: body(d, 0)["properties"]["refresh"].update(default=True),
+        CREATE + "refresh of the body is no longer False where it is left out",
+    ),
     "a token": (
         lambda d: creating(d).update(security=[{"token": []}]),
         CREATE + "no token is no longer enough",
@@ -248,6 +284,16 @@ BREAKS: Final[dict[str, tuple[Change, str]]] = {
     "a header": (
         lambda d: listing(d)["responses"]["200"]["headers"].pop("ETag"),
         LIST + "the answer 200: the header ETag may be missing",
+    ),
+    "what a header holds": (
+        lambda d: listing(d)["responses"]["200"]["headers"]["ETag"].update(
+            schema={"type": "integer"}
+        ),
+        LIST + "the answer 200: the header ETag may be integer",
+    ),
+    "another type of an answer": (
+        lambda d: listing(d)["responses"]["200"]["content"].update({"text/html": {"schema": {}}}),
+        LIST + "the answer 200 may be text/html",
     ),
     "the type of an answer": (
         lambda d: listing(d)["responses"]["200"].update(content={}),
@@ -277,13 +323,25 @@ BREAKS: Final[dict[str, tuple[Change, str]]] = {
         lambda d: movie(d)["properties"]["released"].update(format="date-time"),
         LIST + "released of the answer 200 is not of the format date",
     ),
+    "a member's pattern": (
+        lambda d: movie(d)["properties"]["imdb_id"].update(pattern="^t"),
+        LIST + "imdb_id of the answer 200 is not of the pattern ^tt",
+    ),
+    "any items of an answer": (
+        lambda d: movie(d)["properties"]["ratings"].pop("items"),
+        LIST + "an item of ratings of the answer 200 may be other than string",
+    ),
     "the items of an answer": (
         lambda d: movie(d)["properties"]["ratings"]["items"].update(type="object"),
         LIST + "an item of ratings of the answer 200 may be object",
     ),
+    "the code of an error": (
+        lambda d: code(d).update(enum=["WRONG"]),
+        LIST + "code of error of the answer 400 may be WRONG instead of INVALID_REQUEST",
+    ),
     "what errors have": (
-        lambda d: listing(d)["responses"]["400"]["content"]["application/json"].update(
-            schema={"type": "array"}
+        lambda d: listing(d)["responses"]["400"]["content"]["application/json"]["schema"].update(
+            type="array"
         ),
         LIST + "the answer 400 may be array",
     ),
@@ -323,6 +381,8 @@ HARMLESS: Final[dict[str, Change]] = {
     "one that is always there": lambda d: movie(d).update(required=["title", "year", "type"]),
     "fewer values": lambda d: movie(d)["properties"]["type"].update(enum=["movie"]),
     "another error": lambda d: listing(d)["responses"].update({"503": {}}),
+    "another code of an error": lambda d: code(d)["enum"].append("TOO_MANY"),
+    "a default where none was told": lambda d: parameter(d, 1)["schema"].update(default="movie"),
     "an error less": lambda d: listing(d)["responses"].pop("400"),
     "words": lambda d: listing(d).update(summary="List", description="All."),
 }

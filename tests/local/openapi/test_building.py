@@ -90,6 +90,9 @@ def test_what_is_to_go_says_so(make: Make) -> None:
 
     assert operation["deprecated"] is True
     assert {"Deprecation", "Sunset"} < headers(operation, 200) == headers(operation, 304)
+    for status in (400, 405, 500):
+        assert {"Deprecation", "Sunset"} < headers(operation, status)
+    assert "Deprecation" not in headers(make('"GET"'), 400)
 
 
 def test_the_request_id_of_what_caches_share_may_be_missing(make: Make) -> None:
@@ -244,7 +247,7 @@ def test_ways_to_ask_are_alternatives_of_the_body(document: Part) -> None:
 
 def test_a_token_is_needed_or_may_be_left_out(document: Part) -> None:
     needed: list[Part] = [{"token": []}]
-    open_to_all: list[Part] = [{"token": []}, {}]
+    open_to_all: list[Part] = [{}, {"token": []}]
 
     assert operation(document, "delete", "/movies.delete/{imdb_id}")["security"] == needed
     assert operation(document, "post", "/movies.create")["security"] == open_to_all

@@ -17,10 +17,10 @@ Change = Callable[[dict[str, Any]], object]
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Have a copy of the document in a folder of this test's, and none of the last release's."""
+    """Have a copy of the document in a folder of this test's, which is the last release's, too."""
     copy = Path(shutil.copy(command.WRITTEN, tmp_path))
     monkeypatch.setattr(command, "WRITTEN", copy)
-    monkeypatch.setattr(command, "RELEASED", tmp_path / "released.json")
+    monkeypatch.setattr(command, "RELEASED", shutil.copy(copy, tmp_path / "released.json"))
     return copy
 
 
@@ -67,6 +67,19 @@ def test_what_breaks_callers_will_not_do(written: Path, capsys: pytest.CaptureFi
     )
 
 
+def test_without_the_last_releases_nobody_could_tell(
+    written: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written.with_name("released.json").unlink()
+
+    with pytest.raises(Failure):
+        command.run(check=True)
+
+    assert capsys.readouterr().out == (
+        "there is no document of the last release, released.json, to compare it with\n"
+    )
+
+
 def test_a_new_version_may_break_callers(written: Path) -> None:
     def change(released: dict[str, Any]) -> None:
         released["paths"]["/movies.count"] = {"get": {}}
@@ -77,14 +90,29 @@ def test_a_new_version_may_break_callers(written: Path) -> None:
     command.run(check=True)
 
 
+def without_title(document: dict[str, Any]) -> str:
+    del document["info"]["title"]
+    return 'it is no valid OpenAPI: at /info: "title" is a required property'
+
+
+def of_an_unknown_type(document: dict[str, Any]) -> str:
+    """Have what its own examples cannot be held against."""
+    document["paths"]["/movies.list"]["get"]["parameters"][0]["schema"]["type"] = "whole"
+    return "it is no valid OpenAPI: at /type: 'whole' is not valid under any of the given schemas"
+
+
+@pytest.mark.parametrize("change", [without_title, of_an_unknown_type])
 def test_what_is_no_openapi_will_not_do(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    written: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[dict[str, Any]], str],
 ) -> None:
-    built = {"openapi": "3.1.1", "info": {"version": "2.0.0"}, "paths": {}}
+    built = json.loads(written.read_text(encoding="utf-8"))
+    told = change(built)
     monkeypatch.setattr(command, "build", lambda _: built)
 
     with pytest.raises(Failure):
         command.run(check=True)
 
-    told = capsys.readouterr().out.splitlines()
-    assert 'it is no valid OpenAPI: at /info: "title" is a required property' in told
+    assert told in capsys.readouterr().out
