@@ -7,7 +7,8 @@ from typing import Any, Final
 from local.failure import Failure
 from local.openapi import headers
 from local.openapi.declared import Operation
-from local.openapi.shapes import SHAPES, ref
+from local.openapi.shape_parts import ref
+from local.openapi.shapes import SHAPES
 
 Part = dict[str, Any]
 
