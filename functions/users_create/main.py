@@ -1,4 +1,4 @@
-"""`POST /users.create`: invite a user, who gets a code to choose a password with; for administrators."""
+"""`POST /users.create`: invite a user, whose code chooses a password; for administrators."""
 
 import functions_framework.aio
 

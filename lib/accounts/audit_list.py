@@ -118,6 +118,7 @@ def list_entries(
     Raises:
         InvalidRequest: A filter or the cursor can be none.
     """
+
     def read(rows: Rows) -> Page:
         found = json.loads(rows[0][0])
         more = len(found) > number_of_records

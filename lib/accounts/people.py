@@ -1,4 +1,4 @@
-"""Users as administrators see them, the list of them, and what is asked of those who change them."""
+"""Users as administrators see them, the list of them, and what is asked to change them."""
 
 import json
 from collections.abc import Collection, Mapping

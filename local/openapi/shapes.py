@@ -158,7 +158,9 @@ SHAPES: Final[Mapping[str, Schema]] = {
                 "are the alternatives.",
                 enum=[*get_args(Match)],
             ),
-            "alternatives": list_of(ref("NamedMovie"), "Others that share the title.", examples=[[]]),
+            "alternatives": list_of(
+                ref("NamedMovie"), "Others that share the title.", examples=[[]]
+            ),
         },
         required=("data",),
     ),

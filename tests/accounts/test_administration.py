@@ -19,7 +19,6 @@ from lib.accounts.administration import (
     reset_password,
     update_user,
 )
-from lib.accounts.users import create_user
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import (
@@ -31,6 +30,7 @@ from lib.errors import (
     UsernameTaken,
     UserNotFound,
 )
+from tests.support import create_user
 
 PASSWORD = "correct horse battery staple"
 # How many times two administrators demote each other.
@@ -504,7 +504,9 @@ def test_the_audit_is_read_newest_first_page_after_page_by_whom_what_and_since_w
         return [entry["subject"] for entry in page.records]
 
     first = world.database.answer(audit_list.list_entries(number_of_records=3))
-    second = world.database.answer(audit_list.list_entries(number_of_records=3, cursor=first.next_cursor))
+    second = world.database.answer(
+        audit_list.list_entries(number_of_records=3, cursor=first.next_cursor)
+    )
     assert [entry["subject"] for entry in first.records] == ["user 0", "user 6", "user 5"]
     assert [entry["subject"] for entry in second.records] == ["user 4", "user 3", "user 2"]
     assert first.total_records is None
