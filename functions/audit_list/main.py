@@ -8,7 +8,6 @@ from lib.accounts.keys import VerifyingSettings
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.settings import require
-from lib.web.answers import NOT_KEPT
 from lib.web.endpoint import Answer, Request, endpoint
 
 guard = Guard(require(VerifyingSettings))
@@ -17,9 +16,9 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("GET", parameters=listing.PARAMETERS, private=True, guard=guard, roles=ADMINS)
+@endpoint("GET", parameters=listing.PARAMETERS, secret=True, guard=guard, roles=ADMINS)
 async def audit_list(request: Request) -> Answer:
     """Answer a page of the audit."""
     await database.ask(request.admission)
     page = await database.ask(listing.list_entries(**request.query))
-    return Answer(body=page.as_body(), headers={"Cache-Control": NOT_KEPT})
+    return Answer(body=page.as_body())

@@ -17,7 +17,7 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("POST", members=CHANGING, body="required", private=True, guard=guard, roles=ROLES)
+@endpoint("POST", members=CHANGING, body="required", secret=True, guard=guard, roles=ROLES)
 async def passwords_change(request: Request) -> Answer:
     """Answer 204 once the new password counts, and the user's other sessions are over."""
     claims = await database.ask(request.admission)

@@ -13,7 +13,7 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("POST", members=SETTING, body="required", private=True)
+@endpoint("POST", members=SETTING, body="required", secret=True)
 async def passwords_set(request: Request) -> Answer:
     """Answer 204 once the password counts, and all sessions before it are over."""
     await in_thread(set_password, database, address=request.client_address, **request.body)

@@ -17,7 +17,7 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("DELETE", path=DELETING, private=True, guard=guard, roles=ADMINS)
+@endpoint("DELETE", path=DELETING, secret=True, guard=guard, roles=ADMINS)
 async def users_delete(request: Request) -> Answer:
     """Answer 204 once the user is gone, with their sessions, keys and code."""
     claims = await database.ask(request.admission)

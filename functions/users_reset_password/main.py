@@ -17,7 +17,7 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("POST", members=RESETTING, body="required", private=True, guard=guard, roles=ADMINS)
+@endpoint("POST", members=RESETTING, body="required", secret=True, guard=guard, roles=ADMINS)
 async def users_reset_password(request: Request) -> Answer:
     """Answer the code that only whoever reads this knows."""
     claims = await database.ask(request.admission)

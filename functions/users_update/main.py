@@ -17,7 +17,7 @@ database.warm_after_fork()
 
 
 @functions_framework.aio.http
-@endpoint("POST", members=UPDATING, body="required", private=True, guard=guard, roles=ADMINS)
+@endpoint("POST", members=UPDATING, body="required", secret=True, guard=guard, roles=ADMINS)
 async def users_update(request: Request) -> Answer:
     """Answer the user as they are then."""
     claims = await database.ask(request.admission)

@@ -25,7 +25,6 @@ _CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
 # page under another address than its own, of which a shared cache would keep endless copies.
 _CACHE_PRIVATE_READS: Final = "private, no-cache"
 NOT_KEPT: Final = "no-store"
-_PRIVATE_AND_NOT_KEPT: Final = "private, no-store"
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
 # RFC 9110, 8.8.3 and 5.6.1: a tag may hold commas, and a list empty members.
 _TAG: Final = r'(?:W/)?"[!#-~\x80-\xff]*"'
@@ -69,7 +68,7 @@ class Rules:
         path: What its last segment is, where that is a value; one at most.
         body: Whether a body is read, and whether there must be one.
         largest_body: In bytes.
-        private: Whether what is answered is only for some: no shared cache may have it.
+        private: Whether a read is only for some: no shared cache may have it.
         guard: Who looks at callers' tokens; None where nobody needs one.
         roles: Those that are admitted.
         needs_token: Whether there must be one; else only one that is there has to be valid.
@@ -170,7 +169,7 @@ def make_response(
         if "if-none-match" in sent and _matches(sent["if-none-match"], tag):
             return Response(status_code=304, headers=headers)
     else:
-        headers["Cache-Control"] = _PRIVATE_AND_NOT_KEPT if rules.private else NOT_KEPT
+        headers["Cache-Control"] = NOT_KEPT
     if not body:
         return Response(status_code=status, headers=headers)
     headers["Content-Length"] = str(len(body))
