@@ -20,7 +20,7 @@ DATABASE: Final = "movies"
 # How the names of the variables begin that `lib.settings` reads, and that may name a service which
 # is neither to be tested nor to be measured.
 SETTINGS: Final = (
-    "DATABASE_", "CLOUD_SQL_", "DB_", "OMDB_", "IMPORT_", "TOKEN_", "ADMIN_", "LOG_LEVEL",
+    "DATABASE_", "CLOUD_SQL_", "DB_", "OMDB_", "IMPORT_", "TOKEN_", "REFRESH_", "ADMIN_", "LOG_LEVEL",
 )  # fmt: skip
 
 
