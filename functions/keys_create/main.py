@@ -11,9 +11,7 @@ from lib.settings import require
 from lib.web.endpoint import Answer, Request, data, endpoint
 
 guard = Guard(require(VerifyingSettings))
-database = Database(
-    require(DatabaseSettings), statements=[*api_keys.CREATING, *guard.statements]
-)
+database = Database(require(DatabaseSettings), statements=[*api_keys.CREATING, *guard.statements])
 database.warm_after_fork()
 
 

@@ -12,9 +12,7 @@ from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
 guard = Guard(require(VerifyingSettings))
-database = Database(
-    require(DatabaseSettings), statements=[*api_keys.DELETING, *guard.statements]
-)
+database = Database(require(DatabaseSettings), statements=[*api_keys.DELETING, *guard.statements])
 database.warm_after_fork()
 
 

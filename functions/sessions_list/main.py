@@ -12,9 +12,7 @@ from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
 guard = Guard(require(VerifyingSettings))
-database = Database(
-    require(DatabaseSettings), statements=[*sessions.LISTING, *guard.statements]
-)
+database = Database(require(DatabaseSettings), statements=[*sessions.LISTING, *guard.statements])
 database.warm_after_fork()
 
 
@@ -24,7 +22,11 @@ async def sessions_list(request: Request) -> Answer:
     """Answer a page of the sessions that are not over."""
     claims = await database.ask(request.admission)
     wanted = request.query
-    listed = await database.ask(
-        sessions.list_sessions(claims, username=wanted["username"], after=wanted["cursor"])
+    listing = sessions.list_sessions(
+        claims,
+        username=wanted["username"],
+        after=wanted["cursor"],
+        records=wanted["number_of_records"],
     )
+    listed = await database.ask(listing)
     return Answer(body=listed.as_body())

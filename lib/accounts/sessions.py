@@ -17,7 +17,7 @@ from lib.catalogue.document import utc_text
 from lib.database.statement import Query, Rows, Statement, Values
 from lib.errors import Forbidden, InvalidRefreshToken, InvalidRequest
 from lib.web.inputs import Alternative, Input, Inputs
-from lib.web.paging import DEFAULT_RECORDS, decode_cursor, encode_cursor
+from lib.web.paging import DEFAULT_RECORDS, NUMBER_OF_RECORDS, decode_cursor, encode_cursor
 from lib.web.parsing import refuse
 from lib.web.rules import Flag, Rule, Schema
 
@@ -113,6 +113,7 @@ LIST_PARAMETERS: Final = Inputs(
         "username": Input(
             rule=USERNAME, about="Whose sessions, for administrators; else one's own."
         ),
+        "number_of_records": NUMBER_OF_RECORDS,
         "cursor": Input(
             rule=_CursorRule(), about="A `next_cursor` of an earlier answer, to go on from there."
         ),
