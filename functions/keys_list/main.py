@@ -1,4 +1,4 @@
-"""`GET /keys.list`: one's keys for machines, the newest first; for administrators another's, too."""
+"""`GET /keys.list`: one's keys for machines; for administrators another's, too."""
 
 import functions_framework.aio
 

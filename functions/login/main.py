@@ -1,4 +1,4 @@
-"""`POST /login`: a session, with an access token and a refresh token, for a username and a password."""
+"""`POST /login`: a session with its first tokens, for a username and a password."""
 
 import functions_framework.aio
 

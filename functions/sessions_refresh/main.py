@@ -1,4 +1,4 @@
-"""`POST /sessions.refresh`: another access token, and another refresh token, for the present one."""
+"""`POST /sessions.refresh`: a session's next tokens, for its present refresh token."""
 
 import functions_framework.aio
 

@@ -25,7 +25,7 @@ _CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
 # page under another address than its own, of which a shared cache would keep endless copies.
 _CACHE_PRIVATE_READS: Final = "private, no-cache"
 NOT_KEPT: Final = "no-store"
-_SECRET: Final = "private, no-store"
+_FOR_ITS_CALLER: Final = "private, no-store"
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
 # RFC 9110, 8.8.3 and 5.6.1: a tag may hold commas, and a list empty members.
 _TAG: Final = r'(?:W/)?"[!#-~\x80-\xff]*"'
@@ -177,7 +177,7 @@ def make_response(
         if "if-none-match" in sent and _matches(sent["if-none-match"], tag):
             return Response(status_code=304, headers=headers)
     else:
-        headers["Cache-Control"] = _SECRET if rules.secret else NOT_KEPT
+        headers["Cache-Control"] = _FOR_ITS_CALLER if rules.secret else NOT_KEPT
     if not body:
         return Response(status_code=status, headers=headers)
     headers["Content-Length"] = str(len(body))
