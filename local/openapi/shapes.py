@@ -8,7 +8,6 @@ together from these (`examples.example_of`).
 from collections.abc import Mapping
 from typing import Final, get_args
 
-from lib.accounts.tokens import LIFETIME_SECONDS
 from lib.catalogue.movie import IMDB_ID, TYPES
 from lib.catalogue.movies import Match
 from lib.imports.ending import StoppedBy
@@ -31,6 +30,7 @@ from local.openapi.shape_parts import (
     whole,
 )
 from local.openapi.shapes_of_people import SHAPES_OF_PEOPLE
+from local.openapi.shapes_of_sessions import SHAPES_OF_SESSIONS
 
 
 def _id(example: str = "tt0111161", description: str = "") -> Schema:
@@ -222,15 +222,6 @@ SHAPES: Final[Mapping[str, Schema]] = {
         }
     ),
     "Routes": data(object_of({"routes": list_of(text("/movies.list"))})),
-    "AccessToken": data(
-        object_of(
-            {
-                "token": text("eyJhbGciOiJFZERTQSIsImtpZCI6IjAxIiwidHlwIjoiYXQrand0In0.e30.c2ln"),
-                "token_type": {"type": "string", "const": "Bearer"},
-                "expires_in": whole(LIFETIME_SECONDS, "Seconds."),
-            }
-        )
-    ),
     "Migration": data(
         object_of(
             {
@@ -260,4 +251,5 @@ SHAPES: Final[Mapping[str, Schema]] = {
         )
     ),
     **SHAPES_OF_PEOPLE,
+    **SHAPES_OF_SESSIONS,
 }
