@@ -1,4 +1,4 @@
-"""Users who log in over HTTP, as their programs do."""
+"""Who asks the functions about people, sessions and keys."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +7,17 @@ import httpx
 import pytest
 
 from lib.database.transactions import TransactionalDatabase
+from tests.functions.people import Admin, Authorization
 from tests.support import ADMIN_PASSWORD, create_user
 
 Granted = dict[str, Any]
 LogIn = Callable[..., Granted]
+
+
+@pytest.fixture
+def admin(client: httpx.Client, authorization: Authorization) -> Admin:
+    """Return an administrator, the only one."""
+    return Admin(client=client, headers=authorization("admin"))
 
 
 @pytest.fixture
