@@ -27,7 +27,8 @@ EXCHANGES: Final = [
 
 # What administrators ask, in this order; answers without a body show their status.
 PEOPLE: Final = re.findall(
-    r"^\$ curl -s (?:-X (\w+) )?'?http://[^/]+(/(?:users|audit|passwords)\.[^' ]+)'?([^\n]*)\n(.+)$",
+    r"^\$ curl -s (?:-X (\w+) )?'?http://[^/]+(/(?:users|audit|passwords)\.[^' ]+)'?"
+    r"([^\n]*)\n(.+)$",
     DOCUMENT,
     re.MULTILINE,
 )
