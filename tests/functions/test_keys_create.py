@@ -47,7 +47,7 @@ def test_where_no_key_is_taken_one_is_forbidden_whosever_it_is(
     client: httpx.Client, log_in: LogIn, operation: Operation
 ) -> None:
     admin = log_in("admin")
-    body = None if operation.rules.body == "ignored" else {}
+    body: dict[str, str] | None = None if operation.rules.body == "ignored" else {}
 
     for key in (make_key(client, admin)["key"], "smk_", f"smk_{'0' * 12}_{'a' * 43}"):
         answer = client.request(
