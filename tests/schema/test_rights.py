@@ -180,6 +180,34 @@ def test_every_endpoint_works_with_no_more_than_its_own_role(
     }
 
 
+def test_people_are_managed_with_no_more_than_each_functions_own_role(
+    service: httpx.Client,
+) -> None:
+    def post(path: str, **body: object) -> httpx.Response:
+        return service.post(path, json=body, headers=headers)
+
+    headers: dict[str, str] = {}
+    token = post("/login", username="admin", password=ADMIN_PASSWORD).json()["data"]["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    made = post("/users.create", username="ana", role="editor")
+    answers = [
+        made,
+        post("/passwords.set", code="smc_wrong", new_password=ADMIN_PASSWORD),
+        post("/passwords.set", code=made.json()["data"]["code"], new_password=ADMIN_PASSWORD),
+        post("/users.reset_password", username="ana", end_sessions=True),
+        post("/users.update", username="ana", role="admin"),
+        post("/users.update", username="ana", disabled=True, new_username="anna"),
+        post("/passwords.change", current_password="a guess", new_password=ADMIN_PASSWORD),
+        post("/passwords.change", current_password=ADMIN_PASSWORD, new_password=ADMIN_PASSWORD),
+        service.get("/users.list?role=admin", headers=headers),
+        service.get("/audit.list?since=2026-01-01", headers=headers),
+        service.delete("/users.delete/anna", headers=headers),
+    ]
+
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == [201, 401, 204, 200, 200, 200, 401, 204, 200, 200, 204]
+
+
 EVERY_TABLE = (
     "movies", "movie_totals", "movie_folds", "movie_moves", "movie_places", "movie_checks", "users",
     "sessions", "login_failures", "login_networks", "imports", "import_items", "import_keys",
