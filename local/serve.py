@@ -50,6 +50,14 @@ The movie database listens on $base   (Ctrl-C ends it)
   curl $base/keys.create -H "Authorization: Bearer $$TOKEN" -H 'Content-Type: application/json' \\
     -d '{"name": "nightly job", "role": "editor", "expires_in_days": 90}'
 
+  curl $base/users.list -H "Authorization: Bearer $$TOKEN"
+  CODE=$$(curl -s $base/users.create -H "Authorization: Bearer $$TOKEN" \\
+    -H 'Content-Type: application/json' -d '{"username": "ana", "role": "editor"}' |
+    sed 's/.*"code": *"\\([^"]*\\)".*/\\1/')
+  curl -i $base/passwords.set -H 'Content-Type: application/json' \\
+    -d "{\\"code\\": \\"$$CODE\\", \\"new_password\\": \\"tall giraffes eat acacia leaves\\"}"
+  curl $base/audit.list -H "Authorization: Bearer $$TOKEN"
+
   # another token for as long, and the end of it all
   REFRESH_TOKEN=$$(printf %s "$$SESSION" | sed 's/.*"refresh_token": *"\\([^"]*\\)".*/\\1/')
   curl $base/sessions.refresh -H 'Content-Type: application/json' \\

@@ -228,16 +228,6 @@ def list_sessions(
             headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
         )
     begun, session_id = after or (None, None)
-
-    def read(rows: Rows) -> Page:
-        more = len(rows) > records
-        return Page(
-            records=[json.loads(shown) for shown, _ in rows[:records]],
-            number_of_records=records,
-            total_records=None,
-            next_cursor=encode_cursor(rows[records - 1][1]) if more else None,
-        )
-
     values: Values = {
         "user_id": claims.user_id,
         "session_id": claims.session_id,
@@ -246,7 +236,7 @@ def list_sessions(
         "id": session_id,
         "records": records,
     }
-    return Query(statement=_LIST, values=values, read=read)
+    return Query(statement=_LIST, values=values, read=lambda rows: _read_page(rows, records))
 
 
 def end_session(claims: "Claims", *, address: str, session_id: str | None = None) -> Query[None]:
@@ -284,6 +274,16 @@ def end_held_session(refresh_token: str, *, address: str) -> Query[None] | None:
         return None  # nothing is left of it: RFC 7009, section 2.2
     values: Values = {"id": held.session_id, "digest": held.digest, **audit.values(address)}
     return Query(statement=_END_HELD, values=values, read=_read_nothing)
+
+
+def _read_page(rows: Rows, records: int) -> Page:
+    more = len(rows) > records
+    return Page(
+        records=[json.loads(shown) for shown, _ in rows[:records]],
+        number_of_records=records,
+        total_records=None,
+        next_cursor=encode_cursor(rows[records - 1][1]) if more else None,
+    )
 
 
 def _read_nothing(_: Rows) -> None:

@@ -98,8 +98,11 @@ def test_the_banner_gives_calls_that_can_be_pasted(tmp_path: Path) -> None:
     text = serve.banner("http://127.0.0.1:1", Environment(folder=tmp_path, variables=variables))
     for route in ("list", "get", "get_many", "search", "random", "create", "delete", "import"):
         assert f"http://127.0.0.1:1/movies.{route}" in text
-    for route in ("sessions.list", "sessions.refresh", "sessions.end", "keys.list", "keys.create"):
-        assert f"http://127.0.0.1:1/{route}" in text
+    for concept in (
+        *("sessions.list", "sessions.refresh", "sessions.end", "keys.list", "keys.create"),
+        *("users.list", "users.create", "passwords.set", "audit.list"),
+    ):
+        assert f"http://127.0.0.1:1/{concept}" in text
     start = text.index('-d \'{"username"') + len("-d ")
     quoted = text[start : text.index(")\n", start)]
     echoed = subprocess.run(  # noqa: S603
