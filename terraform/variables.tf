@@ -496,6 +496,18 @@ variable "rate_limits" {
   }
 }
 
+variable "refresh_key_version" {
+  description = "Raise it to have a new key made that refresh tokens are derived with. Sessions go on"
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.refresh_key_version >= 1 && floor(var.refresh_key_version) == var.refresh_key_version
+    error_message = "refresh_key_version is a whole number from 1."
+  }
+}
+
 variable "region" {
   description = "The region of everything that has one"
   type        = string
