@@ -454,7 +454,7 @@ variable "prefix" {
 
   validation {
     condition     = length(var.prefix) <= 20
-    error_message = "prefix has 20 characters at most, as the account <prefix>-scheduler has 30; functions with long names leave fewer."
+    error_message = "prefix has 20 characters at most, as the account <prefix>-scheduler has 30."
   }
 
   validation {
@@ -533,7 +533,7 @@ variable "runbook_url" {
 variable "subnet_cidr" {
   description = "Range of the functions' subnet; each instance takes two addresses, and during a deployment four"
   type        = string
-  default     = "10.20.0.0/24"
+  default     = "10.20.0.0/23"
   nullable    = false
 
   validation {
