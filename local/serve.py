@@ -15,7 +15,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from lib.accounts.keys import SigningSettings, VerifyingSettings
+from lib.accounts.keys import RefreshSettings, SigningSettings, VerifyingSettings
 from lib.accounts.users import AdminSettings
 from lib.settings import require
 from local import importing, migrating
@@ -40,10 +40,22 @@ The movie database listens on $base   (Ctrl-C ends it)
   curl -X POST $base/brew-coffee
   curl -X POST $base/migrate
 
-  # delete needs a token, which lasts fifteen minutes
-  TOKEN=$$(curl -s $base/login -H 'Content-Type: application/json' \\
-    -d $credentials | sed 's/.*"token": *"\\([^"]*\\)".*/\\1/')
+  # the rest needs a token, which lasts fifteen minutes
+  SESSION=$$(curl -s $base/login -H 'Content-Type: application/json' \\
+    -d $credentials)
+  TOKEN=$$(printf %s "$$SESSION" | sed 's/.*"token": *"\\([^"]*\\)".*/\\1/')
   curl -i -X DELETE $base/movies.delete/tt0111161 -H "Authorization: Bearer $$TOKEN"
+  curl $base/sessions.list -H "Authorization: Bearer $$TOKEN"
+  curl $base/keys.list -H "Authorization: Bearer $$TOKEN"
+  curl $base/keys.create -H "Authorization: Bearer $$TOKEN" -H 'Content-Type: application/json' \\
+    -d '{"name": "nightly job", "role": "editor", "expires_in_days": 90}'
+
+  # another token for as long, and the end of it all
+  REFRESH_TOKEN=$$(printf %s "$$SESSION" | sed 's/.*"refresh_token": *"\\([^"]*\\)".*/\\1/')
+  curl $base/sessions.refresh -H 'Content-Type: application/json' \\
+    -d "{\\"refresh_token\\": \\"$$REFRESH_TOKEN\\"}"
+  curl -i $base/sessions.end -H "Authorization: Bearer $$TOKEN" \\
+    -H 'Content-Type: application/json' -d '{}'
 
 $notes
 """)
@@ -54,6 +66,7 @@ def run(variables: Mapping[str, str] = os.environ) -> None:
     with _bind(variables) as listener, prepare(demo_admin=True) as environment:
         require(SigningSettings, environment.variables)  # before what is merely missing beside it
         require(VerifyingSettings, environment.variables)
+        require(RefreshSettings, environment.variables)
         migrating.bring_up_to_date(environment)
         try:
             importing.fill_when_empty(environment)

@@ -31,7 +31,7 @@ from local.environment import SETTINGS
 from local.postgres import EmbeddedPostgres
 from tests import held, support
 from tests.ordering import arrange
-from tests.support import ADMIN_PASSWORD, OMDB_KEY, database_settings
+from tests.support import ADMIN_PASSWORD, OMDB_KEY, REFRESH_KEY, database_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES_FOLDER = "TEST_POSTGRES_FOLDER"
@@ -227,6 +227,7 @@ def environment(
         "OMDB_CALLS_PER_CALLER": "1000000",
         "TOKEN_PRIVATE_KEY": private_key_pem,
         "TOKEN_PUBLIC_KEYS": public_key_pem,
+        "REFRESH_KEY": REFRESH_KEY,
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
     }
 

@@ -12,11 +12,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lib.accounts import audit
-from lib.accounts.names import read_name
+from lib.accounts.names import NAME
+from lib.accounts.people import Page
 from lib.accounts.roles import ROLES
+from lib.accounts.usernames import USERNAME, fold_username
 from lib.catalogue.document import utc_text
 from lib.database.statement import Query, Rows, Statement, Values
-from lib.errors import Forbidden, InvalidRequest, KeyNotFound, TooManyKeys
+from lib.errors import Forbidden, KeyNotFound, TooManyKeys
+from lib.web.inputs import Input, Inputs
+from lib.web.parsing import refuse
+from lib.web.rules import OneOf, Rule, Schema, Whole
 
 if TYPE_CHECKING:
     from lib.accounts.tokens import Claims
@@ -28,6 +33,45 @@ ROLES_OF_KEYS: Final = ("viewer", "editor")
 
 _FORM: Final = re.compile(r"smk_([0-9a-f]{12})_[A-Za-z0-9_-]{43}", re.ASCII)
 _ID: Final = re.compile(r"[0-9a-f]{12}", re.ASCII)
+
+
+class _IdRule(Rule[str]):
+    """A key's id."""
+
+    rule = "must be a key's id, 12 digits from 0 to f"
+
+    def from_text(self, name: str, text: str) -> str:
+        """Read an id."""
+        if not _ID.fullmatch(text):
+            refuse(name, self.rule)
+        return text
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        return {"type": "string", "pattern": f"^{_ID.pattern}$"}
+
+
+MEMBERS: Final = Inputs(
+    {
+        "name": Input(rule=NAME, about="What its owner calls it.", required=True, example="ci"),
+        "role": Input(
+            rule=OneOf(ROLES_OF_KEYS),
+            about="What it may do at most: no more than its owner.",
+            required=True,
+            example="editor",
+        ),
+        "expires_in_days": Input(
+            rule=Whole(low=1, high=MOST_DAYS),
+            about="When it ends.",
+            required=True,
+            example=90,
+        ),
+    }
+)
+PARAMETERS: Final = Inputs(
+    {"username": Input(rule=USERNAME, about="Whose keys, for administrators; else one's own.")}
+)
+IN_PATH: Final = Inputs({"id": Input(rule=_IdRule(), about="The key's id.", required=True)})
 
 _SHOWN: Final = f"""
     json_build_object(
@@ -104,7 +148,7 @@ def read_key(text: str) -> PresentedKey | None:
 
 
 def create_key(
-    claims: "Claims", *, name: object, role: object, expires_in_days: object, address: str
+    claims: "Claims", *, name: str, role: str, expires_in_days: int, address: str
 ) -> Query[CreatedKey]:
     """Ask to make a key; `TooManyKeys` where its owner has twenty.
 
@@ -114,13 +158,14 @@ def create_key(
         claims: Of an editor's or administrator's token, which was admitted.
 
     Raises:
-        InvalidRequest: Something breaks its rule.
         Forbidden: The role is above one's own.
     """
+    if ROLES.index(role) > ROLES.index(claims.role):
+        raise _forbidden(f"A key's role is not above its owner's; yours is {claims.role}.")
     values: Values = {
-        "name": read_name(name, "name"),
-        "role": _read_role(role, claims.role),
-        "days": _read_days(expires_in_days),
+        "name": name,
+        "role": role,
+        "days": expires_in_days,
         "actor_id": claims.user_id,
         **audit.values(address),
     }
@@ -136,37 +181,42 @@ def create_key(
     return Query(statement=_CREATE, values=values, read=read)
 
 
-def list_keys(claims: "Claims", *, username: str | None = None) -> Query[list[dict[str, Any]]]:
+def list_keys(claims: "Claims", *, username: str | None = None) -> Query[Page]:
     """Ask for keys, the newest first: one's own, or as an administrator another's.
 
-    The database must have been made with the statements of `LISTING`.
+    All of them are on one page. The database must have been made with the statements of `LISTING`.
 
     Args:
-        username: In the form that it is stored in; a user who does not exist has no keys.
+        username: In any case; a user who does not exist has no keys.
 
     Raises:
         Forbidden: They are another's, and the caller is no administrator.
     """
     if username is not None and claims.role != "admin":
         raise _forbidden("The keys of others are for administrators: leave username out for yours.")
-    values: Values = {"user_id": claims.user_id, "username": username}
-    return Query(statement=_LIST, values=values, read=lambda rows: json.loads(rows[0][0]))
+
+    def read(rows: Rows) -> Page:
+        keys = json.loads(rows[0][0])
+        return Page(
+            records=keys, number_of_records=MOST_KEYS, total_records=len(keys), next_cursor=None
+        )
+
+    values: Values = {
+        "user_id": claims.user_id,
+        "username": None if username is None else fold_username(username),
+    }
+    return Query(statement=_LIST, values=values, read=read)
 
 
 def delete_key(claims: "Claims", key_id: str, *, address: str) -> Query[None]:
     """Ask to delete a key: one's own, or as an administrator anybody's; else it is `KeyNotFound`.
 
     The database must have been made with the statements of `DELETING`.
-
-    Raises:
-        KeyNotFound: It is not of the form of a key's id.
     """
-    if not _ID.fullmatch(key_id):
-        raise _not_found()
 
     def read(rows: Rows) -> None:
         if not rows:
-            raise _not_found()
+            raise KeyNotFound("There is no such key, or it is another user's.")
 
     values: Values = {
         "id": key_id,
@@ -181,27 +231,5 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()  # 256 bits by chance need no slow hash
 
 
-def _read_role(role: object, own: str) -> str:
-    if not (isinstance(role, str) and role in ROLES_OF_KEYS):
-        raise _invalid("role", f"expected one of {', '.join(ROLES_OF_KEYS)}")
-    if ROLES.index(role) > ROLES.index(own):
-        raise _forbidden(f"A key's role is not above its owner's; yours is {own}.")
-    return role
-
-
-def _read_days(days: object) -> int:
-    if type(days) is int and 1 <= days <= MOST_DAYS:  # True is an int, too
-        return days
-    raise _invalid("expires_in_days", f"expected a whole number from 1 to {MOST_DAYS}")
-
-
-def _invalid(member: str, what: str) -> InvalidRequest:
-    return InvalidRequest(f"The {member} is not accepted: {what}.", fields={member: what})
-
-
 def _forbidden(message: str) -> Forbidden:
     return Forbidden(message, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
-
-
-def _not_found() -> KeyNotFound:
-    return KeyNotFound("There is no such key, or it is another user's.")

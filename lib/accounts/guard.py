@@ -17,9 +17,10 @@ class Guard:
     """Admits callers by the token in their headers, or where that is said by a key for machines.
 
     Args:
-        keys: Whether keys are taken; where not, one is `Forbidden`, whosever it is.
+        keys: Whether to take keys; where not, one is `Forbidden`, whosever it is.
 
     Attributes:
+        takes_keys: Whether keys are taken.
         statements: Those that the database which is asked must have been made with.
 
     Raises:
@@ -28,7 +29,7 @@ class Guard:
 
     def __init__(self, settings: VerifyingSettings, *, keys: bool = False) -> None:
         self._verifier = Verifier(settings)
-        self._takes_keys = keys
+        self.takes_keys: Final = keys
         self.statements: Final[tuple[Statement, ...]] = (
             *access.AUTHORIZING,
             *(access.AUTHORIZING_KEYS if keys else ()),
@@ -54,7 +55,7 @@ class Guard:
         return access.check_permission(self._verifier.verify(token), roles=roles)
 
     def _admit_key(self, text: str, roles: Collection[str]) -> Query[Claims]:
-        if not self._takes_keys:
+        if not self.takes_keys:
             raise Forbidden(
                 "Keys for machines are not taken here: send a token that POST /login gives.",
                 headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},

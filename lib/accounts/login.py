@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from lib.accounts import audit, known_networks, passwords, throttle
 from lib.accounts.beginning import NewSession, begin_session, sweep_sessions
 from lib.accounts.granting import Granted
-from lib.accounts.names import read_name
+from lib.accounts.names import NAME, read_name
 from lib.accounts.passwords import PASSWORD
 from lib.accounts.refresh_tokens import RefreshToken
 from lib.accounts.usernames import USERNAME, fold_username
@@ -32,6 +32,11 @@ MEMBERS: Final = Inputs(
     {
         "username": Input(rule=USERNAME, about="In any case.", required=True, example="admin"),
         "password": Input(rule=PASSWORD, about="As it was chosen.", required=True),
+        "session_name": Input(
+            rule=NAME,
+            about="What the session is called in the list of one's sessions, such as a device.",
+            example="phone",
+        ),
     }
 )
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from lib.errors import InvalidRequest
 from lib.texts import MOST_MARKS, has_long_run_of_marks
+from lib.web.rules import Rule, Schema
 
 MOST_CHARACTERS: Final = 100
 
@@ -31,6 +32,27 @@ def read_name(name: object, member: str) -> str:
     if not 1 <= len(normal) <= MOST_CHARACTERS:
         raise _invalid(member, f"expected 1 to {MOST_CHARACTERS} characters")
     return normal
+
+
+class _NameRule(Rule[str]):
+    """A name, in the form that it is stored in."""
+
+    rule = f"must be a text of 1 to {MOST_CHARACTERS} visible characters"
+
+    def from_text(self, name: str, text: str) -> str:
+        """Read a parameter."""
+        return self.from_json(name, text)
+
+    def from_json(self, name: str, value: object) -> str:
+        """Read a member; raise `InvalidRequest` for what is none."""
+        return read_name(value, name)
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        return {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS}
+
+
+NAME: Final = _NameRule()
 
 
 def _invalid(member: str, what: str) -> InvalidRequest:

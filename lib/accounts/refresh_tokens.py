@@ -13,7 +13,9 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
-from lib.errors import InvalidRefreshToken, InvalidRequest
+from lib.errors import InvalidRefreshToken
+from lib.web.parsing import refuse
+from lib.web.rules import Rule, Schema
 
 if TYPE_CHECKING:
     from lib.accounts.keys import RefreshSettings
@@ -35,18 +37,12 @@ class RefreshToken:
         return cls._of(session_id, secrets.token_bytes(_BYTES))
 
     @classmethod
-    def read(cls, presented: object) -> Self:
+    def read(cls, presented: str) -> Self:
         """Read what somebody presents.
 
         Raises:
-            InvalidRequest: It is no text.
             InvalidRefreshToken: It is not of the form of one.
         """
-        if not isinstance(presented, str):
-            what = "expected a string"
-            raise InvalidRequest(
-                f"The refresh_token is not accepted: {what}.", fields={"refresh_token": what}
-            )
         found = _FORM.fullmatch(presented)
         if found is None:
             raise invalid_refresh_token()
@@ -66,6 +62,29 @@ class RefreshToken:
     def _of(cls, session_id: str, secret: bytes) -> Self:
         written = base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
         return cls(text=f"smr_{session_id}_{written}", session_id=session_id)
+
+
+class _RefreshTokenRule(Rule[str]):
+    """What somebody presents as a refresh token: any text, as all wrong ones are answered alike."""
+
+    rule = "must be a text"
+
+    def from_text(self, name: str, text: str) -> str:
+        """Read a parameter."""
+        return self.from_json(name, text)
+
+    def from_json(self, name: str, value: object) -> str:
+        """Read a member."""
+        if not isinstance(value, str):
+            refuse(name, self.rule)
+        return value
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        return {"type": "string"}
+
+
+REFRESH_TOKEN: Final = _RefreshTokenRule()
 
 
 def invalid_refresh_token() -> InvalidRefreshToken:

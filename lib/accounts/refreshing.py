@@ -12,14 +12,25 @@ from typing import TYPE_CHECKING, Final
 from lib.accounts import audit
 from lib.accounts.granting import Granted
 from lib.accounts.lifetimes import END_AFTER_REFRESH
-from lib.accounts.refresh_tokens import RefreshToken, invalid_refresh_token
+from lib.accounts.refresh_tokens import REFRESH_TOKEN, RefreshToken, invalid_refresh_token
 from lib.database.statement import Query, Rows, Statement, Values
+from lib.web.inputs import Input, Inputs
 
 if TYPE_CHECKING:
     from lib.accounts.keys import RefreshSettings
     from lib.accounts.tokens import Signer
 
 log = logging.getLogger(__name__)
+
+MEMBERS: Final = Inputs(
+    {
+        "refresh_token": Input(
+            rule=REFRESH_TOKEN,
+            about="The latest one of the session: each is good for one refresh.",
+            required=True,
+        )
+    }
+)
 
 _REPEATS_SECONDS: Final = 10  # for which the one before the present one is answered alike
 # Whoever waits for the row's lock judges by what the one before them has made of it. A successor
@@ -62,7 +73,7 @@ REFRESHING: Final = (_REFRESH,)
 
 
 def refresh(
-    settings: "RefreshSettings", signer: "Signer", *, refresh_token: object, address: str
+    settings: "RefreshSettings", signer: "Signer", *, refresh_token: str, address: str
 ) -> Query[Granted]:
     """Ask for the successors of a session's tokens.
 
@@ -74,7 +85,6 @@ def refresh(
         refresh_token: What was presented.
 
     Raises:
-        InvalidRequest: It is no text.
         InvalidRefreshToken: It is not of the form of one.
     """
     presented = RefreshToken.read(refresh_token)

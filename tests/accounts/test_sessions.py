@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from lib.accounts import passwords, sessions
+from lib.accounts.people import Page
 from lib.accounts.refresh_tokens import RefreshToken
-from lib.accounts.sessions import Page
 from lib.accounts.tokens import Claims
 from lib.errors import (
     Forbidden,
@@ -26,11 +26,11 @@ def listed(town: Town, claims: Claims, **asked: object) -> Page:
     return town.database.answer(sessions.list_sessions(claims, **asked))  # type: ignore[arg-type]
 
 
-def end(town: Town, claims: Claims, session_id: object = None) -> None:
+def end(town: Town, claims: Claims, session_id: str | None = None) -> None:
     town.database.answer(sessions.end_session(claims, address=ADDRESS, session_id=session_id))
 
 
-def end_held(town: Town, refresh_token: object) -> None:
+def end_held(town: Town, refresh_token: str) -> None:
     ending = sessions.end_held_session(refresh_token, address=ADDRESS)
     if ending is not None:
         town.database.answer(ending)
@@ -52,7 +52,7 @@ def test_a_user_sees_their_sessions_the_latest_first_and_which_is_this(town: Tow
     )
     town.refresh(begun[0].refresh_token)
 
-    shown = listed(town, town.admit(begun[1].token)).sessions
+    shown = listed(town, town.admit(begun[1].token)).records
 
     assert [(one["id"], one["name"], one["is_this"]) for one in shown] == [
         (begun[1].session_id, None, True),
@@ -78,7 +78,7 @@ def test_sessions_that_are_over_are_not_shown_and_those_of_the_release_before_ar
             id=session_id, user_id=claims.user_id, minutes=minutes,
         )  # fmt: skip
 
-    shown = {one["id"]: one for one in listed(town, claims).sessions}
+    shown = {one["id"]: one for one in listed(town, claims).records}
 
     assert set(shown) == {claims.session_id, "b" * 32}
     assert shown["b" * 32]["last_used_at"] == shown["b" * 32]["created_at"]
@@ -92,19 +92,18 @@ def test_pages_of_sessions_join_without_a_gap(town: Town) -> None:
 
     cursor, found, pages = None, [], 0
     while pages == 0 or cursor:
-        page = listed(town, claims, cursor=cursor, records=3)
-        found += [one["id"] for one in page.sessions]
+        after = cursor and sessions.LIST_PARAMETERS.read_query({"cursor": cursor})["cursor"]
+        page = listed(town, claims, after=after, records=3)
+        found += [one["id"] for one in page.records]
         cursor, pages = page.next_cursor, pages + 1
 
     assert (len(found), len(set(found)), pages) == (7, 7, 3)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "é", "MTox", "a" * 1000, "MTowMA==", "\ud800"])
-def test_a_cursor_that_no_list_gave_out_is_a_wrong_request(town: Town, cursor: str) -> None:
-    claims = town.admit(town.log_in().token)
-
+def test_a_cursor_that_no_list_gave_out_is_a_wrong_request(cursor: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        listed(town, claims, cursor=cursor)
+        sessions.LIST_PARAMETERS.read_query({"cursor": cursor})
 
     assert set(caught.value.fields) == {"cursor"}
 
@@ -113,10 +112,8 @@ def test_others_sessions_are_for_administrators(town: Town) -> None:
     theirs = town.log_in("vic")
     editor, admin = (town.admit(town.log_in(name).token) for name in ("ed", "ann"))
 
-    assert [one["id"] for one in listed(town, admin, username="vic").sessions] == [
-        theirs.session_id
-    ]
-    assert listed(town, admin, username="nobody").sessions == []
+    assert [one["id"] for one in listed(town, admin, username="vic").records] == [theirs.session_id]
+    assert listed(town, admin, username="nobody").records == []
     with pytest.raises(Forbidden):
         listed(town, editor, username="vic")
 
@@ -175,10 +172,10 @@ def test_sessions_are_ended_one_by_one_and_all_at_once(town: Town) -> None:
     assert_over(town, begun[1].token, begun[1].refresh_token)
     end(town, claims, begun[1].session_id)  # nothing is left of it
     end(town, claims, theirs.session_id)  # is not theirs to end
-    assert len(listed(town, claims).sessions) == 4
+    assert len(listed(town, claims).records) == 4
 
     town.database.answer(sessions.end_all_sessions(claims, address=ADDRESS, except_this=True))
-    assert [one["is_this"] for one in listed(town, claims).sessions] == [True]
+    assert [one["is_this"] for one in listed(town, claims).records] == [True]
     assert_over(town, begun[2].token, begun[2].refresh_token)
 
     end(town, claims)
@@ -209,15 +206,32 @@ def test_an_administrator_ends_anybodys_session(town: Town) -> None:
     assert town.audited()[-1] == ("session.ended", "ann", theirs.session_id)
 
 
-@pytest.mark.parametrize("session_id", ["", "x", "A" * 32, "a" * 33, "a" * 32 + "\n", 7, [], True])
-def test_what_is_no_id_of_a_session_is_a_wrong_request(town: Town, session_id: object) -> None:
-    claims = town.admit(town.log_in().token)
-
+@pytest.mark.parametrize(
+    ("asked", "fields"),
+    [
+        *(
+            ({"id": session_id}, {"id"})
+            for session_id in ("", "x", "A" * 32, "a" * 33, "a" * 32 + "\n", 7, [], True, None)
+        ),
+        ({"refresh_token": 7}, {"refresh_token"}),
+        ({"refresh_token": None}, {"refresh_token"}),
+        ({"all": False}, {"all"}),
+        ({"all": 1}, {"all"}),
+        ({"all": "true"}, {"all"}),
+        ({"all": True, "except_this": 1}, {"except_this"}),
+        ({"except_this": True}, {"except_this"}),
+        ({"all": True, "id": "0" * 32}, {"id"}),
+        ({"id": "0" * 32, "refresh_token": "x"}, {"id", "refresh_token"}),
+        ({"all": True, "refresh_token": "x"}, {"refresh_token"}),
+        ({"id": "0" * 32, "except_this": False}, {"except_this"}),
+    ],
+    ids=ascii,
+)
+def test_it_is_said_in_one_way_what_is_to_end(asked: dict[str, object], fields: set[str]) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        end(town, claims, session_id)
+        sessions.END_MEMBERS.read_body(asked)
 
-    assert set(caught.value.fields) == {"id"}
-    assert town.admit(town.log_in().token)
+    assert set(caught.value.fields) == fields
 
 
 def test_whoever_holds_the_refresh_token_ends_its_session(town: Town) -> None:
@@ -248,8 +262,6 @@ def test_a_refresh_token_that_is_none_ends_nothing_and_that_is_no_fault(town: To
         end_held(town, presented)
 
     assert town.admit(begun.token)
-    with pytest.raises(InvalidRequest):
-        end_held(town, 7)
 
 
 @pytest.mark.parametrize("username", ["ann", "ed", "vic"])

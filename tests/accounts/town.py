@@ -58,7 +58,7 @@ class Town:
         more = {"password": PASSWORD, "address": ADDRESS, **more}
         return login(self.database, SIGNER, username=username, **more)
 
-    def refresh(self, token: object, settings: RefreshSettings = REFRESH) -> Granted:
+    def refresh(self, token: str, settings: RefreshSettings = REFRESH) -> Granted:
         """Present a refresh token."""
         return self.database.answer(
             refreshing.refresh(settings, SIGNER, refresh_token=token, address="192.0.2.9")

@@ -80,14 +80,23 @@ def test_the_dangerous_cells() -> None:
     assert who("insert", "movies") == who("update", "movies") == {"movies_create", "movies_import"}
     assert who("insert", "users") == who("delete", "users") == set()
     assert who("update", "users") == who("insert", "sessions") == {"login"}
-    assert who("insert", "audit_log") == {"login", "movies_delete"}
+    assert who("update", "sessions") == {"login", "sessions_refresh"}
+    assert who("delete", "sessions") == {"login", "sessions_end", "sessions_refresh"}
+    assert who("insert", "audit_log") == {
+        *("keys_create", "keys_delete", "login", "movies_delete"),
+        *("sessions_end", "sessions_refresh"),
+    }
     assert not any(who(action, "audit_log") for action in ("select", "update", "delete"))
-    assert not any(who(action, "api_keys") for action in ("insert", "update", "delete"))
+    assert who("insert", "api_keys") == {"keys_create"}
+    assert who("delete", "api_keys") == {"keys_delete"}
+    assert who("update", "api_keys") == set()
     hashes = {
         function.name
         for function in FUNCTIONS
         if isinstance(function.rights, dict)
-        and not re.fullmatch(r"select \(id, role, disabled_at\)|", function.rights.get("users", ""))
+        and not re.fullmatch(
+            r"select \(id,( username,)? role, disabled_at\)|", function.rights.get("users", "")
+        )
     }
     assert hashes == {"login"}
     assert {function.name for function in FUNCTIONS if function.rights == "owner"} == {"migrate"}
@@ -97,11 +106,12 @@ def test_the_dangerous_cells() -> None:
     }
     assert {
         secret: {function.name for function in FUNCTIONS if secret in function.secrets}
-        for secret in ("ADMIN_PASSWORD", "OMDB_API_KEY", "TOKEN_PRIVATE_KEY")
+        for secret in ("ADMIN_PASSWORD", "OMDB_API_KEY", "REFRESH_KEY", "TOKEN_PRIVATE_KEY")
     } == {
         "ADMIN_PASSWORD": {"migrate"},
         "OMDB_API_KEY": {"movies_create", "movies_import"},
-        "TOKEN_PRIVATE_KEY": {"login"},
+        "REFRESH_KEY": {"sessions_refresh"},
+        "TOKEN_PRIVATE_KEY": {"login", "sessions_refresh"},
     }
 
 

@@ -98,8 +98,10 @@ def test_the_banner_gives_calls_that_can_be_pasted(tmp_path: Path) -> None:
     text = serve.banner("http://127.0.0.1:1", Environment(folder=tmp_path, variables=variables))
     for route in ("list", "get", "get_many", "search", "random", "create", "delete", "import"):
         assert f"http://127.0.0.1:1/movies.{route}" in text
+    for route in ("sessions.list", "sessions.refresh", "sessions.end", "keys.list", "keys.create"):
+        assert f"http://127.0.0.1:1/{route}" in text
     start = text.index('-d \'{"username"') + len("-d ")
-    quoted = text[start : text.index(" | sed")]
+    quoted = text[start : text.index(")\n", start)]
     echoed = subprocess.run(  # noqa: S603
         ["/bin/bash", "-c", f"printf %s {quoted}"], capture_output=True, text=True, check=True
     )

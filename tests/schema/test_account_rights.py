@@ -1,7 +1,7 @@
 """What the functions of sessions and keys need, and that every right beyond it is refused."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +16,7 @@ from lib.errors import DatabaseUnavailable, InvalidRefreshToken
 from lib.schema.migrating import migrate
 from lib.schema.settings import Grant
 from lib.settings import Secret
+from local.functions import read_functions
 from local.postgres import EmbeddedPostgres
 from tests.accounts.town import (
     ADDRESS,
@@ -30,42 +31,11 @@ from tests.accounts.town import (
 from tests.support import database_settings
 
 ADMIN: Final = AdminSettings(username="ed", password=Secret(PASSWORD))
-ADMITTING: Final = {
-    "sessions": "select (jti, user_id, expires_at)",
-    "users": "select (id, role, disabled_at)",
-}
-SEEN: Final = "select (jti, user_id, created_at, expires_at, name, last_used_at, address)"
-# As each function's function.yaml will have them.
 RIGHTS: Final = {
-    "test_sessions_refresh": {
-        "sessions": "select, update, delete",
-        "users": "select (id, username, role, disabled_at)",
-        "audit_log": "insert",
-    },
-    "test_sessions_end": {
-        **ADMITTING,
-        "sessions": "select (jti, user_id, expires_at, digest, previous_digest), delete",
-        "audit_log": "insert",
-    },
-    "test_sessions_list": {
-        "sessions": SEEN,
-        "users": "select (id, username, role, disabled_at)",
-    },
-    "test_keys_create": {**ADMITTING, "api_keys": "select, insert", "audit_log": "insert"},
-    "test_keys_list": {
-        **ADMITTING,
-        "users": "select (id, username, role, disabled_at)",
-        "api_keys": "select (id, user_id, name, role, created_at, expires_at)",
-    },
-    "test_keys_delete": {
-        **ADMITTING,
-        "api_keys": "select (id, user_id), delete",
-        "audit_log": "insert",
-    },
-    "test_takes_keys": {
-        **ADMITTING,
-        "api_keys": "select (id, digest, user_id, role, expires_at)",
-    },
+    f"test_{name}": dict(function.rights)
+    for name, function in read_functions().items()
+    if name.startswith(("sessions_", "keys_")) or name == "imports_list"  # which takes keys
+    if isinstance(function.rights, Mapping)
 }
 
 
@@ -137,7 +107,7 @@ def test_each_function_works_with_no_more_than_its_own_rights(town: Town, enter:
     keys = enter("test_keys_list").answer(
         api_keys.list_keys(admit("test_keys_list"), username="ed")
     )
-    by_key = enter("test_takes_keys").answer(
+    by_key = enter("test_imports_list").answer(
         GUARD_WITH_KEYS.admit({"authorization": f"Bearer {made.key}"}, roles=ROLES)
     )
     enter("test_keys_delete").answer(
@@ -151,8 +121,8 @@ def test_each_function_works_with_no_more_than_its_own_rights(town: Town, enter:
     enter("test_sessions_end").answer(sessions.end_all_sessions(claims, address=ADDRESS))
 
     assert refreshed[0].refresh_token == refreshed[1].refresh_token
-    assert [one["id"] for one in listed.sessions] == [begun.session_id]
-    assert keys == [made.shown]
+    assert [one["id"] for one in listed.records] == [begun.session_id]
+    assert keys.records == [made.shown]
     assert by_key.role == "editor"
     assert town.rows("select count(*) from sessions") == [(0,)]
 
@@ -201,8 +171,8 @@ def test_a_thief_is_found_with_the_rights_of_the_refresh(town: Town, enter: Ente
         ("test_keys_list", "delete from api_keys"),
         ("test_keys_delete", "select digest from api_keys"),
         ("test_keys_delete", "insert into api_keys select * from api_keys"),
-        ("test_takes_keys", "delete from api_keys"),
-        ("test_takes_keys", "delete from sessions"),
+        ("test_imports_list", "delete from api_keys"),
+        ("test_imports_list", "delete from sessions"),
     ],
 )
 def test_every_right_beyond_its_own_is_refused(enter: Enter, role: str, statement: str) -> None:
