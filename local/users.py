@@ -35,7 +35,9 @@ def show(role: str | None, state: str | None) -> None:
     with _database("", "no users can be listed") as database:
         cursor: str | None = None
         while True:
-            asked = people.list_users(role=role, state=state, cursor=cursor, records=_AT_ONCE)
+            asked = people.list_users(
+                role=role, state=state, cursor=cursor, number_of_records=_AT_ONCE
+            )
             page = database.answer(asked)
             rows += [tuple(str(user[name] or "-") for name in _COLUMNS) for user in page.records]
             cursor = page.next_cursor

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, text
 
-from lib.accounts import login, sessions, users
+from lib.accounts import login, sessions
 from lib.accounts.access import AUTHORIZING
 from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.accounts.tokens import Signer, Verifier
@@ -286,7 +286,7 @@ def authorization(
 
     def header(role: str) -> dict[str, str]:
         username = f"some {role}"
-        users.create_user(database, username=username, password=ADMIN_PASSWORD, role=role)
+        support.create_user(database, username=username, password=ADMIN_PASSWORD, role=role)
         issued = login.login(
             database, signer, username=username, password=ADMIN_PASSWORD, address="192.0.2.1"
         )

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import text
 
+from lib.accounts import passwords
 from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Stored
@@ -48,6 +49,32 @@ def database_settings(url: str) -> DatabaseSettings:
 def echo(value: str) -> Query[str]:
     """Ask the database for what it is told."""
     return Query(statement=ECHO, values={"value": value}, read=lambda rows: str(rows[0][0]))
+
+
+def create_user(database: TransactionalDatabase, *, username: str, password: str, role: str) -> int:
+    """Make a user who has chosen a password; return their id."""
+    with database.begin() as connection:
+        user_id: int = connection.execute(
+            text(
+                "insert into users (username, password_hash, role, password_set_at) "
+                "values (:username, :password_hash, :role, now()) returning id"
+            ),
+            {
+                "username": username,
+                "password_hash": passwords.hash_password(password),
+                "role": role,
+            },
+        ).scalar_one()
+    return user_id
+
+
+def set_role(database: TransactionalDatabase, *, username: str, role: str) -> None:
+    """Give a user another role, whoever would be left without one."""
+    with database.begin() as connection:
+        connection.execute(
+            text("update users set role = :role where username = :username"),
+            {"username": username, "role": role},
+        )
 
 
 def store(database: Database, movie: Movie) -> Stored:

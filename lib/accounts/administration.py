@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from lib.accounts import audit, codes
-from lib.accounts.people import SHOWN
+from lib.accounts.people import SHOWN, refuse_to_change_nothing
 from lib.accounts.roles import check_role
 from lib.accounts.usernames import fold_username
 from lib.database.account_tables import api_keys, password_codes, sessions, users
@@ -164,7 +164,7 @@ def _read(changes: Changes) -> dict[str, Any]:
     if changes.new_username is not None:
         wanted["username"] = fold_username(changes.new_username, member="new_username")
     if not wanted:
-        raise InvalidRequest("Nothing is to be changed: give role, disabled or new_username.")
+        refuse_to_change_nothing(())
     return wanted
 
 

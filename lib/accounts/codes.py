@@ -7,8 +7,8 @@ made it sees it once and hands it over, as there is no mail.
 import hashlib
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import delete, func, insert, select
 
@@ -22,7 +22,7 @@ Purpose = Literal["invite", "reset"]
 
 # A reset opens an account that is in use, so its code has to be fetched at once.
 _LIFETIME: Final = {"invite": timedelta(hours=72), "reset": timedelta(hours=1)}
-_LONGEST: Final = 200  # far more than any of ours, and little to digest
+LONGEST: Final = 200  # far more than any of ours, and little to digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,11 @@ class IssuedCode:
 
     code: str = field(repr=False)
     expires_at: datetime
+
+    def as_answer(self) -> dict[str, Any]:
+        """Return what an administrator is told, this once."""
+        until = self.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"code": self.code, "code_expires_at": until}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +52,10 @@ def read_code(code: object) -> str:
     Raises:
         InvalidRequest: It is no text, or longer than any code.
     """
-    if not isinstance(code, str) or not 1 <= len(code) <= _LONGEST:
+    if not isinstance(code, str) or not 1 <= len(code) <= LONGEST:
         raise InvalidRequest(
-            f"The code is not accepted: expected a text of 1 to {_LONGEST} characters.",
-            fields={"code": f"expected a text of 1 to {_LONGEST} characters"},
+            f"The code is not accepted: expected a text of 1 to {LONGEST} characters.",
+            fields={"code": f"expected a text of 1 to {LONGEST} characters"},
         )
     return _digest(code)
 

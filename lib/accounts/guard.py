@@ -10,6 +10,7 @@ from lib.accounts.tokens import Claims, Verifier, bearer_token
 from lib.database.statement import Query, Statement
 from lib.errors import Forbidden
 
+ADMINS: Final = ("admin",)
 EDITORS: Final = ("editor", "admin")
 
 

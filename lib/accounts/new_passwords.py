@@ -11,8 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from lib.accounts.passwords import normalise_password
+from lib.accounts.passwords import MAX_BYTES, normalise_password
 from lib.errors import InvalidRequest
+from lib.web.rules import Rule, Schema
 
 SHORTEST: Final = 15  # characters, where nothing else is asked for at a login
 KNOWN: Final = Path(__file__).with_name("known_passwords.txt")
@@ -44,6 +45,29 @@ def check_new_password(password: object, *, username: str, member: str = "new_pa
     if reason is not None:
         raise InvalidRequest(f"The password is not accepted: {reason}.", fields={member: reason})
     return normal
+
+
+class _NewPasswordRule(Rule[str]):
+    """A password that somebody chooses, which stays as it was sent."""
+
+    rule = f"must be a text of {SHORTEST} characters or more that is not easily guessed"
+
+    def from_text(self, name: str, text: str) -> str:
+        """Read a parameter."""
+        return self.from_json(name, text)
+
+    def from_json(self, name: str, value: object) -> str:
+        """Read a member, as far as one can tell without its user's name."""
+        check_new_password(value, username="", member=name)
+        return str(value)
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        length = {"minLength": SHORTEST, "maxLength": MAX_BYTES}
+        return {"type": "string", "format": "password", **length}
+
+
+NEW_PASSWORD: Final = _NewPasswordRule()
 
 
 def _find_weakness(password: str, username: str) -> str | None:

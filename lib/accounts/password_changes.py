@@ -7,15 +7,18 @@ neither waits for argon2 in a transaction.
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, select, update
 
 from lib.accounts import audit, codes, known_networks, passwords, throttle
-from lib.accounts.new_passwords import check_new_password
+from lib.accounts.new_passwords import NEW_PASSWORD, check_new_password
+from lib.accounts.passwords import PASSWORD
 from lib.database.account_tables import login_networks, sessions, users
 from lib.errors import InvalidCredentials
+from lib.web.inputs import Input, Inputs
 from lib.web.networks import Network, network_of
+from lib.web.rules import Text
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -23,6 +26,24 @@ if TYPE_CHECKING:
     from lib.database.transactions import TransactionalDatabase
 
 log = logging.getLogger(__name__)
+
+_NEW: Final = Input(rule=NEW_PASSWORD, about="What the user has chosen.", required=True)
+CHANGING: Final = Inputs(
+    {
+        "current_password": Input(rule=PASSWORD, about="The present one.", required=True),
+        "new_password": _NEW,
+    }
+)
+SETTING: Final = Inputs(
+    {
+        "code": Input(
+            rule=Text(longest=codes.LONGEST),
+            about="The one-time code that an administrator handed over.",
+            required=True,
+        ),
+        "new_password": _NEW,
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,16 +1,18 @@
-"""Users as administrators see them, and the list of them."""
+"""Users as administrators see them, the list of them, and what is asked to change them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from lib.accounts.roles import ROLES
-from lib.accounts.usernames import fold_username
+from lib.accounts.usernames import USERNAME, USERNAME_TO_DELETE, fold_username
 from lib.catalogue.document import utc_text
 from lib.database.statement import Query, Rows, Statement, Values
 from lib.errors import InvalidRequest
-from lib.web.paging import decode_cursor, encode_cursor
+from lib.web.inputs import Alternative, Input, Inputs
+from lib.web.paging import DEFAULT_RECORDS, NUMBER_OF_RECORDS, decode_cursor, encode_cursor
+from lib.web.rules import Flag, OneOf, Rule, Schema
 
 STATES: Final = ("active", "invited", "disabled")
 
@@ -45,6 +47,82 @@ LISTING: Final = (_LIST,)
 _LONGEST_CURSOR: Final = 600  # of a name of a hundred characters
 
 
+class _CursorRule(Rule[str]):
+    """A cursor of the list, which stays as it was sent."""
+
+    rule = "must be a next_cursor of this list"
+
+    def from_text(self, name: str, text: str) -> str:
+        """Read a parameter."""
+        del name
+        _decode(text)
+        return text
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        return {"type": "string", "minLength": 1, "maxLength": _LONGEST_CURSOR}
+
+
+def refuse_to_change_nothing(given: Collection[str]) -> NoReturn:
+    """Say what can be changed of a user."""
+    del given
+    raise InvalidRequest("Nothing is to be changed: give role, disabled or new_username.")
+
+
+_ROLE: Final = Input(rule=OneOf(ROLES), about="What they may do.", required=True, example="editor")
+_NAME: Final = Input(
+    rule=USERNAME, about="The user's name, in any case.", required=True, example="ana"
+)
+LIST_PARAMETERS: Final = Inputs(
+    {
+        "username": Input(rule=USERNAME, about="Only the user of this name."),
+        "role": Input(rule=OneOf(ROLES), about="Only users of this role."),
+        "state": Input(
+            rule=OneOf(STATES),
+            about="Only users in this state; who is `invited` has chosen no password yet.",
+        ),
+        "number_of_records": NUMBER_OF_RECORDS,
+        "cursor": Input(
+            rule=_CursorRule(), about="A `next_cursor` of an earlier answer, to go on from there."
+        ),
+    }
+)
+# What is asked of `users.create`, `users.update`, `users.reset_password`, `users.delete`.
+CREATING: Final = Inputs(
+    {
+        "username": _NAME._replace(about="What the user will log in as: compared in any case."),
+        "role": _ROLE,
+    }
+)
+UPDATING: Final = Inputs(
+    {
+        "username": _NAME,
+        "role": _ROLE._replace(required=False, about="What they may do from now on."),
+        "disabled": Input(
+            rule=Flag(),
+            about="Whether nobody is let in as this user. Their sessions, keys and code end then.",
+        ),
+        "new_username": Input(rule=USERNAME, about="What the user will log in as from now on."),
+    },
+    # Each in one way, whatever of them is given.
+    alternatives=(
+        Alternative("the role, and more", ("role",), ("disabled", "new_username")),
+        Alternative("the state, and perhaps the name", ("disabled",), ("new_username",)),
+        Alternative("the name", ("new_username",)),
+    ),
+    refuse=refuse_to_change_nothing,
+)
+RESETTING: Final = Inputs(
+    {
+        "username": _NAME,
+        "end_sessions": Input(
+            rule=Flag(), about="Whether the user's sessions end at once.", default=False
+        ),
+    }
+)
+DELETING: Final = Inputs({"username": _NAME._replace(rule=USERNAME_TO_DELETE)})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Page:
     """A page of a list, and where it goes on.
@@ -75,7 +153,7 @@ def list_users(
     role: str | None = None,
     state: str | None = None,
     cursor: str | None = None,
-    records: int = 10,
+    number_of_records: int = DEFAULT_RECORDS,
 ) -> Query[Page]:
     """Ask for a page of users by name, some of them where filters say which.
 
@@ -88,12 +166,12 @@ def list_users(
     def read(rows: Rows) -> Page:
         [[shown, total]] = rows
         found = json.loads(shown)
-        more = len(found) > records
+        more = len(found) > number_of_records
         return Page(
-            records=found[:records],
-            number_of_records=records,
+            records=found[:number_of_records],
+            number_of_records=number_of_records,
             total_records=total,
-            next_cursor=encode_cursor(found[records - 1]["username"]) if more else None,
+            next_cursor=encode_cursor(found[number_of_records - 1]["username"]) if more else None,
         )
 
     values: Values = {
@@ -101,7 +179,7 @@ def list_users(
         "role": role,
         "state": state,
         "after": None if cursor is None else _decode(cursor),
-        "records": records,
+        "records": number_of_records,
     }
     return Query(statement=_LIST, values=values, read=read)
 
@@ -121,5 +199,5 @@ def _decode(cursor: str) -> str:
         pass
     raise InvalidRequest(
         "The cursor is none that this list gave out. Start again without one.",
-        fields={"cursor": "must be a next_cursor of this list"},
+        fields={"cursor": _CursorRule.rule},
     )

@@ -6,6 +6,7 @@ are others. In a module of its own, as what reads a name need not load what hash
 
 import unicodedata
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from lib.errors import InvalidRequest
 from lib.texts import MOST_MARKS, has_long_run_of_marks
@@ -55,7 +56,25 @@ class _NameRule(Rule[str]):
         return {"type": "string", "minLength": 1, "maxLength": _MAX_NAME}
 
 
+class _NameInPath(_NameRule):
+    """A username as a path holds it, percent-encoded in UTF-8."""
+
+    def __init__(self, route: str) -> None:
+        self._route = route
+
+    def from_text(self, name: str, text: str) -> str:
+        """Read the last segment; the route itself is what ends a path without a name."""
+        try:
+            username = unquote_to_bytes(text).decode()
+        except UnicodeDecodeError:
+            raise _invalid(name, "is not in UTF-8") from None
+        if text == self._route:
+            raise _invalid(name, f"expected it behind /{self._route}/")
+        return self.from_json(name, username)
+
+
 USERNAME: Final = _NameRule()
+USERNAME_TO_DELETE: Final = _NameInPath("users.delete")
 
 
 def _invalid(member: str, what: str) -> InvalidRequest:

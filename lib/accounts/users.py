@@ -5,22 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import exists, func, select, text, update
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.dialects import postgresql
 
 from lib.accounts import audit, passwords
 from lib.accounts.administration import IS_ACTIVE_ADMIN
 from lib.accounts.new_passwords import check_new_password
-from lib.accounts.roles import check_role
 from lib.accounts.usernames import fold_username
 from lib.database.account_tables import users
-from lib.errors import InvalidRequest, NotFound
+from lib.errors import InvalidRequest
 from lib.settings import Secret, read_text
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-    from lib.database.transactions import TransactionalDatabase
 
 log = logging.getLogger(__name__)
 
@@ -58,25 +55,6 @@ class FirstAdmin:
     refused: str | None = None
 
 
-def create_user(
-    database: "TransactionalDatabase", *, username: object, password: object, role: str
-) -> int:
-    """Make a user; return their id.
-
-    Raises:
-        InvalidRequest: Something breaks its rule, or the username is taken.
-    """
-    name = fold_username(username)
-    secret = check_new_password(password, username=name, member="password")
-    check_role(role)
-    password_hash = passwords.hash_password(secret)
-    with database.begin() as connection:
-        user_id = _insert(connection, name, password_hash, role)
-    if user_id is None:
-        raise InvalidRequest("The username is taken.", fields={"username": "is taken"})
-    return user_id
-
-
 def ensure_first_admin(connection: "Connection", settings: AdminSettings) -> FirstAdmin:
     """Make the first administrator if there is no active one; what is in the way fails nothing."""
     # Readers pass, writers and a second one like this wait until the transaction ends.
@@ -94,7 +72,7 @@ def ensure_first_admin(connection: "Connection", settings: AdminSettings) -> Fir
     except InvalidRequest as error:
         [(variable, reason)] = error.fields.items()
         return _refuse_admin(variable, reason)
-    if _insert(connection, name, passwords.hash_password(secret), "admin") is None:
+    if not _insert(connection, name, passwords.hash_password(secret)):
         # Whoever disabled this user, or lowered their role, wanted that.
         taken = "the user of this name is no active administrator, and is left as they are"
         return _refuse_admin("ADMIN_USERNAME", taken)
@@ -103,30 +81,17 @@ def ensure_first_admin(connection: "Connection", settings: AdminSettings) -> Fir
     return FirstAdmin(created=True)
 
 
-def set_role(database: "TransactionalDatabase", *, username: object, role: str) -> None:
-    """Give a user another role, which counts from their next request on.
-
-    Raises:
-        InvalidRequest: There is no such role.
-        NotFound: There is no such user.
-    """
-    name = fold_username(username)
-    check_role(role)
-    changed = update(users).where(users.c.username == name).values(role=role).returning(users.c.id)
-    with database.begin() as connection:
-        if connection.execute(changed).scalar_one_or_none() is None:
-            raise NotFound("There is no user of this name.")
-
-
-def _insert(connection: "Connection", name: str, password_hash: str, role: str) -> int | None:
-    """Make a user and return their id; None where the name is taken."""
-    user_id: int | None = connection.execute(
+def _insert(connection: "Connection", name: str, password_hash: str) -> bool:
+    """Make an administrator, and tell whether the name was free."""
+    made = (
         postgresql.insert(users)
-        .values(username=name, password_hash=password_hash, role=role, password_set_at=func.now())
+        .values(
+            username=name, password_hash=password_hash, role="admin", password_set_at=func.now()
+        )
         .on_conflict_do_nothing()
         .returning(users.c.id)
-    ).scalar_one_or_none()
-    return user_id
+    )
+    return connection.execute(made).scalar_one_or_none() is not None
 
 
 def _refuse_admin(variable: str, reason: str) -> FirstAdmin:

@@ -30,6 +30,7 @@ from local.openapi.shape_parts import (
     whole,
 )
 from local.openapi.shapes_of_sessions import SHAPES_OF_SESSIONS
+from local.openapi.shapes_of_people import SHAPES_OF_PEOPLE
 
 
 def _id(example: str = "tt0111161", description: str = "") -> Schema:
@@ -250,4 +251,5 @@ SHAPES: Final[Mapping[str, Schema]] = {
         )
     ),
     **SHAPES_OF_SESSIONS,
+    **SHAPES_OF_PEOPLE,
 }

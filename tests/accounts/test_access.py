@@ -21,13 +21,13 @@ from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.accounts.login import login
 from lib.accounts.sessions import ENDING, end_session
 from lib.accounts.tokens import Claims, Signer, Verifier
-from lib.accounts.users import create_user, set_role
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, Forbidden, Unauthorized
 from lib.settings import Secret
+from tests.support import create_user, set_role
 
 PASSWORD = "correct horse battery staple"
 WRITERS = ("editor", "admin")

@@ -19,7 +19,6 @@ from lib.accounts.administration import (
     reset_password,
     update_user,
 )
-from lib.accounts.users import create_user
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import (
@@ -31,6 +30,7 @@ from lib.errors import (
     UsernameTaken,
     UserNotFound,
 )
+from tests.support import create_user
 
 PASSWORD = "correct horse battery staple"
 # How many times two administrators demote each other.
@@ -103,7 +103,7 @@ class World:
 
     def audit(self) -> list[tuple[str, str | None, str | None, Any]]:
         """Return what the audit says, the oldest first."""
-        page = self.database.answer(audit_list.list_entries(records=100))
+        page = self.database.answer(audit_list.list_entries(number_of_records=100))
         return [
             (entry["action"], entry["actor"], entry["subject"], entry["details"])
             for entry in reversed(page.records)
@@ -431,7 +431,7 @@ def test_users_are_listed_by_name_page_after_page(world: World) -> None:
     seen: list[str] = []
     cursor: str | None = None
     while True:
-        page = world.database.answer(people.list_users(cursor=cursor, records=10))
+        page = world.database.answer(people.list_users(cursor=cursor, number_of_records=10))
         assert (page.total_records, page.number_of_records) == (len(made), 10)
         seen += names(page)
         cursor = page.next_cursor
@@ -503,8 +503,10 @@ def test_the_audit_is_read_newest_first_page_after_page_by_whom_what_and_since_w
         page = world.database.answer(audit_list.list_entries(**asked))
         return [entry["subject"] for entry in page.records]
 
-    first = world.database.answer(audit_list.list_entries(records=3))
-    second = world.database.answer(audit_list.list_entries(records=3, cursor=first.next_cursor))
+    first = world.database.answer(audit_list.list_entries(number_of_records=3))
+    second = world.database.answer(
+        audit_list.list_entries(number_of_records=3, cursor=first.next_cursor)
+    )
     assert [entry["subject"] for entry in first.records] == ["user 0", "user 6", "user 5"]
     assert [entry["subject"] for entry in second.records] == ["user 4", "user 3", "user 2"]
     assert first.total_records is None

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from lib.accounts.passwords import verify_password
-from lib.accounts.users import AdminSettings, FirstAdmin, create_user, ensure_first_admin
+from lib.accounts.users import AdminSettings, FirstAdmin, ensure_first_admin
 from lib.database.transactions import TransactionalDatabase
 from lib.settings import Secret
+from tests.support import create_user
 
 PASSWORD = "correct horse battery staple"
 

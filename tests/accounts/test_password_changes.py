@@ -17,7 +17,6 @@ from lib.accounts.keys import SigningSettings
 from lib.accounts.login import login
 from lib.accounts.password_changes import change_password, set_password
 from lib.accounts.tokens import Signer
-from lib.accounts.users import create_user
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import (
@@ -27,7 +26,7 @@ from lib.errors import (
     ServiceError,
     TooManyAttempts,
 )
-from tests.support import deadlocks
+from tests.support import create_user, deadlocks
 
 PASSWORD = "correct horse battery staple"
 NEW = "tall giraffes eat acacia leaves"

@@ -27,60 +27,15 @@ from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, ServiceError
 from lib.schema.settings import Grant
 from lib.settings import Secret
+from local.functions import read_functions
 from tests.accounts.town import PASSWORD, Town
 
 NEW: Final = "tall giraffes eat acacia leaves"
-_SHOWN: Final = "id, username, role, created_at, changed_at, password_set_at, disabled_at, invited"
-# To lock a user's row takes a right to change something of it.
-_LOCK: Final = "select (id, username, role, disabled_at, invited), update (changed_at)"
-_ADMIT: Final = "select (jti, user_id, expires_at)"  # with which every token is asked for
-_COUNTERS: Final = "select, insert, update, delete"
-RIGHTS: Final = {
-    "users_create": {
-        "users": f"select ({_SHOWN}), insert (username, role)",
-        "sessions": _ADMIT,
-        "password_codes": "select (user_id, expires_at), insert, delete",
-        "audit_log": "insert",
-    },
-    "users_list": {"users": f"select ({_SHOWN})", "sessions": _ADMIT},
-    "users_update": {
-        "users": f"select ({_SHOWN}), update (username, role, disabled_at, changed_at)",
-        "sessions": f"{_ADMIT}, delete",
-        "api_keys": "select (user_id), delete",
-        "password_codes": "select (user_id), delete",
-        "audit_log": "insert",
-    },
-    "users_reset_password": {
-        "users": _LOCK,
-        "sessions": f"{_ADMIT}, delete",
-        "password_codes": "select (user_id, expires_at), insert, delete",
-        "audit_log": "insert",
-    },
-    "users_delete": {"users": f"{_LOCK}, delete", "sessions": _ADMIT, "audit_log": "insert"},
-    "audit_list": {
-        "users": "select (id, role, disabled_at)",
-        "sessions": _ADMIT,
-        "audit_log": "select",
-    },
-    "passwords_change": {
-        "users": "select (id, username, role, password_hash, disabled_at), "
-        "update (password_hash, password_set_at, changed_at)",
-        "sessions": f"{_ADMIT}, delete",
-        "password_codes": "select (user_id), delete",
-        "login_failures": _COUNTERS,
-        "login_networks": "select",
-        "audit_log": "insert",
-    },
-    # Without a token, so that it reads no role and no hash.
-    "passwords_set": {
-        "users": "select (id, username, disabled_at), "
-        "update (password_hash, password_set_at, changed_at)",
-        "sessions": "select (user_id), delete",
-        "password_codes": "select (digest, user_id, expires_at), delete",
-        "login_failures": _COUNTERS,
-        "audit_log": "insert",
-    },
-}
+NAMES: Final = (
+    "users_create", "users_list", "users_update", "users_reset_password", "users_delete",
+    "audit_list", "passwords_change", "passwords_set",
+)  # fmt: skip
+RIGHTS: Final = {name: read_functions()[name].rights for name in NAMES}
 BEYOND: Final = [
     *(
         (name, statement)
@@ -120,7 +75,7 @@ def role_of(town: Town, name: str, worker: str) -> Iterator[TransactionalDatabas
     """Give a database to whoever has just the rights of a function."""
     role, password = f"{name}_{worker}", secrets.token_hex(8)
     town.rows(f"create role {role} login password '{password}'")
-    for table, action in Grant(user=role, rights=RIGHTS[name]).each():
+    for table, action in Grant.of(name, {"user": role, "rights": RIGHTS[name]}).each():
         town.rows(f"grant {action} on {table} to {role}")
     settings = replace(town.database._settings, user=role, password=Secret(password))
     statements = (*people.LISTING, *audit_list.LISTING, *access.AUTHORIZING)

@@ -10,12 +10,11 @@ from typing import Final
 import httpx
 import pytest
 
-from lib.accounts import users
 from lib.accounts.password_changes import set_password
 from lib.accounts.throttle import FREE_FOR_USER, count_attempt
 from lib.database.transactions import TransactionalDatabase
 from lib.web.networks import network_of
-from tests.support import ADMIN_PASSWORD, asks
+from tests.support import ADMIN_PASSWORD, asks, create_user
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 LAST: Final = "There would be no active administrator any more: make another one before."
@@ -46,7 +45,7 @@ def log_in(client: httpx.Client, password: str = ADMIN_PASSWORD) -> int:
 @pytest.fixture
 def waiting(client: httpx.Client, database: TransactionalDatabase) -> httpx.Client:
     """Return a client whose user has to wait."""
-    users.create_user(database, username="some editor", password=ADMIN_PASSWORD, role="editor")
+    create_user(database, username="some editor", password=ADMIN_PASSWORD, role="editor")
     while log_in(client, "wrong") == 401:
         pass
     return client
@@ -68,7 +67,7 @@ def test_where_nothing_failed_it_says_so(
     client: httpx.Client, database: TransactionalDatabase, database_url: str
 ) -> None:
     assert client
-    users.create_user(database, username="some editor", password=ADMIN_PASSWORD, role="editor")
+    create_user(database, username="some editor", password=ADMIN_PASSWORD, role="editor")
 
     code, output, _ = run(database_url, "clear", "some editor", "--from", "198.51.100.7")
 
@@ -140,7 +139,7 @@ def test_users_are_changed_reset_listed_and_deleted(
     database: TransactionalDatabase, database_url: str
 ) -> None:
     for name, role in (("ann", "admin"), ("bob", "viewer")):
-        users.create_user(database, username=name, password=ADMIN_PASSWORD, role=role)
+        create_user(database, username=name, password=ADMIN_PASSWORD, role=role)
 
     assert run(database_url, "role", "bob", "editor")[:2] == (0, "'bob' is editor, active\n")
     assert run(database_url, "disable", "bob")[:2] == (0, "'bob' is editor, disabled\n")
@@ -181,7 +180,7 @@ def test_what_cannot_be_done_is_one_line(
     arguments: tuple[str, ...],
     complaint: str,
 ) -> None:
-    users.create_user(database, username="ann", password=ADMIN_PASSWORD, role="admin")
+    create_user(database, username="ann", password=ADMIN_PASSWORD, role="admin")
 
     assert run(database_url, *arguments) == (1, "", f"dev: {complaint}\n")
 

@@ -26,14 +26,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from sqlalchemy import text
 
-from lib.accounts import users
 from lib.accounts.tokens import Signer
 from lib.catalogue import movies
 from lib.catalogue.movie import Movie
 from lib.database.transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
 from tests.deployed import Reply, exchange
-from tests.support import ADMIN_PASSWORD, asks, is_served
+from tests.support import ADMIN_PASSWORD, asks, create_user, is_served
 
 CASES: Final = Path(__file__).with_name("hostile")
 CHUNK: Final = 64 * 1024
@@ -182,7 +181,7 @@ def test_it_is_answered_as_it_should_be_and_the_next_is_served(
 ) -> None:
     if case["path"] == "/login":
         for role in ("editor", "viewer"):
-            users.create_user(database, username=f"some {role}", password=ADMIN_PASSWORD, role=role)
+            create_user(database, username=f"some {role}", password=ADMIN_PASSWORD, role=role)
     extra = authorization("admin") if case.get("authorized") else {}
 
     reply = exchange(port, *request_of(case, extra), method=case["method"])
