@@ -29,8 +29,8 @@ from local.openapi.shape_parts import (
     text,
     whole,
 )
-from local.openapi.shapes_of_sessions import SHAPES_OF_SESSIONS
 from local.openapi.shapes_of_people import SHAPES_OF_PEOPLE
+from local.openapi.shapes_of_sessions import SHAPES_OF_SESSIONS
 
 
 def _id(example: str = "tt0111161", description: str = "") -> Schema:

@@ -103,7 +103,7 @@ run "each_entry_is_deployed_as_itself_and_open_to_just_whom_it_is_for" {
       migrate          = "ADMIN_PASSWORD"
       movies_create    = "OMDB_API_KEY"
       movies_import    = "OMDB_API_KEY"
-      sessions_refresh = "TOKEN_PRIVATE_KEY REFRESH_KEY"
+      sessions_refresh = "REFRESH_KEY TOKEN_PRIVATE_KEY"
     }
     error_message = "A secret is mounted where it is not used, or is not where it is"
   }
