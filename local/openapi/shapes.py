@@ -250,6 +250,6 @@ SHAPES: Final[Mapping[str, Schema]] = {
             }
         )
     ),
-    **SHAPES_OF_SESSIONS,
     **SHAPES_OF_PEOPLE,
+    **SHAPES_OF_SESSIONS,
 }

@@ -63,8 +63,9 @@ def as_sent(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def client(served: Served) -> Iterator[httpx.Client]:
+    # Each logs in anew, as some examples end the session that they are asked with.
     headers = {"Authorization": f"Bearer {served.log_in()}"}
     with held.client(served.url, headers=headers) as session:
         yield session

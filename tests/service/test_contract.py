@@ -30,6 +30,7 @@ INSIDES: Final = re.compile(
     r"Traceback|Internal Server Error|\bselect\b.*\bfrom\b|pg8000|sqlalchemy|\.py\b", re.IGNORECASE
 )
 TRACE: Final = "0af7651916cd43dd8448eb211c80319c"
+NEW_PASSWORD: Final = "tall giraffes eat acacia leaves"
 NO_REFRESH_TOKEN: Final = f"smr_{'0' * 32}_{'A' * 43}"
 NO_DATABASE: Final = "postgresql+pg8000://nobody:nothing@127.0.0.1:1/nowhere"
 
@@ -80,7 +81,9 @@ class Endpoint:
 REFUSALS: Final = {
     "/brew-coffee": "IM_A_TEAPOT",
     "/keys.delete": "KEY_NOT_FOUND",
+    "/passwords.set": "INVALID_CODE",
     "/sessions.refresh": "INVALID_REFRESH_TOKEN",
+    "/users.delete": "USER_NOT_FOUND",
 }
 KNOWN: Final = (
     Endpoint(
@@ -184,6 +187,79 @@ KNOWN: Final = (
         method="DELETE",
         status=404,
         role="viewer",
+        secret=True,
+    ),
+    Endpoint(
+        route="/users.create",
+        method="POST",
+        status=201,
+        good={"json": {"username": "ana", "role": "editor"}},
+        role="admin",
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/users.list",
+        method="GET",
+        status=200,
+        good={"params": {"state": "active"}},
+        role="admin",
+        secret=True,
+    ),
+    Endpoint(
+        route="/users.update",
+        method="POST",
+        status=200,
+        good={"json": {"username": "some admin", "role": "admin"}},
+        role="admin",
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/users.reset_password",
+        method="POST",
+        status=200,
+        good={"json": {"username": "some admin"}},
+        role="admin",
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/users.delete",
+        path="/users.delete/nobody",
+        method="DELETE",
+        status=404,
+        role="admin",
+        secret=True,
+    ),
+    Endpoint(
+        route="/passwords.change",
+        method="POST",
+        status=204,
+        good={"json": {"current_password": ADMIN_PASSWORD, "new_password": NEW_PASSWORD}},
+        role="viewer",
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/passwords.set",
+        method="POST",
+        status=401,
+        good={"json": {"code": "smc_none", "new_password": NEW_PASSWORD}},
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/audit.list",
+        method="GET",
+        status=200,
+        good={"params": {"action": "login"}},
+        role="admin",
         secret=True,
     ),
     Endpoint(route="/brew-coffee", method="POST", status=418),

@@ -34,6 +34,8 @@ CLOSED: Final = (
     *("/login", "/movies.import", "/migrate", "/brew-coffee"),
     *("/sessions.refresh", "/sessions.list", "/sessions.end"),
     *("/keys.create", "/keys.list", "/keys.delete/{id}"),
+    *("/users.create", "/users.list", "/users.update", "/users.reset_password"),
+    *("/users.delete/{id}", "/passwords.change", "/passwords.set", "/audit.list"),
 )
 
 PAGE: Final = {"Origin": "https://elsewhere.example"}
