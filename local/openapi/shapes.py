@@ -233,6 +233,13 @@ SHAPES: Final[Mapping[str, Schema]] = {
                     "boolean", example=False, description="Whether later code has migrated it."
                 ),
                 "admin_created": leaf("boolean", example=False),
+                "admin_refused": null(
+                    text(
+                        "ADMIN_PASSWORD cannot be used: too short",
+                        "Why there is no active administrator, although there is a password for "
+                        "one; else null.",
+                    )
+                ),
                 "not_granted": list_of(
                     text("movies: select"),
                     "Rights to what a newer schema no longer has.",

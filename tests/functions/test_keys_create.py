@@ -47,11 +47,11 @@ def test_where_no_key_is_taken_one_is_forbidden_whosever_it_is(
     client: httpx.Client, log_in: LogIn, operation: Operation
 ) -> None:
     admin = log_in("admin")
-    body = {} if operation.rules.body == "ignored" else {"json": {}}
+    body = None if operation.rules.body == "ignored" else {}
 
     for key in (make_key(client, admin)["key"], "smk_", f"smk_{'0' * 12}_{'a' * 43}"):
         answer = client.request(
-            operation.rules.method, operation.path, headers=with_key({"key": key}), **body
+            operation.rules.method, operation.path, headers=with_key({"key": key}), json=body
         )
         assert code_of(answer) == (403, "FORBIDDEN")
         assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
@@ -98,9 +98,9 @@ def test_a_key_that_is_none_is_refused_where_keys_are_taken(
     client: httpx.Client, path: str, key: str
 ) -> None:
     method = {"/imports.list": "GET", "/movies.create": "POST"}.get(path, "DELETE")
-    body = {"json": {"imdb_id": "tt0034583"}} if method == "POST" else {}
+    body = {"imdb_id": "tt0034583"} if method == "POST" else None
 
-    answer = client.request(method, path, headers=with_key({"key": key}), **body)
+    answer = client.request(method, path, headers=with_key({"key": key}), json=body)
 
     assert code_of(answer) == (401, "UNAUTHORIZED")
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]

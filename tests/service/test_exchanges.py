@@ -1,5 +1,6 @@
 """The exchanges that the API's document shows are those that a catalogue of the first films has."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Final
@@ -14,7 +15,7 @@ from lib.imports.first_movies import FIRST_IDS
 from lib.omdb.reading import read_movie
 from local.demo_omdb.server import DemoOmdb
 from local.environment import ROOT
-from tests.support import OMDB_KEY, is_served, store_all
+from tests.support import ADMIN_PASSWORD, OMDB_KEY, create_user, is_served, store_all
 
 DOCUMENT: Final = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 EXCHANGES: Final = [
@@ -22,6 +23,15 @@ EXCHANGES: Final = [
     for url, answer in re.findall(r"^\$ curl -s '(http://\S+)'\n(.+)$", DOCUMENT, re.MULTILINE)
     if is_served((split := urlsplit(url)).path)
 ]
+
+
+# What administrators ask, in this order; answers without a body show their status.
+PEOPLE: Final = re.findall(
+    r"^\$ curl -s (?:-X (\w+) )?'?http://[^/]+(/(?:users|audit|passwords)\.[^' ]+)'?"
+    r"([^\n]*)\n(.+)$",
+    DOCUMENT,
+    re.MULTILINE,
+)
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +72,40 @@ def test_an_exchange_is_as_the_document_shows_it(
     told = shown(client.get(target).text)
 
     assert told.startswith(shown(answer)) if ", ..." in answer else told == shown(answer)
+
+
+def masked(answer: str) -> str:
+    """Leave out what is another each time: ids, moments and codes."""
+    marks = {
+        r'"request_id": ?"\w+"': '"request_id"',
+        r'"\d{4}-\d\d-\d\dT[\d:]{8}Z"': "MOMENT",
+        r"smc_[\w-]{43}": "CODE",
+    }
+    for pattern, mark in marks.items():
+        answer = re.sub(pattern, mark, answer)
+    return answer
+
+
+def test_administrators_have_the_exchanges_that_the_document_shows(
+    client: httpx.Client, database: TransactionalDatabase
+) -> None:
+    create_user(database, username="admin", password=ADMIN_PASSWORD, role="admin")
+    login = client.post("/login", json={"username": "admin", "password": ADMIN_PASSWORD})
+    token = {"Authorization": f"Bearer {login.json()['data']['token']}"}
+
+    told: list[str] = []
+    for method, target, rest, _ in PEOPLE:
+        sent = re.search(r"-d '(.*)'", rest)
+        body = json.loads(sent[1]) if sent else None
+        if body and "code" in body:
+            body["code"] = json.loads(told[0])["data"]["code"]
+        answer = client.request(
+            method or ("POST" if body else "GET"),
+            target,
+            json=body,
+            headers=token if "Authorization" in rest else {},
+        )
+        told.append(answer.text or str(answer.status_code))
+
+    assert len(told) > 8
+    assert [masked(one) for one in told] == [masked(shown) for *_, shown in PEOPLE]
