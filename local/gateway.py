@@ -7,6 +7,7 @@ path and hands the request on unchanged.
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import functions_framework.aio
 from starlette.requests import Request
@@ -31,7 +32,7 @@ class Gateway:
         """Serve one request."""
         if scope["type"] != "http":
             return
-        answer = self._apps.get(self.function_for(scope["path"]) or "", self._refuse)
+        answer = self._apps.get(self.function_for(_read_path(scope)) or "", self._refuse)
         await answer(scope, receive, send)
 
     def function_for(self, path: str) -> str | None:
@@ -57,6 +58,16 @@ class Gateway:
         answer = answer_error(NotFound(message), context)
         response = Response(answer.body, answer.status, headers, media_type="application/json")
         await response(scope, receive, send)
+
+
+def _read_path(scope: Scope) -> str:
+    """Return the path that was asked for, decoded but for the slashes within its segments.
+
+    A user's name may hold one, and is the function's to read.
+    """
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    segments = raw.partition(b"?")[0].decode("latin-1").split("/")
+    return "/".join(unquote(segment).replace("/", "%2F") for segment in segments)
 
 
 def build(root: Path, before_each: Callable[[str], None] = lambda _: None) -> Gateway:
