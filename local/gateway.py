@@ -21,6 +21,11 @@ from local.failure import Failure
 from local.functions import ID, Function, read_functions
 
 
+def decode(path: str) -> str:
+    """Decode a path, but for slashes within its segments, as those of a user's name may be."""
+    return "/".join(unquote(segment).replace("/", "%2F") for segment in path.split("/"))
+
+
 class Gateway:
     """An ASGI app that gives each request to the function that its path names."""
 
@@ -32,7 +37,9 @@ class Gateway:
         """Serve one request."""
         if scope["type"] != "http":
             return
-        answer = self._apps.get(self.function_for(_read_path(scope)) or "", self._refuse)
+        sent: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+        path = decode(sent.partition(b"?")[0].decode("latin-1"))
+        answer = self._apps.get(self.function_for(path) or "", self._refuse)
         await answer(scope, receive, send)
 
     def function_for(self, path: str) -> str | None:
@@ -58,16 +65,6 @@ class Gateway:
         answer = answer_error(NotFound(message), context)
         response = Response(answer.body, answer.status, headers, media_type="application/json")
         await response(scope, receive, send)
-
-
-def _read_path(scope: Scope) -> str:
-    """Return the path that was asked for, decoded but for the slashes within its segments.
-
-    A user's name may hold one, and is the function's to read.
-    """
-    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-    segments = raw.partition(b"?")[0].decode("latin-1").split("/")
-    return "/".join(unquote(segment).replace("/", "%2F") for segment in segments)
 
 
 def build(root: Path, before_each: Callable[[str], None] = lambda _: None) -> Gateway:
