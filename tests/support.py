@@ -24,6 +24,7 @@ from local.gateway import Gateway, decode
 NEW_ENDPOINT: Final = ROOT / "tests" / "functions" / "movies_count"  # a folder as it may come
 ADMIN_PASSWORD: Final = "correct horse battery staple"
 OMDB_KEY: Final = "0a1b2c3d"
+REFUSED: Final = "42501"  # a right is missing, and not a table or column
 REFRESH_KEY: Final = "a key of no fewer than thirty-two bytes"
 ECHO: Final = Statement(repeatable=True, sql="select cast(:value as text)")
 
