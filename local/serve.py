@@ -75,7 +75,7 @@ def run(variables: Mapping[str, str] = os.environ) -> None:
         require(SigningSettings, environment.variables)  # before what is merely missing beside it
         require(VerifyingSettings, environment.variables)
         require(RefreshSettings, environment.variables)
-        migrating.bring_up_to_date(environment)
+        migrated = migrating.bring_up_to_date(environment)
         try:
             importing.fill_when_empty(environment)
         except Failure as failure:
@@ -85,16 +85,22 @@ def run(variables: Mapping[str, str] = os.environ) -> None:
 
         app = gateway.build(ROOT)
         _listen(listener)
-        print(banner(_address(listener), environment), flush=True)
+        print(banner(_address(listener), environment, migrated.admin_refused), flush=True)
         _serve(app, listener, environment.postgres)
 
 
-def banner(base: str, environment: Environment) -> str:
-    """Say where the service is and how to call it, in lines that can be pasted."""
+def banner(base: str, environment: Environment, admin_refused: str | None = None) -> str:
+    """Say where the service is and how to call it, in lines that can be pasted.
+
+    Args:
+        admin_refused: Why nobody is an administrator, although there is a password for one.
+    """
     admin = require(AdminSettings, environment.variables)
     password = admin.password.reveal() if admin.password else ""
     credentials = shlex.quote(json.dumps({"username": admin.username, "password": password}))
     notes = [f"Administrator: {admin.username}, password: {password}"]
+    if admin_refused:
+        notes = [f"Administrator: none, so that no token can be had: {admin_refused}"]
     if environment.postgres:
         notes.append(f"Data: {environment.folder} (delete it to begin anew)")
         notes.append(f"Database: {environment.variables['DATABASE_URL']}")

@@ -57,12 +57,12 @@ def update(username: str, changes: Changes) -> None:
 
 
 def reset(username: str, *, end_sessions: bool) -> None:
-    """Print a code that a user chooses a new password with; the present one works until then."""
+    """Print a code that a user chooses a password with; one that they have works until then."""
     with _database(username, "no code was made") as database:
         code = administration.reset_password(
             database, _OPERATOR, username=username, end_sessions=end_sessions
         )
-    print(f"{username!r} can choose a new password; the present one works until then")
+    print(f"{username!r} can choose a password; one that they have works until then")
     _print_code(code)
 
 

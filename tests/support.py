@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import text
@@ -20,11 +19,12 @@ from lib.omdb.memory import STORE
 from local.demo_omdb.server import DemoOmdb
 from local.environment import ROOT
 from local.functions import read_functions
-from local.gateway import Gateway
+from local.gateway import Gateway, decode
 
 NEW_ENDPOINT: Final = ROOT / "tests" / "functions" / "movies_count"  # a folder as it may come
 ADMIN_PASSWORD: Final = "correct horse battery staple"
 OMDB_KEY: Final = "0a1b2c3d"
+REFUSED: Final = "42501"  # a right is missing, and not a table or column
 REFRESH_KEY: Final = "a key of no fewer than thirty-two bytes"
 ECHO: Final = Statement(repeatable=True, sql="select cast(:value as text)")
 
@@ -32,7 +32,7 @@ ECHO: Final = Statement(repeatable=True, sql="select cast(:value as text)")
 def is_served(target: str) -> bool:
     """Tell whether a function is at a path; one whose folder is gone takes its cases with it."""
     gateway = Gateway({}, read_functions().values())
-    return gateway.function_for(unquote(target.partition("?")[0])) is not None
+    return gateway.function_for(decode(target.partition("?")[0])) is not None
 
 
 def asks(*targets: str) -> pytest.MarkDecorator:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 ISSUER: Final = "simple-movie-database"
 AUDIENCE: Final = "simple-movie-database"
-LIFETIME_SECONDS: Final = TOKEN_SECONDS
 LEEWAY_SECONDS: Final = 30  # how far the clocks of two instances may be apart
 MAX_LENGTH: Final = 8192
 
@@ -94,7 +93,7 @@ class Signer:
                 as that token: the release before this finds sessions by their first token's id.
         """
         issued_at = int(now.timestamp())
-        expires_at = issued_at + LIFETIME_SECONDS
+        expires_at = issued_at + TOKEN_SECONDS
         jti = secrets.token_hex(16)
         session_id = session_id or jti
         claims = {
@@ -241,7 +240,7 @@ def _check_times(iat: object, exp: object, nbf: object, now: float) -> None:
     # Not isinstance: True is an int, too. PyJWT would take "1700000000" and 1.7e9 as well.
     if not (type(iat) is int and type(exp) is int and type(nbf) is int):
         _refuse("times that are no whole numbers")
-    if not 1 <= exp - iat <= LIFETIME_SECONDS:
+    if not 1 <= exp - iat <= TOKEN_SECONDS:
         _refuse("another lifetime than ours")
     if exp <= now - LEEWAY_SECONDS or max(iat, nbf) > now + LEEWAY_SECONDS:
         _refuse("not valid now")

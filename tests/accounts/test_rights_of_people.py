@@ -23,12 +23,14 @@ from lib.accounts.administration import (
 )
 from lib.accounts.password_changes import change_password, set_password
 from lib.accounts.roles import ROLES
+from lib.database.faults import sqlstate
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, ServiceError
 from lib.schema.settings import Grant
 from lib.settings import Secret
 from local.functions import read_functions
 from tests.accounts.town import PASSWORD, Town
+from tests.support import REFUSED
 
 NEW: Final = "tall giraffes eat acacia leaves"
 NAMES: Final = (
@@ -137,8 +139,13 @@ def test_it_is_done_with_these_rights(town: Town, worker_id: str, name: str) -> 
 def test_what_is_beyond_its_rights_the_database_refuses(
     town: Town, worker_id: str, name: str, statement: str
 ) -> None:
-    with role_of(town, name, worker_id) as database, pytest.raises(DatabaseUnavailable):
+    with (
+        role_of(town, name, worker_id) as database,
+        pytest.raises(DatabaseUnavailable) as caught,
+    ):
         run(database, statement)
+
+    assert sqlstate(caught.value.__cause__ or caught.value) == REFUSED
 
 
 def run(database: TransactionalDatabase, statement: str) -> Any:

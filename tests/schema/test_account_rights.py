@@ -11,6 +11,7 @@ from lib.accounts import api_keys, refreshing, sessions
 from lib.accounts.roles import ROLES
 from lib.accounts.tokens import Claims
 from lib.accounts.users import AdminSettings
+from lib.database.faults import sqlstate
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, InvalidRefreshToken
 from lib.schema.migrating import migrate
@@ -28,7 +29,7 @@ from tests.accounts.town import (
     STATEMENTS,
     Town,
 )
-from tests.support import database_settings
+from tests.support import REFUSED, database_settings
 
 ADMIN: Final = AdminSettings(username="ed", password=Secret(PASSWORD))
 RIGHTS: Final = {
@@ -176,5 +177,7 @@ def test_a_thief_is_found_with_the_rights_of_the_refresh(town: Town, enter: Ente
     ],
 )
 def test_every_right_beyond_its_own_is_refused(enter: Enter, role: str, statement: str) -> None:
-    with pytest.raises(DatabaseUnavailable), enter(role).begin() as connection:
+    with pytest.raises(DatabaseUnavailable) as caught, enter(role).begin() as connection:
         connection.exec_driver_sql(statement)
+
+    assert sqlstate(caught.value.__cause__ or caught.value) == REFUSED

@@ -41,7 +41,7 @@ from lib.settings import Secret
 from local.functions import grants, read_functions
 from local.postgres import EmbeddedPostgres, installation
 from tests import held
-from tests.support import ADMIN_PASSWORD, database_settings
+from tests.support import ADMIN_PASSWORD, REFUSED, database_settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 RUNBOOK: Final = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -50,7 +50,6 @@ MIGRATE: Final = "fn-migrate@a-project.iam"
 LOGIN: Final = "fn-login@a-project.iam"
 ANA, BOB, CEM, DAN = (f"{name}@example.com" for name in ("ana", "bob", "cem", "dan"))
 ONCALL: Final = "movies-oncall@example.com"
-REFUSED: Final = "42501"
 VIEWS: Final = {"movie_totals", "unsearched_movies"}
 
 Enter = Callable[[str], Connection]
