@@ -278,8 +278,8 @@ def end_all_sessions(claims: "Claims", *, address: str, except_this: bool = Fals
 def end_held_session(refresh_token: str, *, address: str) -> Query[None] | None:
     """Ask to end the session of a refresh token; None where it is none, and nothing is to do.
 
-    One that was used earlier ends it as well: else a thief who has refreshed it would keep a session
-    that its owner believes to have ended.
+    One that was used earlier ends it as well: else a thief who has refreshed it would keep what its
+    owner believes to have ended.
     """
     try:
         held = RefreshToken.read(refresh_token)
