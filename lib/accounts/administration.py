@@ -68,10 +68,12 @@ def invite_user(
     Raises:
         InvalidRequest: Name or role break their rule.
         UsernameTaken: There is such a user, in whatever state.
+        Forbidden: The actor has just ceased to be an administrator.
     """
     name = fold_username(username)
     check_role(role)
     with database.begin() as connection:
+        _demand_admin(connection, actor)
         user_id: int | None = connection.execute(
             postgresql.insert(users)
             .values(username=name, role=role)
@@ -125,10 +127,12 @@ def reset_password(
     Raises:
         InvalidRequest: The name breaks its rule.
         UserNotFound: There is no such user.
+        Forbidden: The actor has just ceased to be an administrator.
     """
     name, ending = fold_username(username), _read_flag("end_sessions", end_sessions)
     with database.begin() as connection:
         user = _find(connection, name)
+        _demand_admin(connection, actor)
         purpose: codes.Purpose = "invite" if user["invited"] else "reset"
         code = codes.issue_code(connection, user["id"], purpose, created_by=actor.id)
         if ending:
@@ -201,8 +205,20 @@ def _lock(connection: "Connection", actor: Actor, name: str, *, loses: bool) -> 
     if loses and admins == {user["id"]}:
         raise LastAdmin("There would be no active administrator any more: make another one before.")
     if actor.id is not None and actor.id not in admins:
-        raise Forbidden("This needs the role admin, and you have lost it.")
+        raise _lost()
     return user
+
+
+def _demand_admin(connection: "Connection", actor: Actor) -> None:
+    """Raise `Forbidden` if the actor was disabled or demoted since their token was admitted.
+
+    What waits for a connection in between can wait for long where many ask at once.
+    """
+    if actor.id is None:
+        return
+    still = select(users.c.id).where(users.c.id == actor.id, IS_ACTIVE_ADMIN)
+    if connection.execute(still).one_or_none() is None:
+        raise _lost()
 
 
 def _find(connection: "Connection", name: str) -> "RowMapping":
@@ -258,6 +274,10 @@ def _show(connection: "Connection", user_id: int) -> dict[str, Any]:
         (user_id,),
     ).scalar_one()
     return shown
+
+
+def _lost() -> Forbidden:
+    return Forbidden("This needs the role admin, and you have lost it.")
 
 
 def _taken() -> UsernameTaken:

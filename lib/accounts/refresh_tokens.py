@@ -8,6 +8,7 @@ same successor again, and nothing that lets anybody in need be kept for that.
 import base64
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from lib.web.rules import Rule, Schema
 
 if TYPE_CHECKING:
     from lib.accounts.keys import RefreshSettings
+
+log = logging.getLogger(__name__)
 
 _FORM: Final = re.compile(r"smr_([0-9a-f]{32})_[A-Za-z0-9_-]{43}", re.ASCII)
 _BYTES: Final = 32
@@ -94,3 +97,9 @@ def invalid_refresh_token() -> InvalidRefreshToken:
         "The refresh token is not valid, or no longer: get a new one from POST /login.",
         headers={"WWW-Authenticate": "Bearer"},
     )
+
+
+def sound_alarm(presented: RefreshToken, user_id: int, address: str) -> None:
+    """Tell that two have had a session's refresh tokens, whoever it was that came."""
+    fields = {"user_id": user_id, "session": presented.session_id, "address": address}
+    log.error("alarm: refresh token reused", extra={"fields": fields})

@@ -5,22 +5,24 @@ hour and this has to start fast. A refresh token that was used earlier tells tha
 whom one is a thief: the session is ended, whoever it was that came.
 """
 
-import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from lib.accounts import audit
 from lib.accounts.granting import Granted
 from lib.accounts.lifetimes import END_AFTER_REFRESH
-from lib.accounts.refresh_tokens import REFRESH_TOKEN, RefreshToken, invalid_refresh_token
+from lib.accounts.refresh_tokens import (
+    REFRESH_TOKEN,
+    RefreshToken,
+    invalid_refresh_token,
+    sound_alarm,
+)
 from lib.database.statement import Query, Rows, Statement, Values
 from lib.web.inputs import Input, Inputs
 
 if TYPE_CHECKING:
     from lib.accounts.keys import RefreshSettings
     from lib.accounts.tokens import Signer
-
-log = logging.getLogger(__name__)
 
 MEMBERS: Final = Inputs(
     {
@@ -95,7 +97,7 @@ def refresh(
             raise invalid_refresh_token()
         [[verdict, user_id, username, role, seconds]] = rows
         if verdict == "reused":
-            _sound_alarm(presented, user_id, address)
+            sound_alarm(presented, user_id, address)
             raise invalid_refresh_token()
         now, session_id = datetime.now(UTC), presented.session_id
         return Granted(
@@ -118,8 +120,3 @@ def _values(presented: RefreshToken, successor: RefreshToken, address: str) -> V
         "next_digest": successor.digest,
         **audit.values(address),
     }
-
-
-def _sound_alarm(presented: RefreshToken, user_id: int, address: str) -> None:
-    fields = {"user_id": user_id, "session": presented.session_id, "address": address}
-    log.error("alarm: refresh token reused", extra={"fields": fields})

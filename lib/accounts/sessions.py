@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from lib.accounts import audit
 from lib.accounts.people import Page
-from lib.accounts.refresh_tokens import REFRESH_TOKEN, RefreshToken
+from lib.accounts.refresh_tokens import REFRESH_TOKEN, RefreshToken, sound_alarm
 from lib.accounts.usernames import USERNAME, fold_username
 from lib.catalogue.document import utc_text
 from lib.database.statement import Query, Rows, Statement, Values
@@ -184,18 +184,27 @@ _END_ALL: Final = Statement(
         ), {_WRITTEN}
     """,  # noqa: S608  built from constants
 )
-# The one before the present one, too: whoever ends a session may not have got the present one.
+# The one before the present one, too: whoever ends a session may not have got the present one. Any
+# other is judged as where it is refreshed: one that was used earlier, and so two have it.
 _END_HELD: Final = Statement(
     repeatable=True,
     sql=f"""
-        with ended as (
+        with gone as (
             delete from sessions
-            where jti = :id and :digest::text in (digest, previous_digest)
-            returning jti, user_id
+            where jti = :id and digest is not null
+                and (:digest::text in (digest, previous_digest) or expires_at > now())
+            returning jti, user_id,
+                coalesce(:digest::text in (digest, previous_digest), false) as is_held
+        ), ended as (
+            select * from gone where is_held
         ), written as (
             {audit.writing("session.ended", of="ended", subject="jti", actor="user_id")}
+        ), reused as (
+            select * from gone where not is_held
+        ), told as (
+            {audit.writing("session.reused", of="reused", subject="jti", actor="user_id")}
         )
-        select 1 from ended
+        select user_id from reused
     """,  # noqa: S608  built from constants
 )
 LISTING: Final = (_LIST,)
@@ -267,13 +276,22 @@ def end_all_sessions(claims: "Claims", *, address: str, except_this: bool = Fals
 
 
 def end_held_session(refresh_token: str, *, address: str) -> Query[None] | None:
-    """Ask to end the session of a refresh token; None where it is none, and nothing is to do."""
+    """Ask to end the session of a refresh token; None where it is none, and nothing is to do.
+
+    One that was used earlier ends it as well: else a thief who has refreshed it would keep what its
+    owner believes to have ended.
+    """
     try:
         held = RefreshToken.read(refresh_token)
     except InvalidRefreshToken:
         return None  # nothing is left of it: RFC 7009, section 2.2
+
+    def read(rows: Rows) -> None:
+        for [user_id] in rows:
+            sound_alarm(held, user_id, address)
+
     values: Values = {"id": held.session_id, "digest": held.digest, **audit.values(address)}
-    return Query(statement=_END_HELD, values=values, read=_read_nothing)
+    return Query(statement=_END_HELD, values=values, read=read)
 
 
 def _read_page(rows: Rows, records: int) -> Page:

@@ -374,15 +374,22 @@ def take_rights(world: World, username: str, how: str, by: Actor) -> None:
             delete_user(world.database, by, username=username)
 
 
-def test_who_has_just_lost_the_role_does_nothing_any_more(world: World) -> None:
+@pytest.mark.parametrize("how", ["role", "disabled", "delete"])
+def test_who_has_just_lost_the_role_does_nothing_any_more(world: World, how: str) -> None:
     bob = world.user("bob", "admin")
     world.user("cid", "admin")
-    world.update("bob", role="editor")
+    take_rights(world, "bob", how, world.ann)
 
+    with pytest.raises(Forbidden):
+        invite_user(world.database, bob, username="eve", role="admin")
+    with pytest.raises(Forbidden):
+        reset_password(world.database, bob, username="cid")
     with pytest.raises(Forbidden):
         world.update("cid", bob, role="viewer")
     with pytest.raises(Forbidden):
         delete_user(world.database, bob, username="cid")
+
+    assert world.counts() == (0, 0, 0)
 
 
 @pytest.mark.parametrize("how", ["role", "disabled", "delete"])

@@ -258,11 +258,38 @@ def test_the_token_before_it_whose_answer_was_lost_ends_a_session_too(town: Town
 def test_a_refresh_token_that_is_none_ends_nothing_and_that_is_no_fault(town: Town) -> None:
     begun = town.log_in()
 
-    for presented in ("", "x", "smr_", RefreshToken.draw(begun.session_id).text,
-                      RefreshToken.draw("0" * 32).text):  # fmt: skip
+    for presented in ("", "x", "smr_", RefreshToken.draw("0" * 32).text):
         end_held(town, presented)
 
     assert town.admit(begun.token)
+
+
+def test_an_owner_who_logs_out_ends_what_a_thief_has_refreshed_and_the_alarm_is_given(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = town.log_in()
+    thiefs = begun
+    for _ in range(3):
+        thiefs = town.refresh(thiefs.refresh_token)
+
+    end_held(town, begun.refresh_token)
+
+    assert_over(town, thiefs.token, thiefs.refresh_token)
+    assert town.audited()[-1] == ("session.reused", "ed", begun.session_id)
+    assert [record.getMessage() for record in caplog.records] == ["alarm: refresh token reused"]
+
+
+def test_a_used_refresh_token_of_a_session_that_is_over_gives_no_alarm(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = town.log_in()
+    town.refresh(town.refresh(begun.refresh_token).refresh_token)
+    town.rows("update sessions set expires_at = now() - interval '1 second'")
+
+    end_held(town, begun.refresh_token)
+
+    assert town.audited()[-1][0] == "login"
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("username", ["ann", "ed", "vic"])

@@ -164,6 +164,8 @@ def test_a_thief_is_found_with_the_rights_of_the_refresh(town: Town, enter: Ente
         *((role, "update sessions set digest = 'x'") for role in RIGHTS if "refresh" not in role),
         *((role, "update api_keys set role = 'editor'") for role in RIGHTS),
         ("test_sessions_refresh", "select * from api_keys"),
+        ("test_sessions_refresh", "update sessions set user_id = 1"),
+        ("test_sessions_refresh", "update sessions set created_at = now()"),
         ("test_sessions_end", "select * from api_keys"),
         ("test_sessions_list", "select digest from sessions"),
         ("test_sessions_list", "delete from sessions"),

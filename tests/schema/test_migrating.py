@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from lib import limits
+from lib.accounts.passwords import PasswordMismatch, needs_rehash, verify_password
 from lib.accounts.users import AdminSettings
 from lib.database.tables import metadata
 from lib.database.transactions import TransactionalDatabase
@@ -191,6 +192,22 @@ def test_every_step_can_be_taken_back_and_taken_again(empty: TransactionalDataba
 
     assert (back.after, left) == (None, {"alembic_version"})
     assert again.admin_created
+
+
+def test_who_is_disabled_is_not_let_in_by_the_revision_that_knows_nobody_disabled(
+    empty: TransactionalDatabase,
+) -> None:
+    migrate(empty, ADMIN)
+    with empty.begin() as connection:
+        connection.execute(text("update users set disabled_at = now()"))
+
+    migrate(empty, NOBODY, revision="0009")
+
+    with empty.begin() as connection:
+        [stored] = connection.execute(text("select password_hash from users")).scalars()
+    with pytest.raises(PasswordMismatch):
+        verify_password(stored, ADMIN_PASSWORD)
+    assert not needs_rehash(stored)
 
 
 def test_a_revision_can_be_named_from_either_side(empty: TransactionalDatabase) -> None:

@@ -137,9 +137,19 @@ def upgrade() -> None:
         op.get_bind().exec_driver_sql(statements)
 
 
+# Of no password: made up, but of the form that all have.
+_NOBODYS = (
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlzIQ"
+    "$qFmS3x0lYpUu5vJ7d1c9oBt2eKzRwN4gHhX8aLiQmEk"
+)
+
+
 def downgrade() -> None:
-    """Drop them, and whoever has not yet chosen a password."""
-    op.get_bind().exec_driver_sql("""
+    """Drop them, whoever has not yet chosen a password, and the passwords of who is disabled.
+
+    The revision before this knows nobody who is disabled, and would let them in.
+    """
+    op.get_bind().exec_driver_sql(f"""
         drop table audit_log, api_keys, password_codes;
         lock table sessions, users in access exclusive mode;
         drop trigger sessions_inserted on sessions;
@@ -149,8 +159,9 @@ def downgrade() -> None:
             drop column name, drop column digest, drop column previous_digest,
             drop column rotated_at, drop column last_used_at, drop column address;
         delete from users where password_hash is null;
+        update users set password_hash = '{_NOBODYS}' where disabled_at is not null;
         alter table users
             alter column password_hash set not null,
             drop column disabled_at, drop column password_set_at, drop column changed_at,
             drop column invited;
-    """)
+    """)  # noqa: S608  built from a constant
