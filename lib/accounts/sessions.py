@@ -124,8 +124,8 @@ END_MEMBERS: Final = Inputs(
         "id": Input(rule=_IdRule(), about="Of one's own sessions; an administrator's, of all."),
         "refresh_token": Input(
             rule=REFRESH_TOKEN,
-            about="The latest one of the session that is to end, or the one before it. It needs no "
-            "token beside it.",
+            about="The latest one of the session that is to end, or the one before it; one that is "
+            "older ends it too, as stolen. It needs no token beside it.",
         ),
         "all": Input(rule=_YesRule(), about="All of one's own sessions."),
         "except_this": Input(
