@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, text
 
-from lib.accounts import login, sessions
+from lib.accounts import ending, login
 from lib.accounts.access import AUTHORIZING
 from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.accounts.tokens import Signer, Verifier
@@ -118,7 +118,7 @@ def worker_database(database_url: str) -> Iterator[TransactionalDatabase]:
         STORE,
         statements.DELETE,
         *AUTHORIZING,
-        *sessions.ENDING,
+        *ending.ENDING,
     ]
     database = TransactionalDatabase(database_settings(database_url), statements=every_statement)
     yield database

@@ -2,7 +2,7 @@
 
 import functions_framework.aio
 
-from lib.accounts import sessions
+from lib.accounts import ending
 from lib.accounts.guard import Guard
 from lib.accounts.keys import VerifyingSettings
 from lib.accounts.roles import ROLES
@@ -13,14 +13,14 @@ from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
 guard = Guard(require(VerifyingSettings))
-database = Database(require(DatabaseSettings), statements=[*sessions.ENDING, *guard.statements])
+database = Database(require(DatabaseSettings), statements=[*ending.ENDING, *guard.statements])
 database.warm_after_fork()
 
 
 @functions_framework.aio.http
 @endpoint(
     "POST",
-    members=sessions.END_MEMBERS,
+    members=ending.END_MEMBERS,
     body="required",
     guard=guard,
     roles=ROLES,
@@ -29,9 +29,9 @@ database.warm_after_fork()
 )
 async def sessions_end(request: Request) -> Answer:
     """Answer 204, also where nothing was left to end."""
-    ending = await choose_ending(request)
-    if ending is not None:
-        await database.ask(ending)
+    question = await choose_ending(request)
+    if question is not None:
+        await database.ask(question)
     return Answer(status=204)
 
 
@@ -39,9 +39,9 @@ async def choose_ending(request: Request) -> Query[None] | None:
     """Return what ends the sessions that are meant; only a refresh token needs no other token."""
     asked, address = request.body, request.client_address
     if asked["refresh_token"] is not None:
-        return sessions.end_held_session(asked["refresh_token"], address=address)
+        return ending.end_held_session(asked["refresh_token"], address=address)
     # Without a token the guard refuses now what the endpoint has let pass.
     claims = await database.ask(request.admission or guard.admit(request.headers, roles=ROLES))
     if asked["all"]:
-        return sessions.end_all_sessions(claims, address=address, except_this=asked["except_this"])
-    return sessions.end_session(claims, address=address, session_id=asked["id"])
+        return ending.end_all_sessions(claims, address=address, except_this=asked["except_this"])
+    return ending.end_session(claims, address=address, session_id=asked["id"])

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import (
 from sqlalchemy import text
 
 from lib.accounts.access import AUTHORIZING, check_permission
+from lib.accounts.ending import ENDING, end_session
 from lib.accounts.granting import Granted
 from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.accounts.login import login
-from lib.accounts.sessions import ENDING, end_session
 from lib.accounts.tokens import Claims, Signer, Verifier
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings

@@ -10,9 +10,9 @@ from itertools import pairwise
 import pytest
 
 from lib.accounts import refreshing
+from lib.accounts.ending import end_session
 from lib.accounts.keys import RefreshSettings
 from lib.accounts.refresh_tokens import RefreshToken
-from lib.accounts.sessions import end_session
 from lib.accounts.tokens import Claims
 from lib.errors import InvalidRefreshToken, InvalidRequest, ServiceError, Unauthorized
 from lib.settings import Secret, SettingsError

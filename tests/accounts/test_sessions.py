@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from lib.accounts import passwords, sessions
+from lib.accounts import ending, passwords, sessions
 from lib.accounts.people import Page
 from lib.accounts.refresh_tokens import RefreshToken
 from lib.accounts.tokens import Claims
@@ -27,13 +27,13 @@ def listed(town: Town, claims: Claims, **asked: object) -> Page:
 
 
 def end(town: Town, claims: Claims, session_id: str | None = None) -> None:
-    town.database.answer(sessions.end_session(claims, address=ADDRESS, session_id=session_id))
+    town.database.answer(ending.end_session(claims, address=ADDRESS, session_id=session_id))
 
 
 def end_held(town: Town, refresh_token: str) -> None:
-    ending = sessions.end_held_session(refresh_token, address=ADDRESS)
-    if ending is not None:
-        town.database.answer(ending)
+    held = ending.end_held_session(refresh_token, address=ADDRESS)
+    if held is not None:
+        town.database.answer(held)
 
 
 def assert_over(town: Town, token: str, refresh_token: str) -> None:
@@ -175,7 +175,7 @@ def test_sessions_are_ended_one_by_one_and_all_at_once(town: Town) -> None:
     end(town, claims, theirs.session_id)  # is not theirs to end
     assert len(listed(town, claims).records) == 4
 
-    town.database.answer(sessions.end_all_sessions(claims, address=ADDRESS, except_this=True))
+    town.database.answer(ending.end_all_sessions(claims, address=ADDRESS, except_this=True))
     assert [one["is_this"] for one in listed(town, claims).records] == [True]
     assert_over(town, begun[2].token, begun[2].refresh_token)
 
@@ -191,7 +191,7 @@ def test_all_of_ones_sessions_end_with_this_one(town: Town) -> None:
     begun = [town.log_in() for _ in range(3)]
     theirs = town.log_in("vic")
 
-    town.database.answer(sessions.end_all_sessions(town.admit(begun[0].token), address=ADDRESS))
+    town.database.answer(ending.end_all_sessions(town.admit(begun[0].token), address=ADDRESS))
 
     for one in begun:
         assert_over(town, one.token, one.refresh_token)
@@ -230,7 +230,7 @@ def test_an_administrator_ends_anybodys_session(town: Town) -> None:
 )
 def test_it_is_said_in_one_way_what_is_to_end(asked: dict[str, object], fields: list[str]) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        sessions.END_MEMBERS.read_body(asked)
+        ending.END_MEMBERS.read_body(asked)
 
     assert list(caught.value.fields) == fields
 

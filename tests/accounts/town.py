@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from sqlalchemy import text
 
-from lib.accounts import access, api_keys, refreshing, sessions
+from lib.accounts import access, api_keys, ending, refreshing, sessions
 from lib.accounts.api_keys import CreatedKey
 from lib.accounts.granting import Granted
 from lib.accounts.guard import Guard
@@ -40,7 +40,7 @@ STATEMENTS: Final = (
     *access.AUTHORIZING_KEYS,
     *refreshing.REFRESHING,
     *sessions.LISTING,
-    *sessions.ENDING,
+    *ending.ENDING,
     *api_keys.CREATING,
     *api_keys.LISTING,
     *api_keys.DELETING,

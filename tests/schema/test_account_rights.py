@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from lib.accounts import api_keys, refreshing, sessions
+from lib.accounts import api_keys, ending, refreshing, sessions
 from lib.accounts.roles import ROLES
 from lib.accounts.tokens import Claims
 from lib.accounts.users import AdminSettings
@@ -114,12 +114,12 @@ def test_each_function_works_with_no_more_than_its_own_rights(town: Town, enter:
     enter("test_keys_delete").answer(
         api_keys.delete_key(admit("test_keys_delete"), made.shown["id"], address=ADDRESS)
     )
-    held = sessions.end_held_session(refreshed[-1].refresh_token, address=ADDRESS)
+    held = ending.end_held_session(refreshed[-1].refresh_token, address=ADDRESS)
     assert held
     enter("test_sessions_end").answer(held)
     claims = town.admit(town.log_in().token)
-    enter("test_sessions_end").answer(sessions.end_session(claims, address=ADDRESS))
-    enter("test_sessions_end").answer(sessions.end_all_sessions(claims, address=ADDRESS))
+    enter("test_sessions_end").answer(ending.end_session(claims, address=ADDRESS))
+    enter("test_sessions_end").answer(ending.end_all_sessions(claims, address=ADDRESS))
 
     assert refreshed[0].refresh_token == refreshed[1].refresh_token
     assert [one["id"] for one in listed.records] == [begun.session_id]
