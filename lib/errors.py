@@ -3,14 +3,22 @@
     ServiceError
     ├── InvalidRequest            400 INVALID_REQUEST
     ├── Unauthorized              401 UNAUTHORIZED
-    │   └── InvalidCredentials    401 INVALID_CREDENTIALS
+    │   ├── InvalidCode           401 INVALID_CODE
+    │   ├── InvalidCredentials    401 INVALID_CREDENTIALS
+    │   └── InvalidRefreshToken   401 INVALID_REFRESH_TOKEN
     ├── Forbidden                 403 FORBIDDEN
     ├── NotFound                  404 NOT_FOUND
     │   ├── ImportNotFound        404 IMPORT_NOT_FOUND
+    │   ├── KeyNotFound           404 KEY_NOT_FOUND
     │   ├── MovieNotFound         404 MOVIE_NOT_FOUND
-    │   └── OmdbMovieNotFound     404 OMDB_MOVIE_NOT_FOUND
+    │   ├── OmdbMovieNotFound     404 OMDB_MOVIE_NOT_FOUND
+    │   └── UserNotFound          404 USER_NOT_FOUND
     ├── MethodNotAllowed          405 METHOD_NOT_ALLOWED
     ├── RequestTimeout            408 REQUEST_TIMEOUT
+    ├── LastAdmin                 409 LAST_ADMIN
+    ├── OwnAccount                409 OWN_ACCOUNT
+    ├── TooManyKeys               409 TOO_MANY_KEYS
+    ├── UsernameTaken             409 USERNAME_TAKEN
     ├── BodyTooLarge              413 BODY_TOO_LARGE
     ├── AddressTooLong            414 ADDRESS_TOO_LONG
     ├── UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
@@ -77,14 +85,26 @@ class Unauthorized(ServiceError):
     status, code = 401, "UNAUTHORIZED"
 
 
+class InvalidCode(Unauthorized):
+    """There is no such one-time code, or no longer."""
+
+    code = "INVALID_CODE"
+
+
 class InvalidCredentials(Unauthorized):
     """Username and password do not belong together."""
 
     code = "INVALID_CREDENTIALS"
 
 
+class InvalidRefreshToken(Unauthorized):
+    """The refresh token is unknown, was used, or its session is over."""
+
+    code = "INVALID_REFRESH_TOKEN"
+
+
 class Forbidden(ServiceError):
-    """The token is valid, but its user's role does not allow this."""
+    """The token or key is valid, but does not allow this."""
 
     status, code = 403, "FORBIDDEN"
 
@@ -101,10 +121,22 @@ class ImportNotFound(NotFound):
     code = "IMPORT_NOT_FOUND"
 
 
+class KeyNotFound(NotFound):
+    """There is no such key for machines, or not among the caller's own."""
+
+    code = "KEY_NOT_FOUND"
+
+
 class MovieNotFound(NotFound):
     """The catalogue holds no such movie."""
 
     code = "MOVIE_NOT_FOUND"
+
+
+class UserNotFound(NotFound):
+    """There is no user of this name."""
+
+    code = "USER_NOT_FOUND"
 
 
 class MethodNotAllowed(ServiceError):
@@ -117,6 +149,30 @@ class RequestTimeout(ServiceError):
     """The request did not arrive in time."""
 
     status, code = 408, "REQUEST_TIMEOUT"
+
+
+class LastAdmin(ServiceError):
+    """Without this administrator there would be none."""
+
+    status, code = 409, "LAST_ADMIN"
+
+
+class OwnAccount(ServiceError):
+    """Nobody takes their own account or its rights away."""
+
+    status, code = 409, "OWN_ACCOUNT"
+
+
+class TooManyKeys(ServiceError):
+    """The user has as many keys for machines as one may have."""
+
+    status, code = 409, "TOO_MANY_KEYS"
+
+
+class UsernameTaken(ServiceError):
+    """There is another user of this name."""
+
+    status, code = 409, "USERNAME_TAKEN"
 
 
 class BodyTooLarge(ServiceError):

@@ -90,6 +90,30 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_user(user: argparse.ArgumentParser) -> None:
     verbs = user.add_subparsers(required=True, metavar="VERB")
+    create = verbs.add_parser("create", help="invite a user, and print their code once")
+    create.add_argument("name", metavar="NAME")
+    create.add_argument("--role", default="viewer", metavar="ROLE", help="viewer, editor or admin")
+    create.set_defaults(run=_create_user)
+    show = verbs.add_parser("list", help="print users by name")
+    show.add_argument("--role", metavar="ROLE", help="viewer, editor or admin")
+    show.add_argument("--state", metavar="STATE", help="active, invited or disabled")
+    show.set_defaults(run=_list_users)
+    role = verbs.add_parser("role", help="give a user another role, from their next request on")
+    role.add_argument("name", metavar="NAME")
+    role.add_argument("role", metavar="ROLE", help="viewer, editor or admin")
+    role.set_defaults(run=_change_user, disabled=None)
+    disable = verbs.add_parser("disable", help="let a user in no more, and end what they have")
+    enable = verbs.add_parser("enable", help="let a user log in again")
+    for verb, disabled in ((disable, True), (enable, False)):
+        verb.add_argument("name", metavar="NAME")
+        verb.set_defaults(run=_change_user, role=None, disabled=disabled)
+    reset = verbs.add_parser("reset", help="print a code once that a password is chosen with")
+    reset.add_argument("name", metavar="NAME")
+    reset.add_argument("--end-sessions", action="store_true", help="end the user's sessions, too")
+    reset.set_defaults(run=_reset_user)
+    delete = verbs.add_parser("delete", help="delete a user, with all sessions and keys")
+    delete.add_argument("name", metavar="NAME")
+    delete.set_defaults(run=_delete_user)
     clear = verbs.add_parser("clear", help="let a user in who waits for failed logins")
     clear.add_argument("name", metavar="NAME")
     clear.add_argument("--from", dest="address", metavar="ADDRESS", help="where they are just now")
@@ -157,6 +181,37 @@ def _year(text: str) -> int:
     if not re.fullmatch(r"[0-9]{4}", text, re.ASCII) or not FIRST_YEAR <= int(text) <= LAST_YEAR:
         raise argparse.ArgumentTypeError(f"expected a year from {FIRST_YEAR} to {LAST_YEAR}")
     return int(text)
+
+
+def _create_user(options: argparse.Namespace) -> None:
+    from local import users  # noqa: PLC0415
+
+    users.create(options.name, options.role)
+
+
+def _list_users(options: argparse.Namespace) -> None:
+    from local import users  # noqa: PLC0415
+
+    users.show(options.role, options.state)
+
+
+def _change_user(options: argparse.Namespace) -> None:
+    from lib.accounts.administration import Changes  # noqa: PLC0415
+    from local import users  # noqa: PLC0415
+
+    users.update(options.name, Changes(role=options.role, disabled=options.disabled))
+
+
+def _reset_user(options: argparse.Namespace) -> None:
+    from local import users  # noqa: PLC0415
+
+    users.reset(options.name, end_sessions=options.end_sessions)
+
+
+def _delete_user(options: argparse.Namespace) -> None:
+    from local import users  # noqa: PLC0415
+
+    users.delete(options.name)
 
 
 def _clear_user(options: argparse.Namespace) -> None:

@@ -20,7 +20,8 @@ DATABASE: Final = "movies"
 # How the names of the variables begin that `lib.settings` reads, and that may name a service which
 # is neither to be tested nor to be measured.
 SETTINGS: Final = (
-    "DATABASE_", "CLOUD_SQL_", "DB_", "OMDB_", "IMPORT_", "TOKEN_", "ADMIN_", "LOG_LEVEL",
+    "DATABASE_", "CLOUD_SQL_", "DB_", "OMDB_", "IMPORT_", "TOKEN_", "REFRESH_", "ADMIN_",
+    "LOG_LEVEL",
 )  # fmt: skip
 
 
@@ -64,6 +65,7 @@ def prepare(
         make_folder(folder)
         _provide_database(environment, stack)
         provide_token_keys(folder, variables)
+        provide_refresh_key(folder, variables)
         if demo_admin or environment.postgres:
             provide_password(environment)
         _provide_omdb(environment, stack)
@@ -79,6 +81,12 @@ def provide_token_keys(folder: Path, variables: MutableMapping[str, str]) -> Non
     # Keys that the caller verifies with are kept: a rotation can be tried that way.
     earlier = variables.get("TOKEN_PUBLIC_KEYS", "")
     variables["TOKEN_PUBLIC_KEYS"] = _public_key(folder / "token-key.pem", pem) + earlier
+
+
+def provide_refresh_key(folder: Path, variables: MutableMapping[str, str]) -> None:
+    """Set the key that refresh tokens are derived with, unless the caller did."""
+    if "REFRESH_KEY" not in variables:
+        variables["REFRESH_KEY"] = keep(folder / "refresh-key", secrets.token_urlsafe)
 
 
 def provide_password(environment: Environment) -> None:

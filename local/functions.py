@@ -26,6 +26,7 @@ _TIMES: Final = 1_000
 SECRETS: Final = {
     "admin": ("ADMIN_PASSWORD",),
     "omdb": ("OMDB_API_KEY",),
+    "refresh": ("REFRESH_KEY",),
     "signing": ("TOKEN_PRIVATE_KEY",),
 }
 

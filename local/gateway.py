@@ -7,6 +7,7 @@ path and hands the request on unchanged.
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import functions_framework.aio
 from starlette.requests import Request
@@ -20,6 +21,11 @@ from local.failure import Failure
 from local.functions import ID, Function, read_functions
 
 
+def decode(path: str) -> str:
+    """Decode a path, but for slashes within its segments, as those of a user's name may be."""
+    return "/".join(unquote(segment).replace("/", "%2F") for segment in path.split("/"))
+
+
 class Gateway:
     """An ASGI app that gives each request to the function that its path names."""
 
@@ -31,7 +37,9 @@ class Gateway:
         """Serve one request."""
         if scope["type"] != "http":
             return
-        answer = self._apps.get(self.function_for(scope["path"]) or "", self._refuse)
+        sent: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+        path = decode(sent.partition(b"?")[0].decode("latin-1"))
+        answer = self._apps.get(self.function_for(path) or "", self._refuse)
         await answer(scope, receive, send)
 
     def function_for(self, path: str) -> str | None:

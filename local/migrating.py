@@ -9,9 +9,10 @@ from lib.database.faults import POOLER, is_of_pooler
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import ServiceError
-from lib.schema.migrating import Migrated, migrate
+from lib.schema.migrated import Migrated
+from lib.schema.migrating import migrate
 from lib.schema.settings import GrantSettings
-from lib.settings import SettingsError, require
+from lib.settings import require
 from local.environment import Environment, keep_password, prepare
 from local.failure import Failure
 
@@ -22,7 +23,7 @@ def run() -> None:
     """Migrate, and say what changed."""
     with prepare() as environment:
         migrated = bring_up_to_date(environment)
-    if not migrated.newer:  # of which everybody is told who brings it up to date
+    if not (migrated.newer or migrated.admin_refused):  # of which everybody is told who does this
         print(migrated.message)
     if migrated.admin_created:
         print(f"Made the administrator {require(AdminSettings).username!r}")
@@ -46,11 +47,11 @@ def bring_up_to_date(environment: Environment) -> Migrated:
         while again.left:
             print(f"Left to do: {'; '.join(again.left)} ...", file=sys.stderr, flush=True)
             again = migrate(database, admin, seconds=_SHARE)
-    except (ServiceError, SettingsError) as error:
+    except ServiceError as error:
         raise Failure(f"the database cannot be migrated: {error}{cause(error)}") from error
     finally:
         database.close()
-    if migrated.newer:
+    if migrated.newer or migrated.admin_refused:
         print(migrated.message, file=sys.stderr)
     if migrated.admin_created:
         keep_password(environment)

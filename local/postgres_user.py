@@ -111,8 +111,11 @@ def _copy(packages: Path, copy: Path) -> None:
             for file in map(Path(folder).joinpath, files):
                 if not file.is_symlink():
                     file.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
-        with contextlib.suppress(FileExistsError):  # another process was faster
+        try:
             new.rename(copy)
+        except OSError:
+            if not copy.exists():  # else another process was faster
+                raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
 

@@ -15,7 +15,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from lib.accounts.keys import SigningSettings, VerifyingSettings
+from lib.accounts.keys import RefreshSettings, SigningSettings, VerifyingSettings
 from lib.accounts.users import AdminSettings
 from lib.settings import require
 from local import importing, migrating
@@ -40,10 +40,30 @@ The movie database listens on $base   (Ctrl-C ends it)
   curl -X POST $base/brew-coffee
   curl -X POST $base/migrate
 
-  # delete needs a token, which lasts fifteen minutes
-  TOKEN=$$(curl -s $base/login -H 'Content-Type: application/json' \\
-    -d $credentials | sed 's/.*"token": *"\\([^"]*\\)".*/\\1/')
+  # the rest needs a token, which lasts fifteen minutes
+  SESSION=$$(curl -s $base/login -H 'Content-Type: application/json' \\
+    -d $credentials)
+  TOKEN=$$(printf %s "$$SESSION" | sed 's/.*"token": *"\\([^"]*\\)".*/\\1/')
   curl -i -X DELETE $base/movies.delete/tt0111161 -H "Authorization: Bearer $$TOKEN"
+  curl $base/sessions.list -H "Authorization: Bearer $$TOKEN"
+  curl $base/keys.list -H "Authorization: Bearer $$TOKEN"
+  curl $base/keys.create -H "Authorization: Bearer $$TOKEN" -H 'Content-Type: application/json' \\
+    -d '{"name": "nightly job", "role": "editor", "expires_in_days": 90}'
+
+  curl $base/users.list -H "Authorization: Bearer $$TOKEN"
+  CODE=$$(curl -s $base/users.create -H "Authorization: Bearer $$TOKEN" \\
+    -H 'Content-Type: application/json' -d '{"username": "ana", "role": "editor"}' |
+    sed 's/.*"code": *"\\([^"]*\\)".*/\\1/')
+  curl -i $base/passwords.set -H 'Content-Type: application/json' \\
+    -d "{\\"code\\": \\"$$CODE\\", \\"new_password\\": \\"tall giraffes eat acacia leaves\\"}"
+  curl $base/audit.list -H "Authorization: Bearer $$TOKEN"
+
+  # another token for as long, and the end of it all
+  REFRESH_TOKEN=$$(printf %s "$$SESSION" | sed 's/.*"refresh_token": *"\\([^"]*\\)".*/\\1/')
+  curl $base/sessions.refresh -H 'Content-Type: application/json' \\
+    -d "{\\"refresh_token\\": \\"$$REFRESH_TOKEN\\"}"
+  curl -i $base/sessions.end -H "Authorization: Bearer $$TOKEN" \\
+    -H 'Content-Type: application/json' -d '{}'
 
 $notes
 """)
@@ -54,7 +74,8 @@ def run(variables: Mapping[str, str] = os.environ) -> None:
     with _bind(variables) as listener, prepare(demo_admin=True) as environment:
         require(SigningSettings, environment.variables)  # before what is merely missing beside it
         require(VerifyingSettings, environment.variables)
-        migrating.bring_up_to_date(environment)
+        require(RefreshSettings, environment.variables)
+        migrated = migrating.bring_up_to_date(environment)
         try:
             importing.fill_when_empty(environment)
         except Failure as failure:
@@ -64,16 +85,22 @@ def run(variables: Mapping[str, str] = os.environ) -> None:
 
         app = gateway.build(ROOT)
         _listen(listener)
-        print(banner(_address(listener), environment), flush=True)
+        print(banner(_address(listener), environment, migrated.admin_refused), flush=True)
         _serve(app, listener, environment.postgres)
 
 
-def banner(base: str, environment: Environment) -> str:
-    """Say where the service is and how to call it, in lines that can be pasted."""
+def banner(base: str, environment: Environment, admin_refused: str | None = None) -> str:
+    """Say where the service is and how to call it, in lines that can be pasted.
+
+    Args:
+        admin_refused: Why nobody is an administrator, although there is a password for one.
+    """
     admin = require(AdminSettings, environment.variables)
     password = admin.password.reveal() if admin.password else ""
     credentials = shlex.quote(json.dumps({"username": admin.username, "password": password}))
     notes = [f"Administrator: {admin.username}, password: {password}"]
+    if admin_refused:
+        notes = [f"Administrator: none, so that no token can be had: {admin_refused}"]
     if environment.postgres:
         notes.append(f"Data: {environment.folder} (delete it to begin anew)")
         notes.append(f"Database: {environment.variables['DATABASE_URL']}")

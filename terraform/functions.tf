@@ -49,6 +49,7 @@ locals {
   secret_settings = {
     admin   = ["ADMIN_PASSWORD"]
     omdb    = ["OMDB_API_KEY"]
+    refresh = ["REFRESH_KEY"]
     signing = ["TOKEN_PRIVATE_KEY"]
   }
 
@@ -92,6 +93,7 @@ locals {
       OMDB_DAILY_BUDGET     = tostring(var.omdb_daily_budget)
       OMDB_IMPORT_SHARE     = tostring(var.omdb_import_share)
     }
+    refresh = {}
     signing = {}
     verifying = {
       TOKEN_PUBLIC_KEYS = local.token_public_keys

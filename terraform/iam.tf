@@ -7,21 +7,6 @@ resource "google_service_account" "function" {
   account_id   = local._account_ids[each.key]
   display_name = "Function ${each.key}"
 
-  lifecycle {
-    # https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts/create
-    precondition {
-      condition = length(local._account_ids[each.key]) <= 30
-      error_message = format(
-        "The account of %s would be %s, which has %d characters, and an account's name has 30 at most: with the prefix %s a function's name has up to %d, or take a shorter prefix.",
-        each.key,
-        local._account_ids[each.key],
-        length(local._account_ids[each.key]),
-        var.prefix,
-        30 - length(trimsuffix(local._account_ids[each.key], local._hyphenated[each.key])),
-      )
-    }
-  }
-
   depends_on = [time_sleep.services]
 }
 

@@ -39,6 +39,10 @@ locals {
       messages = ["OMDb call failed"]
       where    = ["jsonPayload.error_class=\"OmdbQuotaExceeded\""]
     }
+    refresh_token_reused = {
+      messages = ["alarm: refresh token reused"]
+      where    = []
+    }
     unforeseen_fault = {
       messages = ["unforeseen fault", "unforeseen fault of a fetch"]
       where    = []

@@ -128,6 +128,12 @@ locals {
         query    = "sum(increase(${local._log_metric.omdb_key_refused}[10m])) > 0"
         severity = "ERROR"
       }
+      refresh_token_reused = {
+        title    = "A refresh token was used twice: one of two who have it is a thief"
+        lasts    = "0s"
+        query    = "sum(increase(${local._log_metric.refresh_token_reused}[10m])) > 0"
+        severity = "ERROR"
+      }
       server_errors = {
         title    = "A function answers with faults of its own"
         lasts    = "300s"
@@ -223,8 +229,10 @@ resource "google_monitoring_notification_channel" "main" {
 resource "google_monitoring_uptime_check_config" "function" {
   for_each = local.probes
 
-  display_name     = "${var.prefix}-${local._hyphenated[each.key]}"
-  period           = "300s"
+  display_name = "${var.prefix}-${local._hyphenated[each.key]}"
+  # A million checks of a project's are free, and each of some five places makes its own: so each of
+  # thirty functions can be asked every ten minutes, but not every five.
+  period           = "600s"
   selected_regions = ["ASIA_PACIFIC", "EUROPE", "USA"]
   timeout          = "10s"
 

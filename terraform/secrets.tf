@@ -16,6 +16,7 @@ locals {
   secret_ids = {
     ADMIN_PASSWORD    = "${var.prefix}-admin-password"
     OMDB_API_KEY      = "${var.prefix}-omdb-api-key"
+    REFRESH_KEY       = "${var.prefix}-refresh-key"
     TOKEN_PRIVATE_KEY = "${var.prefix}-token-private-key"
   }
 
@@ -26,6 +27,7 @@ locals {
       ? google_secret_manager_secret_version.omdb_api_key_placeholder.version
       : tostring(var.omdb_api_key_version)
     )
+    REFRESH_KEY       = google_secret_manager_secret_version.refresh_key.version
     TOKEN_PRIVATE_KEY = google_secret_manager_secret_version.token_private_key[var.token_key_generation].version
   }
 
@@ -133,6 +135,24 @@ check "omdb_api_key" {
   assert {
     condition     = var.omdb_api_key_version > 1
     error_message = "OMDb's key is still the placeholder: movies_create answers 502. Add it with `gcloud secrets versions add ${local.secret_ids.OMDB_API_KEY} --data-file=-`, and set omdb_api_key_version to the number it prints."
+  }
+}
+
+# The key that refresh tokens are derived with ------------------------------------------------------
+
+# Another one ends no session: what is stored tells of each token whether it is the present one.
+ephemeral "random_password" "refresh_key" {
+  length  = 64
+  special = false # 62 characters: 381 bits, and 256 are the least
+}
+
+resource "google_secret_manager_secret_version" "refresh_key" {
+  secret                 = google_secret_manager_secret.main["REFRESH_KEY"].id
+  secret_data_wo         = ephemeral.random_password.refresh_key.result
+  secret_data_wo_version = tostring(var.refresh_key_version)
+
+  lifecycle {
+    create_before_destroy = true
   }
 }
 

@@ -454,7 +454,7 @@ variable "prefix" {
 
   validation {
     condition     = length(var.prefix) <= 20
-    error_message = "prefix has 20 characters at most, as the account <prefix>-scheduler has 30; functions with long names leave fewer."
+    error_message = "prefix has 20 characters at most, as the account <prefix>-scheduler has 30."
   }
 
   validation {
@@ -496,6 +496,18 @@ variable "rate_limits" {
   }
 }
 
+variable "refresh_key_version" {
+  description = "Raise it to have a new key made that refresh tokens are derived with. Sessions go on"
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.refresh_key_version >= 1 && floor(var.refresh_key_version) == var.refresh_key_version
+    error_message = "refresh_key_version is a whole number from 1."
+  }
+}
+
 variable "region" {
   description = "The region of everything that has one"
   type        = string
@@ -521,7 +533,7 @@ variable "runbook_url" {
 variable "subnet_cidr" {
   description = "Range of the functions' subnet; each instance takes two addresses, and during a deployment four"
   type        = string
-  default     = "10.20.0.0/24"
+  default     = "10.20.0.0/23"
   nullable    = false
 
   validation {

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, text
 
-from lib.accounts import login, users
-from lib.accounts.access import AUTHORIZING, LOGGING_OUT
+from lib.accounts import ending, login
+from lib.accounts.access import AUTHORIZING
 from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.accounts.tokens import Signer, Verifier
 from lib.accounts.users import AdminSettings
@@ -31,7 +31,7 @@ from local.environment import SETTINGS
 from local.postgres import EmbeddedPostgres
 from tests import held, support
 from tests.ordering import arrange
-from tests.support import ADMIN_PASSWORD, OMDB_KEY, database_settings
+from tests.support import ADMIN_PASSWORD, OMDB_KEY, REFRESH_KEY, database_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES_FOLDER = "TEST_POSTGRES_FOLDER"
@@ -118,7 +118,7 @@ def worker_database(database_url: str) -> Iterator[TransactionalDatabase]:
         STORE,
         statements.DELETE,
         *AUTHORIZING,
-        *LOGGING_OUT,
+        *ending.ENDING,
     ]
     database = TransactionalDatabase(database_settings(database_url), statements=every_statement)
     yield database
@@ -227,6 +227,7 @@ def environment(
         "OMDB_CALLS_PER_CALLER": "1000000",
         "TOKEN_PRIVATE_KEY": private_key_pem,
         "TOKEN_PUBLIC_KEYS": public_key_pem,
+        "REFRESH_KEY": REFRESH_KEY,
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
     }
 
@@ -285,7 +286,7 @@ def authorization(
 
     def header(role: str) -> dict[str, str]:
         username = f"some {role}"
-        users.create_user(database, username=username, password=ADMIN_PASSWORD, role=role)
+        support.create_user(database, username=username, password=ADMIN_PASSWORD, role=role)
         issued = login.login(
             database, signer, username=username, password=ADMIN_PASSWORD, address="192.0.2.1"
         )

@@ -13,13 +13,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any, Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from jsonschema_rs import Draft202012, Draft202012Validator, Registry
 from starlette.types import ASGIApp
 
 from local.environment import ROOT
+from local.gateway import decode
 from local.openapi.errors import BY_THE_SERVER
 from local.servers import Server
 
@@ -59,7 +60,7 @@ class Asked:
     def path(self) -> str:
         """Return the path without the version before it, as the gateway looks at it."""
         sent = self.target.partition("?")[0]
-        path = unquote(urlsplit(sent).path if sent.startswith("http") else sent)
+        path = decode(urlsplit(sent).path if sent.startswith("http") else sent)
         return path.removeprefix("/v1") or "/" if f"{path}/".startswith("/v1/") else path
 
 

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import text
 
+from lib.accounts import passwords
 from lib.catalogue import movies, statements
 from lib.catalogue.movie import Movie
 from lib.catalogue.movies import Stored
@@ -19,18 +19,20 @@ from lib.omdb.memory import STORE
 from local.demo_omdb.server import DemoOmdb
 from local.environment import ROOT
 from local.functions import read_functions
-from local.gateway import Gateway
+from local.gateway import Gateway, decode
 
 NEW_ENDPOINT: Final = ROOT / "tests" / "functions" / "movies_count"  # a folder as it may come
 ADMIN_PASSWORD: Final = "correct horse battery staple"
 OMDB_KEY: Final = "0a1b2c3d"
+REFUSED: Final = "42501"  # a right is missing, and not a table or column
+REFRESH_KEY: Final = "a key of no fewer than thirty-two bytes"
 ECHO: Final = Statement(repeatable=True, sql="select cast(:value as text)")
 
 
 def is_served(target: str) -> bool:
     """Tell whether a function is at a path; one whose folder is gone takes its cases with it."""
     gateway = Gateway({}, read_functions().values())
-    return gateway.function_for(unquote(target.partition("?")[0])) is not None
+    return gateway.function_for(decode(target.partition("?")[0])) is not None
 
 
 def asks(*targets: str) -> pytest.MarkDecorator:
@@ -47,6 +49,32 @@ def database_settings(url: str) -> DatabaseSettings:
 def echo(value: str) -> Query[str]:
     """Ask the database for what it is told."""
     return Query(statement=ECHO, values={"value": value}, read=lambda rows: str(rows[0][0]))
+
+
+def create_user(database: TransactionalDatabase, *, username: str, password: str, role: str) -> int:
+    """Make a user who has chosen a password; return their id."""
+    with database.begin() as connection:
+        user_id: int = connection.execute(
+            text(
+                "insert into users (username, password_hash, role, password_set_at) "
+                "values (:username, :password_hash, :role, now()) returning id"
+            ),
+            {
+                "username": username,
+                "password_hash": passwords.hash_password(password),
+                "role": role,
+            },
+        ).scalar_one()
+    return user_id
+
+
+def set_role(database: TransactionalDatabase, *, username: str, role: str) -> None:
+    """Give a user another role, whoever would be left without one."""
+    with database.begin() as connection:
+        connection.execute(
+            text("update users set role = :role where username = :username"),
+            {"username": username, "role": role},
+        )
 
 
 def store(database: Database, movie: Movie) -> Stored:

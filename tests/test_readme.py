@@ -10,6 +10,7 @@ import pytest
 
 import lib.omdb.faults  # noqa: F401  whose faults are among those that callers meet
 from lib import errors
+from lib.accounts.roles import ROLES
 from lib.catalogue.wanted import ID
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import InvalidRequest, ServiceError
@@ -18,6 +19,7 @@ from local.bench.command import SECTIONS
 from local.functions import read_functions
 from local.openapi import command
 from local.openapi.breaking import resolve
+from local.openapi.declared import read_operations
 from local.openapi.errors import BY_THE_SERVER
 from local.servers import Server
 
@@ -115,6 +117,25 @@ def test_what_a_route_asks_is_what_its_description_says(route: str) -> None:
     told = set(re.findall(r"\b([2-5]\d\d)(?= |,|;|$)", answers))
     together = [other for other, row in ASKED.items() if row is ASKED[route]]
     assert told <= {status for other in together for status in OPERATIONS[other]["responses"]}
+
+
+def test_the_readme_says_who_may_do_what() -> None:
+    told = {
+        name: tuple(bool(cell) for cell in cells)
+        for row, *cells in table("| | without a token |")
+        for name in re.findall(r"`([\w.]+)`", row)
+    }
+    declared = {
+        re.sub(r"/{id}", "", one.route).strip("/"): (
+            not one.rules.needs_token,
+            *(role in one.rules.roles for role in ROLES),
+            one.takes_keys,
+        )
+        for one in read_operations()
+        if one.rules.roles
+    }
+
+    assert told == declared
 
 
 def test_the_refusal_that_the_readme_shows_is_what_comes_out() -> None:

@@ -10,7 +10,7 @@ from lib.imports import reports
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
-guard = Guard(require(VerifyingSettings))
+guard = Guard(require(VerifyingSettings), keys=True)
 database = Database(require(DatabaseSettings), statements=[reports.SOME, *guard.statements])
 database.warm_after_fork()
 

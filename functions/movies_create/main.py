@@ -18,7 +18,7 @@ from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
 settings = require(OmdbSettings)
-guard = Guard(require(VerifyingSettings))
+guard = Guard(require(VerifyingSettings), keys=True)
 database = Database(require(DatabaseSettings), statements=[*creating.STATEMENTS, *guard.statements])
 database.warm_after_fork()
 creator = Creator(database, OmdbClient(settings, meter=Budget(database, settings)), settings)

@@ -11,7 +11,7 @@ from lib.database.settings import DatabaseSettings
 from lib.settings import require
 from lib.web.endpoint import Answer, Request, endpoint
 
-guard = Guard(require(VerifyingSettings))
+guard = Guard(require(VerifyingSettings), keys=True)
 database = Database(require(DatabaseSettings), statements=[statements.DELETE, *guard.statements])
 database.warm_after_fork()
 
@@ -21,5 +21,6 @@ database.warm_after_fork()
 async def movies_delete(request: Request) -> Answer:
     """Answer 204 once the movie is gone."""
     claims = await database.ask(request.admission)
-    await database.ask(movies.delete(request.in_path["imdb_id"], user_id=claims.user_id))
+    imdb_id, address = request.in_path["imdb_id"], request.client_address
+    await database.ask(movies.delete(imdb_id, user_id=claims.user_id, address=address))
     return Answer(status=204)

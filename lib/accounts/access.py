@@ -1,26 +1,38 @@
-"""Who may do what: the token first, then its session and its user's present role."""
+"""Who may do what: the token or key first, then its session and its user's present role."""
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
+from lib.accounts.api_keys import PresentedKey
 from lib.accounts.roles import ROLES
 from lib.accounts.tokens import LEEWAY_SECONDS, Claims, invalid_token
-from lib.database.database import Database
 from lib.database.statement import Query, Rows, Statement, Values
-from lib.errors import Forbidden
+from lib.errors import Forbidden, Unauthorized
 
 _ROLE_IN_SESSION: Final = Statement(
     repeatable=True,
     sql=f"""
         select users.role from sessions join users on users.id = sessions.user_id
-        where sessions.jti = :jti and sessions.user_id = :user_id::bigint
+        where sessions.jti = :session_id and sessions.user_id = :user_id::bigint
             and sessions.expires_at > now() - interval '{LEEWAY_SECONDS} seconds'
+            and users.disabled_at is null
     """,  # noqa: S608  built from a constant
 )
-_END_SESSION: Final = Statement(repeatable=True, sql="delete from sessions where jti = :jti")
+# A key is a viewer's or an editor's, so that the lesser role is a viewer's where either is.
+_ROLE_OF_KEY: Final = Statement(
+    repeatable=True,
+    sql="""
+        select case when 'viewer' in (api_keys.role, users.role) then 'viewer' else 'editor' end,
+            users.id, extract(epoch from api_keys.expires_at)::bigint
+        from api_keys join users on users.id = api_keys.user_id
+        where api_keys.id = :id and api_keys.digest = :digest
+            and api_keys.expires_at > now() and users.disabled_at is null
+    """,
+)
 AUTHORIZING: Final = (_ROLE_IN_SESSION,)
-LOGGING_OUT: Final = (_END_SESSION,)
+AUTHORIZING_KEYS: Final = (_ROLE_OF_KEY,)
 
 
 def check_permission(claims: Claims, *, roles: Collection[str]) -> Query[Claims]:
@@ -39,21 +51,50 @@ def check_permission(claims: Claims, *, roles: Collection[str]) -> Query[Claims]
         if not rows:
             raise invalid_token()
         role = str(rows[0][0])
-        if role not in roles:
-            allowed = " or ".join(known for known in ROLES if known in roles)
-            raise Forbidden(
-                f"This needs the role {allowed}; yours is {role}.",
-                headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
-            )
+        _demand_role(role, roles)
         return replace(claims, role=role)
 
-    values: Values = {"jti": claims.jti, "user_id": claims.user_id}
+    values: Values = {"session_id": claims.session_id, "user_id": claims.user_id}
     return Query(statement=_ROLE_IN_SESSION, values=values, read=read)
 
 
-def log_out(database: Database, jti: str) -> None:
-    """Make a token worthless before it expires; it may be so already.
+def check_key(key: PresentedKey, *, roles: Collection[str]) -> Query[Claims]:
+    """Ask whether a key for machines is valid, and whether it and its owner's present role allow.
 
-    The database must have been made with the statements of `LOGGING_OUT`.
+    The answer is what a token of its owner would say, with the lesser of both roles, or
+    `Unauthorized` or `Forbidden`. The database must have been made with the statements of
+    `AUTHORIZING_KEYS`.
     """
-    database.run(_END_SESSION, jti=jti)
+
+    def read(rows: Rows) -> Claims:
+        if not rows:
+            raise invalid_key()
+        [[role, user_id, expires_at]] = rows
+        _demand_role(role, roles)
+        return Claims(
+            user_id=user_id,
+            role=role,
+            jti=key.id,
+            session_id=key.id,
+            expires_at=datetime.fromtimestamp(expires_at, UTC),
+        )
+
+    values: Values = {"id": key.id, "digest": key.digest}
+    return Query(statement=_ROLE_OF_KEY, values=values, read=read)
+
+
+def invalid_key() -> Unauthorized:
+    """Make the one refusal that all bad keys get: it does not say what gave them away."""
+    return Unauthorized(
+        "The key is not valid, or no longer: its owner makes another with POST /keys.create.",
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+    )
+
+
+def _demand_role(role: str, roles: Collection[str]) -> None:
+    if role not in roles:
+        allowed = " or ".join(known for known in ROLES if known in roles)
+        raise Forbidden(
+            f"This needs the role {allowed}; yours is {role}.",
+            headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+        )

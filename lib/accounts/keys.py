@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from lib.settings import Secret, SettingsError, read_needed
+
+_REFRESH_KEY_BYTES: Final = 32  # of HMAC-SHA256's digest: RFC 2104, section 3
 
 
 def load_private_key(pem: str) -> Ed25519PrivateKey:
@@ -95,3 +97,20 @@ class VerifyingSettings:
         for key in keys:
             load_public_key(key)
         return cls(public_keys=tuple(keys))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefreshSettings:
+    """What the next refresh token is derived with."""
+
+    key: Secret
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Demand as many bytes as what is derived with them has."""
+        key = read_needed(env, "REFRESH_KEY", f"{_REFRESH_KEY_BYTES} bytes or more")
+        if len(key.encode()) < _REFRESH_KEY_BYTES:
+            raise SettingsError(
+                f"REFRESH_KEY is too short: expected {_REFRESH_KEY_BYTES} bytes or more"
+            )
+        return cls(key=Secret(key))

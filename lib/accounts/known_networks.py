@@ -10,7 +10,7 @@ from sqlalchemy import and_, case, delete, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from lib.accounts.throttle import FORGOTTEN_AFTER, clock
-from lib.database.tables import login_networks, users
+from lib.database.account_tables import login_networks, users
 from lib.web import networks
 
 if TYPE_CHECKING:

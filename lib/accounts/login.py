@@ -2,15 +2,20 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import DateTime, Text, delete, insert, literal, select, update
+from sqlalchemy import select, update
 
-from lib.accounts import known_networks, passwords, throttle
+from lib.accounts import audit, known_networks, passwords, throttle
+from lib.accounts.beginning import NewSession, begin_session, sweep_sessions
+from lib.accounts.granting import Granted
+from lib.accounts.names import NAME, read_name
 from lib.accounts.passwords import PASSWORD
-from lib.accounts.users import USERNAME, fold_username
-from lib.database.tables import login_networks, sessions, users
+from lib.accounts.refresh_tokens import RefreshToken
+from lib.accounts.usernames import USERNAME, fold_username
+from lib.database.account_tables import login_networks, users
 from lib.errors import InvalidCredentials, InvalidRequest, NotFound
 from lib.web.inputs import Input, Inputs
 from lib.web.networks import UNKNOWN, Network, network_of
@@ -18,7 +23,7 @@ from lib.web.networks import UNKNOWN, Network, network_of
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from lib.accounts.tokens import IssuedToken, Signer
+    from lib.accounts.tokens import Signer
     from lib.database.transactions import TransactionalDatabase
 
 log = logging.getLogger(__name__)
@@ -27,12 +32,13 @@ MEMBERS: Final = Inputs(
     {
         "username": Input(rule=USERNAME, about="In any case.", required=True, example="admin"),
         "password": Input(rule=PASSWORD, about="As it was chosen.", required=True),
+        "session_name": Input(
+            rule=NAME,
+            about="What the session is called in the list of one's sessions, such as a device.",
+            example="phone",
+        ),
     }
 )
-
-_EXPIRED_AT_ONCE: Final = 100
-# Longer than the leeway that a token has.
-_GRACE: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +46,23 @@ class _User:
     id: int
     role: str
     password_hash: str
+    password_set_at: datetime | None
     is_at_known_network: bool
     forgive: bool  # what failed here, once the password turns out to be right
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Visit:
+    """Whoever asks to be let in, and what time it is, where a test says so."""
+
+    username: str
+    session_name: str | None
+    address: str
+    now: datetime | None
+
+    @cached_property
+    def network(self) -> Network:
+        return network_of(self.address)
 
 
 def login(
@@ -51,38 +72,37 @@ def login(
     username: object,
     password: object,
     address: str,
+    session_name: object = None,
     now: datetime | None = None,
-) -> "IssuedToken":
+) -> Granted:
     """Begin a session for the user whose password this is.
 
-    Who does not exist and who has another password are answered alike, in words, code and time.
-    Failures count for the user and for the network they came from, before anything is done that
-    costs more than reading the request.
+    Who does not exist, is invited or disabled and who has another password are answered alike, in
+    words, code and time. Failures count for the user and for the network they came from, before
+    anything is done that costs more than reading the request.
 
     Args:
+        session_name: What its user will know the session by, if they say so.
         now: What time it is, for tests; else the database's clock says so.
 
     Raises:
-        InvalidRequest: Username or password break their form.
+        InvalidRequest: Username, password or the session's name break their form.
         TooManyAttempts: The user or the network has failed too often.
         InvalidCredentials: There is no such user, or the password is another.
     """
     name, secret = fold_username(username), passwords.normalise_password(password)
-    network = network_of(address)
+    visit = _Visit(
+        username=name,
+        session_name=None if session_name is None else read_name(session_name, "session_name"),
+        address=address,
+        now=now,
+    )
     with database.begin() as connection:
-        user, attempt = _begin_attempt(connection, name, network, now)
+        user, attempt = _begin_attempt(connection, visit)
     # No transaction is open from here on, as argon2 takes its time.
-    user = _verify(user, secret, name=name, address=address)
-    needs_rehash = passwords.needs_rehash(user.password_hash)
-    rehashed = passwords.hash_password(secret) if needs_rehash else None
-    issued = signer.issue(user.id, user.role, now=now or datetime.now(UTC))
-    with database.begin() as connection:
-        throttle.take_back(connection, attempt, forgive=user.forgive)
-        _replace_hash(connection, user, rehashed)
-        _begin_session(connection, user, issued)
-        known_networks.remember(connection, user.id, network, forgiven=user.forgive, now=now)
-        _sweep_sessions(connection, now)
-    return issued
+    user = _verify(database, visit, user, secret)
+    rehashed = _rehash(user, secret)
+    return _let_in(database, signer, visit, user, attempt=attempt, rehashed=rehashed)
 
 
 def clear_failures(
@@ -120,44 +140,86 @@ def clear_failures(
 
 
 def _begin_attempt(
-    connection: "Connection", name: str, network: Network, now: datetime | None
+    connection: "Connection", visit: _Visit
 ) -> tuple[_User | None, throttle.Attempt]:
-    user = _find(connection, name, network, now)
-    known = user is not None and user.is_at_known_network
+    user = _find(connection, visit)
     attempt = throttle.count_attempt(
-        connection, username=name, network=network, known=known, now=now
+        connection,
+        username=visit.username,
+        network=visit.network,
+        known=user is not None and user.is_at_known_network,
+        now=visit.now,
     )
     return user, attempt
 
 
-def _find(
-    connection: "Connection", name: str, network: Network, now: datetime | None
-) -> _User | None:
+def _find(connection: "Connection", visit: _Visit) -> _User | None:
+    is_here = known_networks.is_of_user(visit.network, visit.now)
     found = connection.execute(
         select(
             users.c.id,
             users.c.role,
             users.c.password_hash,
+            users.c.password_set_at,
             login_networks.c.network.is_not(None).label("is_at_known_network"),
-            known_networks.may_forgive(now).label("forgive"),
+            known_networks.may_forgive(visit.now).label("forgive"),
         )
-        .outerjoin_from(users, login_networks, known_networks.is_of_user(network, now))
-        .where(users.c.username == name)
+        .outerjoin_from(users, login_networks, is_here)
+        .where(users.c.username == visit.username, users.c.disabled_at.is_(None))
+        .where(users.c.password_hash.is_not(None))  # who is invited has none yet
     ).one_or_none()
     return None if found is None else _User(**found._mapping)  # noqa: SLF001  its public name
 
 
-def _verify(user: _User | None, secret: str, *, name: str, address: str) -> _User:
-    """Return the user whose password this is; who does not exist takes as long."""
+def _verify(
+    database: "TransactionalDatabase", visit: _Visit, user: _User | None, secret: str
+) -> _User:
+    """Return the user whose password this is; who cannot be let in takes as long."""
     try:
         if user is None:
             passwords.verify_nobody(secret)
         passwords.verify_password(user.password_hash, secret)
     except passwords.PasswordMismatch:
-        fields = {"user": throttle.user_digest(name)[:12], "address": address}
-        log.warning("login refused", extra={"fields": fields})
+        digest, address = throttle.user_digest(visit.username)[:12], visit.address
+        log.warning("login refused", extra={"fields": {"user": digest, "address": address}})
+        with database.begin() as connection:
+            audit.write(connection, "login.refused", actor_id=None, subject=digest, address=address)
         raise _wrong_credentials() from None
     return user
+
+
+def _rehash(user: _User, secret: str) -> str | None:
+    return passwords.hash_password(secret) if passwords.needs_rehash(user.password_hash) else None
+
+
+def _let_in(
+    database: "TransactionalDatabase",
+    signer: "Signer",
+    visit: _Visit,
+    user: _User,
+    *,
+    attempt: throttle.Attempt,
+    rehashed: str | None,
+) -> Granted:
+    now = visit.now
+    issued = signer.issue(user.id, user.role, now=now or datetime.now(UTC))
+    session = NewSession(
+        user_id=user.id,
+        username=visit.username,
+        role=user.role,
+        password_set_at=user.password_set_at,
+        refresh_token=RefreshToken.draw(issued.session_id),
+        name=visit.session_name,
+        address=visit.address,
+    )
+    with database.begin() as connection:
+        throttle.take_back(connection, attempt, forgive=user.forgive)
+        _replace_hash(connection, user, rehashed)
+        if not begin_session(connection, session, now=now):
+            raise _wrong_credentials()
+        known_networks.remember(connection, user.id, visit.network, forgiven=user.forgive, now=now)
+        sweep_sessions(connection, now)
+    return session.grant(issued.token)
 
 
 def _replace_hash(connection: "Connection", user: _User, rehashed: str | None) -> None:
@@ -170,34 +232,6 @@ def _replace_hash(connection: "Connection", user: _User, rehashed: str | None) -
         .values(password_hash=rehashed)
     )
     log.info("password rehashed", extra={"fields": {"user_id": user.id}})
-
-
-def _begin_session(connection: "Connection", user: _User, issued: "IssuedToken") -> None:
-    # Selected from the users, as this one may be gone since its password was verified, and locked,
-    # as it may be going just now.
-    row = (
-        select(
-            literal(issued.jti, Text),
-            users.c.id,
-            literal(issued.expires_at, DateTime(timezone=True)),
-        )
-        .where(users.c.id == user.id)
-        .with_for_update(read=True, key_share=True)
-    )
-    begun = insert(sessions).from_select(["jti", "user_id", "expires_at"], row)
-    if connection.execute(begun.returning(sessions.c.jti)).scalar_one_or_none() is None:
-        raise _wrong_credentials()
-
-
-def _sweep_sessions(connection: "Connection", now: datetime | None) -> None:
-    expired = (
-        select(sessions.c.jti)
-        .where(sessions.c.expires_at < throttle.clock(now) - _GRACE)
-        .order_by(sessions.c.expires_at)
-        .limit(_EXPIRED_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    connection.execute(delete(sessions).where(sessions.c.jti.in_(expired)))
 
 
 def _wrong_credentials() -> InvalidCredentials:

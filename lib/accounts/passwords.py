@@ -1,4 +1,4 @@
-"""Passwords: one rule for them, one normal form, and argon2id.
+"""Passwords: one normal form, and argon2id; `new_passwords` has the rule for those to come.
 
 A password is normalised to NFC wherever it enters, so that `é` typed on one keyboard is the `é`
 typed on another. Any character may be in it, and nothing is cut off (OWASP ASVS 5.0, 6.2.5, 6.2.8).
@@ -55,25 +55,28 @@ class PasswordMismatch(Exception):
     """The password does not belong to the hash."""
 
 
-def normalise_password(password: object) -> str:
+def normalise_password(password: object, *, member: str = "password") -> str:
     """Return the form of a password that is hashed.
+
+    Args:
+        member: What it is called where it was asked for.
 
     Raises:
         InvalidRequest: It is no text of 1 to 1024 bytes, or one of marks on marks.
     """
     if not isinstance(password, str):
-        raise _invalid("expected a string")
+        raise _invalid(member, "expected a string")
     if len(password) > _MAX_RAW_CHARACTERS:
-        raise _invalid(f"too long: expected at most {MAX_BYTES} bytes in UTF-8")
+        raise _invalid(member, f"too long: expected at most {MAX_BYTES} bytes in UTF-8")
     if has_long_run_of_marks(password):  # before the work of ordering them
-        raise _invalid(f"holds more than {MOST_MARKS} combining marks in a row")
+        raise _invalid(member, f"holds more than {MOST_MARKS} combining marks in a row")
     normal = unicodedata.normalize("NFC", password)
     try:
         size = len(normal.encode())
     except UnicodeEncodeError:
-        raise _invalid("holds half of a surrogate pair, which is no character") from None
+        raise _invalid(member, "holds half of a surrogate pair, which is no character") from None
     if not 1 <= size <= MAX_BYTES:
-        raise _invalid(f"{size} bytes in UTF-8, expected 1 to {MAX_BYTES}")
+        raise _invalid(member, f"{size} bytes in UTF-8, expected 1 to {MAX_BYTES}")
     return normal
 
 
@@ -86,9 +89,9 @@ class _PasswordRule(Rule[str]):
         """Read a parameter."""
         return self.from_json(name, text)
 
-    def from_json(self, name: str, value: object) -> str:  # noqa: ARG002  it is told by its own
+    def from_json(self, name: str, value: object) -> str:
         """Read a member; raise `InvalidRequest` for what has no normal form to hash."""
-        normalise_password(value)
+        normalise_password(value, member=name)
         return str(value)
 
     def schema(self) -> Schema:
@@ -98,18 +101,6 @@ class _PasswordRule(Rule[str]):
 
 
 PASSWORD: Final = _PasswordRule()
-
-
-def check_new_password(password: object) -> str:
-    """Return the normal form of a password that someone chose, if it keeps the rule for new ones.
-
-    Raises:
-        InvalidRequest: It is too short or too long; nothing else is asked of it.
-    """
-    normal = normalise_password(password)
-    if len(normal) < PASSWORD_LENGTH:
-        raise _invalid(f"too short: expected at least {PASSWORD_LENGTH} characters")
-    return normal
 
 
 def hash_password(password: str) -> str:
@@ -168,9 +159,5 @@ def _sound_alarm(reason: str) -> None:
     log.error("alarm: a stored password hash is unusable", extra={"fields": {"reason": reason}})
 
 
-def _invalid(what: str) -> InvalidRequest:
-    return InvalidRequest(f"The password is not accepted: {what}.", fields={"password": what})
-
-
-# In characters: the least that ASVS 5.0 (6.2.1) allows; it advises 15. A throttle slows guessing.
-PASSWORD_LENGTH = 8
+def _invalid(member: str, what: str) -> InvalidRequest:
+    return InvalidRequest(f"The password is not accepted: {what}.", fields={member: what})

@@ -6,10 +6,11 @@ login that succeeds takes its own count back. Attempts during a wait are neither
 it, so nobody is locked out for ever.
 
 Four counters see an attempt: of the user in this network, of the user alone, of the network alone
-and, for IPv6, of the site. From a network that its user has logged in from before
-(`known_networks`) only the first counts and binds: neither strangers elsewhere nor those in the
-same network who fail for others lock anybody out of it. So guesses at one user stay below 700 a day
-from all unknown networks together, and below 450 from each known one.
+and, for IPv6, of the site. What names no user, a one-time code, only the last two see. From a
+network that its user has logged in from before (`known_networks`) only the first counts and binds:
+neither strangers elsewhere nor those in the same network who fail for others lock anybody out of
+it. So guesses at one user stay below 700 a day from all unknown networks together, and below 450
+from each known one.
 
 All waits are reckoned from the moment at which an attempt's transaction began, by the database's
 clock: who then waits for a counter's lock does not outlast a wait that began meanwhile.
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import DateTime, case, delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from lib.database.tables import login_failures
+from lib.database.account_tables import login_failures
 from lib.errors import TooManyAttempts
 
 if TYPE_CHECKING:
@@ -53,11 +54,12 @@ class Attempt:
     """An attempt that was counted.
 
     Attributes:
-        pair: The counter of the user in this network; it holds neither name nor address.
+        pair: The counter of the user in this network, which holds neither name nor address; None
+            where no user was named.
         blocked_until: Each counter, and until when this attempt blocks it, should it fail.
     """
 
-    pair: str
+    pair: str | None
     blocked_until: Mapping[str, datetime | None]
 
 
@@ -86,14 +88,15 @@ def wait_seconds(failures: int, *, free: int) -> int:
 def count_attempt(
     connection: "Connection",
     *,
-    username: str,
+    username: str | None,
     network: "Network",
-    known: bool,
+    known: bool = False,
     now: datetime | None = None,
 ) -> Attempt:
     """Count an attempt before its password is verified.
 
     Args:
+        username: None for what names no user, such as a code: its network alone is looked at.
         known: Whether the user has logged in from this network before.
 
     Raises:
@@ -101,8 +104,8 @@ def count_attempt(
             transaction is rolled back.
     """
     moment = clock(now)
-    pair = _pair(username, network)
-    free = {pair: FREE_FOR_PAIR} if known else _every_counter(username, network)
+    pair = None if username is None else _pair(username, network)
+    free = {pair: FREE_FOR_PAIR} if pair and known else _every_counter(username, network)
     failures = _count(connection, list(free), moment)
     if len(failures) < len(free):
         raise _refusal(connection, list(free), moment, username=username, network=network)
@@ -150,16 +153,16 @@ def _pair(username: str, network: "Network") -> str:
     return f"pair:{user_digest(username)}:{network.digest}"
 
 
-def _every_counter(username: str, network: "Network") -> dict[str, int]:
+def _every_counter(username: str | None, network: "Network") -> dict[str, int]:
     """Name the counters of an attempt, and what each has free.
 
     Every attempt locks them in this order, of each kind one, so that no two wait for each other.
     """
-    counters = {
-        _pair(username, network): FREE_FOR_PAIR,
-        f"user:{user_digest(username)}": FREE_FOR_USER,
-        f"network:{network.name}": FREE_FOR_NETWORK,
-    }
+    counters = {}
+    if username is not None:
+        counters[_pair(username, network)] = FREE_FOR_PAIR
+        counters[f"user:{user_digest(username)}"] = FREE_FOR_USER
+    counters[f"network:{network.name}"] = FREE_FOR_NETWORK
     if network.wider is not None:
         counters[f"site:{network.wider}"] = FREE_FOR_SITE
     return counters
@@ -219,7 +222,7 @@ def _refusal(
     subjects: list[str],
     moment: "ColumnElement[datetime]",
     *,
-    username: str,
+    username: str | None,
     network: "Network",
 ) -> TooManyAttempts:
     left = func.ceil(func.extract("epoch", _COLUMNS.blocked_until - moment))
@@ -232,7 +235,7 @@ def _refusal(
     seconds = int(longest.seconds)
     fields = {
         "counter": longest.subject.partition(":")[0],
-        "user": user_digest(username)[:12],
+        **({} if username is None else {"user": user_digest(username)[:12]}),
         "address": network.name,
         "seconds": seconds,
     }

@@ -1,9 +1,9 @@
-"""Access tokens: JWTs signed with Ed25519, in the profile of RFC 9068.
+"""Access tokens: JWTs signed with Ed25519.
 
 Pure: no network, no database, no environment. What is checked here is that we wrote the token and
 that it is still valid; whether its session lives and what its user may do, `access` asks.
 
-https://www.rfc-editor.org/rfc/rfc8725 (best practices) https://www.rfc-editor.org/rfc/rfc9068
+https://www.rfc-editor.org/rfc/rfc8725 (best practices)
 """
 
 import base64
@@ -23,6 +23,7 @@ from lib.accounts.keys import (
     load_public_key,
     thumbprint,
 )
+from lib.accounts.lifetimes import TOKEN_SECONDS
 from lib.accounts.roles import ROLES
 from lib.errors import Unauthorized
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 ISSUER: Final = "simple-movie-database"
 AUDIENCE: Final = "simple-movie-database"
-LIFETIME_SECONDS: Final = 900
 LEEWAY_SECONDS: Final = 30  # how far the clocks of two instances may be apart
 MAX_LENGTH: Final = 8192
 
@@ -39,7 +39,7 @@ _ALGORITHM: Final = "EdDSA"
 _TYPE: Final = "at+jwt"
 _FORM: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
 _SUBJECT: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)  # fits Postgres's bigint
-_JTI: Final = re.compile(r"[0-9a-f]{32}")
+_ID: Final = re.compile(r"[0-9a-f]{32}")
 _BEARER: Final = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")
 _CLAIMS: Final = ("iss", "aud", "sub", "exp", "iat", "jti", "role")
 
@@ -50,16 +50,22 @@ class IssuedToken:
 
     token: str = field(repr=False)
     jti: str
+    session_id: str
     expires_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """What a valid token says."""
+    """What a valid token says.
+
+    Attributes:
+        session_id: What it was given in; of a key for machines, that key's id, as is `jti`.
+    """
 
     user_id: int
     role: str
     jti: str
+    session_id: str
     expires_at: datetime
 
 
@@ -77,11 +83,19 @@ class Signer:
         self._key = load_private_key(settings.private_key.reveal())
         self.kid: Final = thumbprint(self._key.public_key())
 
-    def issue(self, user_id: int, role: str, *, now: datetime) -> IssuedToken:
-        """Sign a token that is valid for a quarter of an hour from now."""
+    def issue(
+        self, user_id: int, role: str, *, now: datetime, session_id: str | None = None
+    ) -> IssuedToken:
+        """Sign a token that is valid for a quarter of an hour from now.
+
+        Args:
+            session_id: The session that goes on; None for the first token of one, which is called
+                as that token: the release before this finds sessions by their first token's id.
+        """
         issued_at = int(now.timestamp())
-        expires_at = issued_at + LIFETIME_SECONDS
+        expires_at = issued_at + TOKEN_SECONDS
         jti = secrets.token_hex(16)
+        session_id = session_id or jti
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
@@ -89,12 +103,18 @@ class Signer:
             "iat": issued_at,
             "exp": expires_at,
             "jti": jti,
+            "sid": session_id,
             "role": role,
         }
         token = jwt.encode(
             claims, self._key, algorithm=_ALGORITHM, headers={"typ": _TYPE, "kid": self.kid}
         )
-        return IssuedToken(token=token, jti=jti, expires_at=datetime.fromtimestamp(expires_at, UTC))
+        return IssuedToken(
+            token=token,
+            jti=jti,
+            session_id=session_id,
+            expires_at=datetime.fromtimestamp(expires_at, UTC),
+        )
 
 
 class Verifier:
@@ -199,21 +219,28 @@ def invalid_token() -> Unauthorized:
 
 def _read_claims(payload: dict[str, Any], now: datetime) -> Claims:
     iat, exp, sub, jti, role = (payload[name] for name in ("iat", "exp", "sub", "jti", "role"))
+    session_id = payload.get("sid", jti)  # the release before this gave tokens without
     _check_times(iat, exp, payload.get("nbf", iat), now.timestamp())
     if not (isinstance(sub, str) and _SUBJECT.fullmatch(sub)):
         _refuse("another subject than a user's id")
-    if not (isinstance(jti, str) and _JTI.fullmatch(jti)):
-        _refuse("another token id than ours")
+    if not all(isinstance(one, str) and _ID.fullmatch(one) for one in (jti, session_id)):
+        _refuse("another token's or session's id than ours")
     if not (isinstance(role, str) and role in ROLES):
         _refuse("an unknown role")
-    return Claims(user_id=int(sub), role=role, jti=jti, expires_at=datetime.fromtimestamp(exp, UTC))
+    return Claims(
+        user_id=int(sub),
+        role=role,
+        jti=jti,
+        session_id=session_id,
+        expires_at=datetime.fromtimestamp(exp, UTC),
+    )
 
 
 def _check_times(iat: object, exp: object, nbf: object, now: float) -> None:
     # Not isinstance: True is an int, too. PyJWT would take "1700000000" and 1.7e9 as well.
     if not (type(iat) is int and type(exp) is int and type(nbf) is int):
         _refuse("times that are no whole numbers")
-    if not 1 <= exp - iat <= LIFETIME_SECONDS:
+    if not 1 <= exp - iat <= TOKEN_SECONDS:
         _refuse("another lifetime than ours")
     if exp <= now - LEEWAY_SECONDS or max(iat, nbf) > now + LEEWAY_SECONDS:
         _refuse("not valid now")

@@ -24,9 +24,10 @@ from lib.catalogue.statements import (
     PAGE_BEFORE,
 )
 from lib.catalogue.titles import name_of, other_names_of
-from lib.database.statement import Query, Rows, Statement
+from lib.database.statement import Query, Rows, Statement, Values
 from lib.errors import MovieNotFound
 from lib.web.answers import tag_of
+from lib.web.logs import current_request
 
 log = logging.getLogger(__name__)
 
@@ -183,11 +184,12 @@ def read_stored(movie: Movie, rows: Rows) -> Stored:
     return Stored(movie_json=movie_json, created=created)
 
 
-def delete(imdb_id: str, *, user_id: int) -> Query[None]:
+def delete(imdb_id: str, *, user_id: int, address: str | None = None) -> Query[None]:
     """Ask to delete a movie; without one (any more) the answer is `MovieNotFound`.
 
     Args:
-        user_id: Who deletes it, for the log.
+        user_id: Who deletes it, for the log and the audit.
+        address: Where they are, likewise.
     """
 
     def read(rows: Rows) -> None:
@@ -195,7 +197,14 @@ def delete(imdb_id: str, *, user_id: int) -> Query[None]:
             raise _no_movie(imdb_id)
         log.info("movie deleted", extra={"fields": {"imdb_id": imdb_id, "user_id": user_id}})
 
-    return Query(statement=DELETE, values={"imdb_id": imdb_id}, read=read)
+    request = current_request.get()
+    values: Values = {
+        "imdb_id": imdb_id,
+        "user_id": user_id,
+        "address": address or None,
+        "request_id": None if request is None else request.request_id,
+    }
+    return Query(statement=DELETE, values=values, read=read)
 
 
 def _no_movie(imdb_id: str) -> MovieNotFound:

@@ -227,8 +227,20 @@ BY_KEY: Final = _named("""
     where sort_key = :sort_key::text and (:year::integer is null or year = :year::integer)
 """)
 FINDING: Final = (BY_ID, BY_TITLE, BY_NAMES)
+# The audit's entry is of the same statement: lib/accounts/audit.py.
 DELETE: Final = Statement(
-    repeatable=False, sql="delete from movies where imdb_id = :imdb_id returning imdb_id"
+    repeatable=False,
+    sql="""
+        with gone as (
+            delete from movies where imdb_id = :imdb_id returning imdb_id, title
+        ), written as (
+            insert into audit_log (actor_id, action, subject, address, request_id, details)
+            select :user_id::bigint, 'movie.deleted', imdb_id, :address::text, :request_id::text,
+                json_build_object('title', title)
+            from gone
+        )
+        select imdb_id from gone
+    """,
 )
 
 

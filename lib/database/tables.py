@@ -8,7 +8,6 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
-    ForeignKey,
     Identity,
     Index,
     Integer,
@@ -20,13 +19,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON
 
-from lib.database import import_tables, search_tables
+from lib.database import account_tables, import_tables, search_tables
 from lib.database.columns import count, metadata, moment, names
 
 __all__ = [
+    "account_tables",
     "import_tables",
-    "login_failures",
-    "login_networks",
     "metadata",
     "movie_folds",
     "movie_moves",
@@ -34,8 +32,6 @@ __all__ = [
     "movies",
     "schema_work",
     "search_tables",
-    "sessions",
-    "users",
 ]
 
 movies: Final = Table(
@@ -123,53 +119,6 @@ movie_folds: Final = Table(
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("movies", BigInteger, nullable=False),
     CheckConstraint("id = 1", name="only_row"),
-)
-
-users: Final = Table(
-    "users",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("username", Text, nullable=False, unique=True),  # folded, see accounts.fold_username
-    Column("password_hash", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    moment("created_at"),
-    CheckConstraint("role in ('viewer', 'editor', 'admin')", name="role"),
-    CheckConstraint("length(username) between 1 and 100", name="username"),
-)
-
-# One row a token issued: deleting it revokes the token before it expires.
-sessions: Final = Table(
-    "sessions",
-    metadata,
-    Column("jti", Text, primary_key=True),
-    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
-    moment("created_at"),
-    Column("expires_at", DateTime(timezone=True), nullable=False),
-    Index(None, "user_id"),
-    Index(None, "expires_at"),
-)
-
-# Failed logins by subject: "pair:<hash of the name>:<hash of the network>", "user:<hash of the
-# name>", "network:<name>" or "site:<name>".
-login_failures: Final = Table(
-    "login_failures",
-    metadata,
-    Column("subject", Text, primary_key=True),
-    Column("failures", Integer, nullable=False),
-    Column("last_failed_at", DateTime(timezone=True), nullable=False),
-    Column("blocked_until", DateTime(timezone=True)),
-    Index(None, "last_failed_at"),
-)
-
-# Which networks a user has logged in from, as digests, and when that last forgave what had failed.
-login_networks: Final = Table(
-    "login_networks",
-    metadata,
-    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
-    Column("network", Text, primary_key=True),
-    moment("last_login_at"),
-    moment("forgiven_at"),
-    Index(None, "last_login_at"),
 )
 
 # How far that has come which a migration leaves for afterwards, one row a piece: what is done of

@@ -36,5 +36,6 @@ def find_oldest_open(database: Database) -> int | None:
 
 
 def sweep(database: Database) -> None:
-    """Forget the items of imports that ended a month ago."""
+    """Forget the items of imports that ended a month ago, and what the audit is too old of."""
     database.run(statements.SWEEP)
+    database.run(statements.SWEEP_AUDIT)

@@ -259,6 +259,8 @@ SWEEP: Final = Statement(
             where imports.finished_at < now() - interval '30 days' limit 2000)
     """,
 )
+# Who did what more than 400 days ago; a function of the owner's, as nobody else may forget it.
+SWEEP_AUDIT: Final = Statement(repeatable=True, sql="select sweep_audit_log()")
 # The words and facets of movies that were written or deleted since, some movies at a time.
 GATHERED_AT_ONCE: Final = 500
 GATHER: Final = Statement(
@@ -267,5 +269,5 @@ GATHER: Final = Statement(
 )
 STATEMENTS: Final = (
     ORDERED, LEASE, EXTEND, NEXT_TRY, SETTLE, FINISH, LEASE_PAGE, LIST_PAGE, FAIL_PAGE, LIST_STALE,
-    CHOOSE, OPEN_FILL, OLDEST_OPEN, SWEEP, GATHER,
+    CHOOSE, OPEN_FILL, OLDEST_OPEN, SWEEP, SWEEP_AUDIT, GATHER,
 )  # fmt: skip

@@ -15,7 +15,6 @@ import logging
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,12 +26,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from lib import limits
-from lib.accounts.users import AdminSettings, ensure_first_admin
+from lib.accounts.users import AdminSettings, FirstAdmin, ensure_first_admin
 from lib.database.driver import unhurried
 from lib.database.faults import sqlstate
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, InternalError, InvalidRequest
 from lib.schema import work
+from lib.schema.migrated import Migrated
 from lib.schema.operators import admit_operators
 from lib.schema.rights import grant_rights
 from lib.schema.settings import Grant
@@ -71,45 +71,6 @@ _HOLDER: Final = """
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Migrated:
-    """What a run found and left.
-
-    Attributes:
-        before: The database's revision, None for an empty one; several have commas between them.
-        after: The same, when all was done.
-        newer: Whether the database has a revision that this code does not know.
-        not_granted: Rights to what a newer schema no longer has.
-        left: What is still to be done, for which this is to be run again.
-    """
-
-    before: str | None
-    after: str | None
-    newer: bool
-    admin_created: bool
-    not_granted: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-
-    @property
-    def message(self) -> str:
-        """All of that in words."""
-        if self.newer:
-            said = (
-                f"Nothing to do: the schema is at {self.after}, which this code does not know. "
-                "A newer release or another branch has migrated it."
-            )
-            if self.not_granted:
-                said += f" It has no more of what these rights name: {'; '.join(self.not_granted)}."
-            return said
-        if self.before != self.after:
-            said = f"The schema was {self.before or 'empty'} and is now {self.after or 'empty'}."
-        elif self.left:
-            said = f"The schema is the newest already, {self.after}."
-        else:
-            return f"Nothing to do: the schema is the newest already, {self.after}."
-        return f"{said} Left to do: {'; '.join(self.left)}." if self.left else said
-
-
 def migrate(
     database: TransactionalDatabase,
     admin: AdminSettings,
@@ -119,7 +80,7 @@ def migrate(
     revision: str = NEWEST,
     seconds: float | None = None,
 ) -> Migrated:
-    """Bring the schema to a revision and, where there is no user yet, make the first administrator.
+    """Bring the schema to a revision; at the newest, see to it that there is an administrator.
 
     Args:
         grants: By function; None to leave roles alone.
@@ -132,7 +93,6 @@ def migrate(
             one on the migration itself the message says who holds it.
         InternalError: The migrations are not one line, or this server is too old.
         InvalidRequest: A revision is named that there is none of, or for a database that is newer.
-        SettingsError: The administrator's password breaks the rule for new passwords.
     """
     known = _known_revisions()
     before = _bring_to(database, known, revision)
@@ -140,13 +100,14 @@ def migrate(
         after = _revisions(connection)
         newer = not set(after) <= set(known)
         not_granted = _give_rights(connection, grants, operators, newer=newer) if after else ()
-        admin_created = bool(after) and ensure_first_admin(connection, admin)
+        first = _see_to_admin(connection, admin, has_users=newer or after == known[-1:])
     seconds = limits.WORK_TIMEOUT if seconds is None else seconds
     return Migrated(
         before=", ".join(before) or None,
         after=", ".join(after) or None,
         newer=newer,
-        admin_created=admin_created,
+        admin_created=first.created,
+        admin_refused=first.refused,
         not_granted=not_granted,
         left=() if newer else work.carry_out(database, _work_of(after), seconds=seconds),
     )
@@ -200,6 +161,11 @@ def _give_rights(
     if operators is not None:
         admit_operators(connection, operators)
     return not_granted
+
+
+def _see_to_admin(connection: "Connection", admin: AdminSettings, *, has_users: bool) -> FirstAdmin:
+    """Make the first administrator, unless the schema is one before users as they are now."""
+    return ensure_first_admin(connection, admin) if has_users else FirstAdmin()
 
 
 def _await_turn(connection: "Connection") -> None:

@@ -25,6 +25,7 @@ _CACHE_READS: Final = "public, max-age=0, s-maxage=30, must-revalidate"
 # page under another address than its own, of which a shared cache would keep endless copies.
 _CACHE_PRIVATE_READS: Final = "private, no-cache"
 NOT_KEPT: Final = "no-store"
+_FOR_ITS_CALLER: Final = "private, no-store"
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
 # RFC 9110, 8.8.3 and 5.6.1: a tag may hold commas, and a list empty members.
 _TAG: Final = r'(?:W/)?"[!#-~\x80-\xff]*"'
@@ -69,6 +70,7 @@ class Rules:
         body: Whether a body is read, and whether there must be one.
         largest_body: In bytes.
         private: Whether a read is only for some: no shared cache may have it.
+        secret: Whether answers are for their caller's eyes alone: nobody keeps any of them.
         guard: Who looks at callers' tokens; None where nobody needs one.
         roles: Those that are admitted.
         needs_token: Whether there must be one; else only one that is there has to be valid.
@@ -84,6 +86,7 @@ class Rules:
     body: BodyRule
     largest_body: int
     private: bool
+    secret: bool
     guard: Guard | None
     roles: tuple[str, ...]
     needs_token: bool
@@ -93,7 +96,12 @@ class Rules:
     @property
     def is_public_read(self) -> bool:
         """Whether everybody may read it, from any page and out of a shared cache."""
-        return self.is_read and not self.private
+        return self.is_read and not self.private and not self.secret
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its readers may keep what they read, and ask for it anew with its tag."""
+        return self.is_read and not self.secret
 
     @property
     def is_read(self) -> bool:
@@ -158,7 +166,7 @@ def make_response(
         headers.update(cors.answer_headers(rules.pages, sent))
     kept = headers.get("Cache-Control", _CACHE_READS)
     # What is not kept, as what is drawn by chance, is not asked for again.
-    is_read = rules.is_read and status == 200 and kept != NOT_KEPT  # noqa: PLR2004
+    is_read = rules.is_kept and status == 200 and kept != NOT_KEPT  # noqa: PLR2004
     is_shared = is_read and rules.is_public_read and answer.at_its_address
     if not is_shared:
         # A shared cache would tell everybody the id that its first caller had.
@@ -169,7 +177,7 @@ def make_response(
         if "if-none-match" in sent and _matches(sent["if-none-match"], tag):
             return Response(status_code=304, headers=headers)
     else:
-        headers["Cache-Control"] = NOT_KEPT
+        headers["Cache-Control"] = _FOR_ITS_CALLER if rules.secret else NOT_KEPT
     if not body:
         return Response(status_code=status, headers=headers)
     headers["Content-Length"] = str(len(body))

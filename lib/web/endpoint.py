@@ -89,6 +89,7 @@ def endpoint(
     body: BodyRule = "ignored",
     largest_body: int = SMALL_BODY,
     private: bool = False,
+    secret: bool = False,
     guard: Guard | None = None,
     roles: Collection[str] = (),
     needs_token: bool = True,
@@ -100,7 +101,7 @@ def endpoint(
     The arguments are those of `Rules`, which what is served carries as its attribute `rules`, for
     who describes it.
     """
-    if foreign_pages and guard is None:
+    if foreign_pages and (guard is None or secret):
         raise ValueError("Pages of other origins may ask only what everybody may read, or a token.")
     rules = Rules(
         method=method,
@@ -110,6 +111,7 @@ def endpoint(
         body=body,
         largest_body=largest_body,
         private=private,
+        secret=secret,
         guard=guard,
         roles=tuple(roles),
         needs_token=needs_token,

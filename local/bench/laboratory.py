@@ -17,7 +17,13 @@ from lib.database.transactions import TransactionalDatabase
 from lib.settings import require
 from local.bench import catalogue
 from local.demo_omdb.server import DemoOmdb
-from local.environment import ROOT, SETTINGS, keep, provide_token_keys
+from local.environment import (
+    ROOT,
+    SETTINGS,
+    keep,
+    provide_refresh_key,
+    provide_token_keys,
+)
 from local.postgres import EmbeddedPostgres
 from local.private import make_folder
 
@@ -80,6 +86,7 @@ def set_up(folder: Path = ROOT / ".local" / "bench") -> Iterator[Laboratory]:
     }
     variables |= {"PYTHONPATH": str(ROOT), "ADMIN_PASSWORD": password}
     provide_token_keys(folder, variables)
+    provide_refresh_key(folder, variables)
     with (
         EmbeddedPostgres(folder) as postgres,
         DemoOmdb() as demo,

@@ -17,7 +17,7 @@ from local.bench.report import Measure
 from local.bench.rivals import asyncpg_url, numbered
 
 _INSERT: Final = numbered(statements.upserting(), ["movies"])
-_DELETE: Final = numbered(statements.DELETE.sql, ["imdb_id"])
+_DELETE: Final = numbered(statements.DELETE.sql, ["imdb_id", "user_id", "address", "request_id"])
 _APART: Final = 100  # films of each connection, again and again
 
 
@@ -72,6 +72,6 @@ class _Writer:
         while time.perf_counter() < ends:
             movie = next(self._made)
             await self._insert.fetch(json.dumps([movie]))
-            await self._delete.fetch(movie["imdb_id"])
+            await self._delete.fetch(movie["imdb_id"], None, None, None)
             count += 1
         return count

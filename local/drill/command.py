@@ -26,7 +26,8 @@ from lib.database.driver import unhurried
 from lib.database.settings import DatabaseSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import ServiceError
-from lib.schema.migrating import Migrated, migrate
+from lib.schema.migrated import Migrated
+from lib.schema.migrating import migrate
 from lib.settings import require
 from local import importing, smoke
 from local.drill import contents, programs

@@ -23,7 +23,7 @@ def responses_of(one: Operation, parts: Parts) -> Part:
     """Return the answers by their statuses."""
     found = {told.status: _answer(told, one, parts) for told in one.words.answers}
     for told in one.words.answers:
-        if one.rules.is_read and told.is_kept:
+        if one.rules.is_kept and told.is_kept:
             found[304] = _not_modified(told, one, parts)
     for status, faults in groupby(_read_codes(one), key=lambda fault: fault.status):
         found[status] = _refusal([*faults], one, parts)
@@ -37,7 +37,8 @@ def codes_of(one: Operation) -> Iterator[str]:
         yield from errors.WITH_A_BODY
     if one.rules.roles:
         yield from errors.WITH_ROLES
-        yield from errors.WITH_SOME_ROLES if set(one.rules.roles) < set(ROLES) else ()
+        is_refused = set(one.rules.roles) < set(ROLES) or not one.takes_keys
+        yield from errors.WITH_SOME_ROLES if is_refused else ()
     if one.function.rights:
         yield from errors.WITH_A_DATABASE
     yield from one.words.errors
@@ -53,7 +54,7 @@ def _read_codes(one: Operation) -> list[Fault]:
 
 
 def _answer(told: Told, one: Operation, parts: Parts) -> Part:
-    is_kept = one.rules.is_read and told.is_kept
+    is_kept = one.rules.is_kept and told.is_kept
     names = [*_general(one, is_kept=is_kept), *(["ETag"] if is_kept else []), *told.headers]
     answer: Part = {"description": told.description, "headers": parts.name_headers(names)}
     if told.shape is not None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from lib.accounts.roles import ROLES
 from local.failure import Failure
 from local.openapi.answering import responses_of
 from local.openapi.asking import body_of, describe_company, parameters_of
@@ -90,7 +91,9 @@ def _operation(one: Operation, parts: Parts) -> Part:
 def _describe(one: Operation) -> str:
     said = [one.words.description, *describe_company(one.rules.parameters)]
     if one.needs_token:
-        said.append(f"For users with the role {' or '.join(one.rules.roles)}.")
+        is_for_all = set(one.rules.roles) == set(ROLES)
+        who = "all users" if is_for_all else f"users with the role {' or '.join(one.rules.roles)}"
+        said.append(f"For {who}, and their keys." if one.takes_keys else f"For {who}.")
     if not one.function.is_public:
         said.append(_PRIVATE[one.function.invoker])
     queries = [example for example in one.words.examples if example.query]

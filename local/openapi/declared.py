@@ -11,6 +11,7 @@ from unittest import mock
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from lib.accounts.guard import Guard
 from lib.web.answers import Rules
 from lib.web.inputs import Input
 from lib.web.rules import Text
@@ -66,9 +67,14 @@ class Operation(NamedTuple):
         return bool(self.rules.roles) and self.rules.needs_token
 
     @property
+    def takes_keys(self) -> bool:
+        """Whether a key for machines will do in place of a token."""
+        return isinstance(self.rules.guard, Guard) and self.rules.guard.takes_keys
+
+    @property
     def is_kept(self) -> bool:
         """Whether its readers may keep it, and ask for it anew with its tag."""
-        return self.rules.is_read and any(answer.is_kept for answer in self.words.answers)
+        return self.rules.is_kept and any(answer.is_kept for answer in self.words.answers)
 
 
 def read_operations(root: Path = ROOT) -> list[Operation]:
@@ -122,4 +128,5 @@ def _made_up() -> dict[str, str]:
         "OMDB_API_KEY": "none",
         "TOKEN_PRIVATE_KEY": private.decode(),
         "TOKEN_PUBLIC_KEYS": public.decode(),
+        "REFRESH_KEY": "none" * 8,
     }

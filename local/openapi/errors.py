@@ -16,7 +16,7 @@ BY_THE_SERVER: Final = ("NOT_FOUND", "ADDRESS_TOO_LONG", "HEADERS_TOO_LARGE")
 EVERY: Final = ("INVALID_REQUEST", "METHOD_NOT_ALLOWED", "INTERNAL_ERROR")
 WITH_A_BODY: Final = ("REQUEST_TIMEOUT", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 WITH_ROLES: Final = ("UNAUTHORIZED",)
-WITH_SOME_ROLES: Final = ("FORBIDDEN",)  # and not all of them
+WITH_SOME_ROLES: Final = ("FORBIDDEN",)  # and not all of them, or no keys
 WITH_A_DATABASE: Final = ("DATABASE_UNAVAILABLE",)
 
 # What else an error tells, by its code.

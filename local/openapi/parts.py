@@ -7,15 +7,24 @@ from typing import Any, Final
 from local.failure import Failure
 from local.openapi import headers
 from local.openapi.declared import Operation
-from local.openapi.shapes import SHAPES, ref
+from local.openapi.shape_parts import ref
+from local.openapi.shapes import SHAPES
 
 Part = dict[str, Any]
 
-_TOKEN: Final = {
-    "type": "http",
-    "scheme": "bearer",
-    "bearerFormat": "JWT",
-    "description": "What `POST /login` gives, for a quarter of an hour.",
+_SECURITY: Final[dict[str, Part]] = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "smk_",
+        "description": "What `POST /keys.create` gives, for a machine.",
+    },
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "What `POST /login` gives, for a quarter of an hour.",
+    },
 }
 
 
@@ -26,7 +35,7 @@ class Parts:
         self._schemas: dict[str, Part] = {}
         self._responses: dict[str, Part] = {}
         self._headers: dict[str, Part] = {}
-        self._takes_tokens = False
+        self._security: dict[str, Part] = {}
 
     def name_schema(self, name: str, schema: Part) -> Part:
         """Take a schema over, and those that it names; return what stands for it."""
@@ -59,13 +68,13 @@ class Parts:
         return {"$ref": f"#/components/responses/{name}"}
 
     def name_security(self, one: Operation) -> list[Part]:
-        """Return which tokens an operation wants; nothing where it wants none."""
+        """Return what an operation wants one of: a token, a key; nothing where it wants none."""
         if not one.rules.roles:
             return []
-        self._takes_tokens = True
-        token: Part = {"token": []}
+        wanted = ["token", "key"] if one.takes_keys else ["token"]
+        self._security |= {name: _SECURITY[name] for name in wanted}
         # The first is what a page shows a call with.
-        return [token] if one.needs_token else [{}, token]
+        return [*([] if one.needs_token else [{}]), *({name: []} for name in wanted)]
 
     def as_components(self) -> Part:
         """Return all that was taken over, in order of names."""
@@ -73,6 +82,6 @@ class Parts:
             "schemas": self._schemas,
             "responses": self._responses,
             "headers": self._headers,
-            "securitySchemes": {"token": _TOKEN} if self._takes_tokens else {},
+            "securitySchemes": self._security,
         }
         return {kind: dict(sorted(parts.items())) for kind, parts in found.items() if parts}

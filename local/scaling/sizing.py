@@ -35,7 +35,7 @@ READS_AN_INSTANCE: Final = min(MOST_REQUESTS * REQUESTS_SHARE, CPU_SHARE / READ.
 
 CONNECTIONS: Final = 8  # an instance, as function.yaml has it
 FEW_CONNECTIONS: Final = 3  # which do as well: see `pools` in the tables
-OTHER_CONNECTIONS: Final = 90  # of all other functions, and in reserve, as in prod
+OTHER_CONNECTIONS: Final = 120  # of all other functions, and in reserve, as in prod
 CONNECTIONS_A_CPU: Final = 100  # as in prod: 400 on four CPUs
 MOST_CONNECTIONS: Final = 1_000  # beyond that Postgres has more to do with them than for them
 

@@ -34,10 +34,12 @@ run "each_account_may_do_what_its_work_takes_and_no_more" {
 
   assert {
     condition = { for key, grant in google_secret_manager_secret_iam_member.function : key => "${grant.secret_id} ${grant.role} ${grant.member}" } == {
-      "login TOKEN_PRIVATE_KEY"    = "movies-token-private-key roles/secretmanager.secretAccessor serviceAccount:fn-login@movies-tests.iam.gserviceaccount.com"
-      "migrate ADMIN_PASSWORD"     = "movies-admin-password roles/secretmanager.secretAccessor serviceAccount:fn-migrate@movies-tests.iam.gserviceaccount.com"
-      "movies_create OMDB_API_KEY" = "movies-omdb-api-key roles/secretmanager.secretAccessor serviceAccount:fn-movies-create@movies-tests.iam.gserviceaccount.com"
-      "movies_import OMDB_API_KEY" = "movies-omdb-api-key roles/secretmanager.secretAccessor serviceAccount:fn-movies-import@movies-tests.iam.gserviceaccount.com"
+      "login TOKEN_PRIVATE_KEY"            = "movies-token-private-key roles/secretmanager.secretAccessor serviceAccount:fn-login@movies-tests.iam.gserviceaccount.com"
+      "sessions_refresh REFRESH_KEY"       = "movies-refresh-key roles/secretmanager.secretAccessor serviceAccount:fn-sessions-refresh@movies-tests.iam.gserviceaccount.com"
+      "sessions_refresh TOKEN_PRIVATE_KEY" = "movies-token-private-key roles/secretmanager.secretAccessor serviceAccount:fn-sessions-refresh@movies-tests.iam.gserviceaccount.com"
+      "migrate ADMIN_PASSWORD"             = "movies-admin-password roles/secretmanager.secretAccessor serviceAccount:fn-migrate@movies-tests.iam.gserviceaccount.com"
+      "movies_create OMDB_API_KEY"         = "movies-omdb-api-key roles/secretmanager.secretAccessor serviceAccount:fn-movies-create@movies-tests.iam.gserviceaccount.com"
+      "movies_import OMDB_API_KEY"         = "movies-omdb-api-key roles/secretmanager.secretAccessor serviceAccount:fn-movies-import@movies-tests.iam.gserviceaccount.com"
     }
     error_message = "Secrets are read by others than their users"
   }
@@ -63,12 +65,19 @@ run "each_account_may_do_what_its_work_takes_and_no_more" {
 
   assert {
     condition = { for name, wait in time_sleep.grants : name => wait.triggers.grants } == merge(
-      { for name in ["imports_get", "imports_list", "movies_delete", "movies_get", "movies_get_many", "movies_list", "movies_random", "movies_search"] : name => "roles/cloudsql.client roles/cloudsql.instanceUser" },
       {
-        login         = "TOKEN_PRIVATE_KEY roles/cloudsql.client roles/cloudsql.instanceUser"
-        migrate       = "ADMIN_PASSWORD roles/cloudsql.client roles/cloudsql.instanceUser"
-        movies_create = "OMDB_API_KEY roles/cloudsql.client roles/cloudsql.instanceUser"
-        movies_import = "OMDB_API_KEY roles/cloudsql.client roles/cloudsql.instanceUser"
+        for name in [
+          "audit_list", "imports_get", "imports_list", "keys_create", "keys_delete", "keys_list", "movies_delete", "movies_get",
+          "movies_get_many", "movies_list", "movies_random", "movies_search", "passwords_change", "passwords_set", "sessions_end",
+          "sessions_list", "users_create", "users_delete", "users_list", "users_reset_password", "users_update",
+        ] : name => "roles/cloudsql.client roles/cloudsql.instanceUser"
+      },
+      {
+        login            = "TOKEN_PRIVATE_KEY roles/cloudsql.client roles/cloudsql.instanceUser"
+        migrate          = "ADMIN_PASSWORD roles/cloudsql.client roles/cloudsql.instanceUser"
+        movies_create    = "OMDB_API_KEY roles/cloudsql.client roles/cloudsql.instanceUser"
+        movies_import    = "OMDB_API_KEY roles/cloudsql.client roles/cloudsql.instanceUser"
+        sessions_refresh = "REFRESH_KEY TOKEN_PRIVATE_KEY roles/cloudsql.client roles/cloudsql.instanceUser"
       },
     )
     error_message = "A function does not wait for all that it is granted, or waits for nothing"

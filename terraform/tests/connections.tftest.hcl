@@ -32,7 +32,7 @@ run "what_the_table_asks_for_fits_the_default_database" {
   }
 
   assert {
-    condition     = local.connections_needed == 10 + 2 * 8 + 2 * 8 + 8 + 4 + 2 + 2 + 2 + 2 + 1 + 1 + 1 + 1
+    condition     = local.connections_needed == 10 + 2 * 8 + 2 * 8 + 8 + 4 + 8 * 2 + 14
     error_message = "Counted ${local.connections_needed}"
   }
 }
@@ -41,17 +41,17 @@ run "more_of_each_kind_is_counted_and_may_be_all_that_there_are" {
   command = plan
 
   variables {
-    database       = { max_connections = 83 }
+    database       = { max_connections = 101 }
     function_sizes = { brew_coffee = { max_instances = 50 }, login = { connections = 3 }, movies_get = { min_instances = 1 }, movies_list = { max_instances = 3 } }
   }
 
   assert {
-    condition     = local.connections_needed == 66 + 1 + 8 + 8
+    condition     = local.connections_needed == 84 + 1 + 8 + 8
     error_message = "Counted ${local.connections_needed}: brew_coffee as well, or not each connection of login, instance of movies_list, and least instance of movies_get, which the old revision keeps beside the new one"
   }
 
   assert {
-    condition     = one([for flag in google_sql_database_instance.main.settings[0].database_flags : flag.value if flag.name == "max_connections"]) == "83"
+    condition     = one([for flag in google_sql_database_instance.main.settings[0].database_flags : flag.value if flag.name == "max_connections"]) == "101"
     error_message = "The budget counts on another number than the flag says"
   }
 }
@@ -60,7 +60,7 @@ run "one_connection_over_cannot_be_planned" {
   command = plan
 
   variables {
-    database       = { max_connections = 82 }
+    database       = { max_connections = 100 }
     function_sizes = { brew_coffee = { max_instances = 50 }, login = { connections = 3 }, movies_get = { min_instances = 1 }, movies_list = { max_instances = 3 } }
   }
 

@@ -69,8 +69,10 @@ run "each_entry_is_deployed_as_itself_and_open_to_just_whom_it_is_for" {
 
   assert {
     condition = toset([for name, function in output.functions : name if function.invoker == "allUsers"]) == toset([
-      "api_docs", "brew_coffee", "imports_get", "imports_list", "login", "movies_create", "movies_delete", "movies_get",
-      "movies_get_many", "movies_list", "movies_random", "movies_search",
+      "api_docs", "audit_list", "brew_coffee", "imports_get", "imports_list", "keys_create", "keys_delete", "keys_list", "login",
+      "movies_create", "movies_delete", "movies_get", "movies_get_many", "movies_list", "movies_random", "movies_search",
+      "passwords_change", "passwords_set", "sessions_end", "sessions_list", "sessions_refresh", "users_create", "users_delete",
+      "users_list", "users_reset_password", "users_update",
     ])
     error_message = "allUsers may invoke: ${join(", ", [for name, function in output.functions : name if function.invoker == "allUsers"])}"
   }
@@ -97,33 +99,54 @@ run "each_entry_is_deployed_as_itself_and_open_to_just_whom_it_is_for" {
 
   assert {
     condition = { for name, function in output.functions : name => join(" ", function.secrets) if length(function.secrets) > 0 } == {
-      login         = "TOKEN_PRIVATE_KEY"
-      migrate       = "ADMIN_PASSWORD"
-      movies_create = "OMDB_API_KEY"
-      movies_import = "OMDB_API_KEY"
+      login            = "TOKEN_PRIVATE_KEY"
+      migrate          = "ADMIN_PASSWORD"
+      movies_create    = "OMDB_API_KEY"
+      movies_import    = "OMDB_API_KEY"
+      sessions_refresh = "REFRESH_KEY TOKEN_PRIVATE_KEY"
     }
     error_message = "A secret is mounted where it is not used, or is not where it is"
   }
 
   assert {
     condition = { for name, grant in jsondecode(output.functions.migrate.variables.DATABASE_GRANTS) : name => grant.user } == {
-      imports_get     = "fn-imports-get@movies-tests.iam"
-      imports_list    = "fn-imports-list@movies-tests.iam"
-      login           = "fn-login@movies-tests.iam"
-      movies_create   = "fn-movies-create@movies-tests.iam"
-      movies_delete   = "fn-movies-delete@movies-tests.iam"
-      movies_get      = "fn-movies-get@movies-tests.iam"
-      movies_get_many = "fn-movies-get-many@movies-tests.iam"
-      movies_import   = "fn-movies-import@movies-tests.iam"
-      movies_list     = "fn-movies-list@movies-tests.iam"
-      movies_random   = "fn-movies-random@movies-tests.iam"
-      movies_search   = "fn-movies-search@movies-tests.iam"
+      audit_list           = "fn-audit-list@movies-tests.iam"
+      imports_get          = "fn-imports-get@movies-tests.iam"
+      imports_list         = "fn-imports-list@movies-tests.iam"
+      keys_create          = "fn-keys-create@movies-tests.iam"
+      keys_delete          = "fn-keys-delete@movies-tests.iam"
+      keys_list            = "fn-keys-list@movies-tests.iam"
+      login                = "fn-login@movies-tests.iam"
+      movies_create        = "fn-movies-create@movies-tests.iam"
+      movies_delete        = "fn-movies-delete@movies-tests.iam"
+      movies_get           = "fn-movies-get@movies-tests.iam"
+      movies_get_many      = "fn-movies-get-many@movies-tests.iam"
+      movies_import        = "fn-movies-import@movies-tests.iam"
+      movies_list          = "fn-movies-list@movies-tests.iam"
+      movies_random        = "fn-movies-random@movies-tests.iam"
+      movies_search        = "fn-movies-search@movies-tests.iam"
+      passwords_change     = "fn-passwords-change@movies-tests.iam"
+      passwords_set        = "fn-passwords-set@movies-tests.iam"
+      sessions_end         = "fn-sessions-end@movies-tests.iam"
+      sessions_list        = "fn-sessions-list@movies-tests.iam"
+      sessions_refresh     = "fn-sessions-refresh@movies-tests.iam"
+      users_create         = "fn-users-create@movies-tests.iam"
+      users_delete         = "fn-users-delete@movies-tests.iam"
+      users_list           = "fn-users-list@movies-tests.iam"
+      users_reset_password = "fn-users-reset-password@movies-tests.iam"
+      users_update         = "fn-users-update@movies-tests.iam"
     }
     error_message = "DATABASE_GRANTS is ${output.functions.migrate.variables.DATABASE_GRANTS}"
   }
 
   assert {
-    condition     = jsondecode(output.functions.migrate.variables.DATABASE_GRANTS).movies_delete.rights == { movies = "select, delete", sessions = "select", users = "select (id, role)" }
+    condition = jsondecode(output.functions.migrate.variables.DATABASE_GRANTS).movies_delete.rights == {
+      api_keys  = "select (id, digest, user_id, role, expires_at)"
+      audit_log = "insert"
+      movies    = "select, delete"
+      sessions  = "select (jti, user_id, expires_at)"
+      users     = "select (id, role, disabled_at)"
+    }
     error_message = "The rights are not those of functions/movies_delete/function.yaml"
   }
 }

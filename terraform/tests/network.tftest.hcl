@@ -23,12 +23,12 @@ variables {
   region               = "europe-west1"
 }
 
-run "a_private_network_hides_the_database_and_its_default_subnet_takes_sixty_instances" {
+run "a_private_network_hides_the_database_and_its_default_subnet_takes_124_instances" {
   command = plan
 
   variables {
     database       = { max_connections = 1000 }
-    function_sizes = { movies_list = { max_instances = 48 } }
+    function_sizes = { movies_list = { max_instances = 98 } }
   }
 
   assert {
@@ -48,7 +48,7 @@ run "a_private_network_hides_the_database_and_its_default_subnet_takes_sixty_ins
   }
 
   assert {
-    condition     = local.addresses_needed == 240 + 4
+    condition     = local.addresses_needed == 496 + 4
     error_message = "Counted ${local.addresses_needed}"
   }
 }
@@ -58,7 +58,7 @@ run "without_it_no_network_is_there_or_authorised_and_no_address_needed" {
 
   variables {
     database        = { max_connections = 1000 }
-    function_sizes  = { movies_list = { max_instances = 49 } }
+    function_sizes  = { movies_list = { max_instances = 99 } }
     private_network = false
   }
 
@@ -88,7 +88,7 @@ run "as_many_instances_as_a_subnet_of_128_addresses_has_room_for_can_be_planned"
 
   variables {
     database       = { max_connections = 1000 }
-    function_sizes = { brew_coffee = { max_instances = 50 }, login = { max_instances = 15 } }
+    function_sizes = { brew_coffee = { max_instances = 50 } }
     subnet_cidr    = "10.20.0.0/25"
   }
 
@@ -108,7 +108,7 @@ run "the_default_subnet_does_not_take_one_more" {
 
   variables {
     database       = { max_connections = 1000 }
-    function_sizes = { movies_list = { max_instances = 49 } }
+    function_sizes = { movies_list = { max_instances = 99 } }
   }
 
   expect_failures = [google_compute_subnetwork.functions]
@@ -119,12 +119,12 @@ run "one_more_takes_the_next_larger_subnet" {
 
   variables {
     database       = { max_connections = 1000 }
-    function_sizes = { movies_list = { max_instances = 49 } }
-    subnet_cidr    = "10.20.0.0/23"
+    function_sizes = { movies_list = { max_instances = 99 } }
+    subnet_cidr    = "10.20.0.0/22"
   }
 
   assert {
-    condition     = local.addresses_needed == 256 + 4
+    condition     = local.addresses_needed == 512 + 4
     error_message = "Addresses are reserved by 16, and counted were ${local.addresses_needed}"
   }
 }

@@ -52,6 +52,20 @@ run "a_domain_routes_every_public_function_and_no_other_by_a_certificate_of_its_
       "/movies.list", "/v1/movies.list",
       "/movies.random", "/v1/movies.random",
       "/movies.search", "/v1/movies.search",
+      "/audit.list", "/v1/audit.list",
+      "/keys.create", "/v1/keys.create",
+      "/keys.delete/*", "/v1/keys.delete/*",
+      "/keys.list", "/v1/keys.list",
+      "/passwords.change", "/v1/passwords.change",
+      "/passwords.set", "/v1/passwords.set",
+      "/sessions.end", "/v1/sessions.end",
+      "/sessions.list", "/v1/sessions.list",
+      "/sessions.refresh", "/v1/sessions.refresh",
+      "/users.create", "/v1/users.create",
+      "/users.delete/*", "/v1/users.delete/*",
+      "/users.list", "/v1/users.list",
+      "/users.reset_password", "/v1/users.reset_password",
+      "/users.update", "/v1/users.update",
       "/", "/v1/",
       "/docs", "/v1/docs",
       "/docs/*", "/v1/docs/*",
@@ -129,7 +143,7 @@ run "a_domain_routes_every_public_function_and_no_other_by_a_certificate_of_its_
   assert {
     condition = alltrue([
       for name, backend in google_compute_backend_service.function : backend.custom_response_headers == toset([
-        "RateLimit-Policy: ${name == "login" ? "\"login\";q=20;w=60" : "\"api\";q=600;w=60"}",
+        "RateLimit-Policy: ${contains(["login", "passwords_change", "passwords_set", "sessions_refresh"], name) ? "\"login\";q=20;w=60" : "\"api\";q=600;w=60"}",
         "Strict-Transport-Security: max-age=31536000",
       ])
     ])

@@ -39,10 +39,19 @@ run "a_new_service_signs_with_the_first_key_and_reads_omdbs_at_the_version_that_
       for version in concat(
         values(google_secret_manager_secret_version.token_private_key),
         values(google_secret_manager_secret_version.token_public_key),
-        [google_secret_manager_secret_version.admin_password, google_secret_manager_secret_version.omdb_api_key_placeholder],
+        [
+          google_secret_manager_secret_version.admin_password,
+          google_secret_manager_secret_version.omdb_api_key_placeholder,
+          google_secret_manager_secret_version.refresh_key,
+        ],
       ) : version.secret_data == null && version.secret_data_wo == null
     ])
     error_message = "A secret's value is in the plan"
+  }
+
+  assert {
+    condition     = google_secret_manager_secret_version.refresh_key.secret_data_wo_version == "1"
+    error_message = "The key of refresh tokens is another one than the first"
   }
 
   assert {
@@ -83,6 +92,38 @@ run "after_a_leak_no_key_is_known_that_was_before" {
     condition     = { for key, version in google_secret_manager_secret_version.token_private_key : key => version.secret_data_wo_version } == { for key, version in google_secret_manager_secret_version.token_public_key : key => version.secret_data_wo_version }
     error_message = "A half would be written without the other"
   }
+}
+
+run "another_refresh_key_is_written_where_one_is_asked_for_and_touches_no_other_secret" {
+  command = plan
+
+  variables {
+    refresh_key_version = 2
+  }
+
+  assert {
+    condition     = google_secret_manager_secret_version.refresh_key.secret_data_wo_version == "2"
+    error_message = "The old key stays"
+  }
+
+  assert {
+    condition     = google_secret_manager_secret_version.admin_password.secret_data_wo_version == "1" && toset(keys(google_secret_manager_secret_version.token_private_key)) == toset(["1", "2"])
+    error_message = "Another secret is made anew as well"
+  }
+}
+
+run "a_refresh_key_of_a_version_between_two_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    refresh_key_version = 1.5
+  }
+
+  expect_failures = [var.refresh_key_version]
 }
 
 run "a_generation_of_zero_is_refused" {

@@ -15,17 +15,19 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from sqlalchemy import text
 
-from lib.accounts.access import AUTHORIZING, LOGGING_OUT, check_permission, log_out
+from lib.accounts.access import AUTHORIZING, check_permission
+from lib.accounts.ending import ENDING, end_session
+from lib.accounts.granting import Granted
 from lib.accounts.keys import SigningSettings, VerifyingSettings
 from lib.accounts.login import login
-from lib.accounts.tokens import Claims, IssuedToken, Signer, Verifier
-from lib.accounts.users import create_user, set_role
+from lib.accounts.tokens import Claims, Signer, Verifier
 from lib.database.database import Database
 from lib.database.settings import DatabaseSettings
 from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable, Forbidden, Unauthorized
 from lib.settings import Secret
+from tests.support import create_user, set_role
 
 PASSWORD = "correct horse battery staple"
 WRITERS = ("editor", "admin")
@@ -59,7 +61,7 @@ class World:
 
     database: TransactionalDatabase
 
-    def login(self, username: str) -> IssuedToken:
+    def login(self, username: str) -> Granted:
         """Log in with the password that all have."""
         return login(
             self.database, SIGNER, username=username, password=PASSWORD, address="192.0.2.1"
@@ -78,7 +80,7 @@ class World:
 @pytest.fixture
 def world(database: TransactionalDatabase) -> Iterator[World]:
     """Return a world of two users."""
-    own = TransactionalDatabase(database._settings, statements=(*AUTHORIZING, *LOGGING_OUT))
+    own = TransactionalDatabase(database._settings, statements=(*AUTHORIZING, *ENDING))
     world = World(own)
     world.execute("truncate users, sessions, login_failures, login_networks cascade")
     create_user(own, username="ann", password=PASSWORD, role="editor")
@@ -99,7 +101,7 @@ def test_an_editor_who_has_logged_in_may_write(world: World) -> None:
 
     said = authorize(world.database, f"bearer {issued.token}")
 
-    assert (said.role, said.jti) == ("editor", issued.jti)
+    assert (said.role, said.session_id) == ("editor", issued.session_id)
 
 
 def test_a_viewer_may_not_write_and_is_told_who_may(world: World) -> None:
@@ -131,8 +133,9 @@ def test_a_role_that_was_raised_counts_at_once(world: World) -> None:
 def test_after_logout_the_token_is_refused(world: World) -> None:
     issued, other = world.login("ann"), world.login("ann")
 
-    log_out(world.database, issued.jti)
-    log_out(world.database, issued.jti)
+    claims = VERIFIER.verify(issued.token)
+    for _ in range(2):
+        world.database.answer(end_session(claims, address="192.0.2.1"))
 
     assert_token_refused(world, issued.token)
     assert world.authorize(other.token) == "editor"
@@ -146,6 +149,18 @@ def test_a_token_of_a_deleted_user_is_refused(world: World) -> None:
     assert_token_refused(world, issued.token)
 
 
+def test_a_token_of_a_disabled_user_is_refused_and_again_good_once_they_are_not(
+    world: World,
+) -> None:
+    issued = world.login("ann")
+
+    world.execute("update users set disabled_at = now() where username = 'ann'")
+    assert_token_refused(world, issued.token)
+
+    world.execute("update users set disabled_at = null")
+    assert world.authorize(issued.token) == "editor"
+
+
 def test_a_token_that_no_login_gave_is_refused_even_when_signed(world: World) -> None:
     assert_token_refused(world, SIGNER.issue(1, "admin", now=datetime.now(UTC)).token)
 
@@ -156,7 +171,7 @@ def test_a_session_of_another_user_does_not_count(world: World) -> None:
     world.execute(
         "update sessions set user_id = (select id from users where username = 'vic') "
         "where jti = :jti",
-        jti=issued.jti,
+        jti=issued.session_id,
     )
 
     assert_token_refused(world, issued.token)

@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from lib.accounts import login, passwords, users
+from lib.accounts import login, passwords
 from lib.accounts.keys import SigningSettings
 from lib.accounts.throttle import FREE_FOR_USER, LONGEST_WAIT_SECONDS, count_attempt
 from lib.accounts.tokens import Signer
@@ -24,7 +24,7 @@ from lib.database.transactions import TransactionalDatabase
 from lib.errors import TooManyAttempts
 from lib.settings import Secret
 from lib.web.networks import network_of
-from tests.support import ADMIN_PASSWORD
+from tests.support import ADMIN_PASSWORD, create_user
 
 NOON: Final = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY: Final = 86_400.0
@@ -86,7 +86,7 @@ def siege(database: TransactionalDatabase, monkeypatch: pytest.MonkeyPatch) -> I
         passwords, "_HASHER", PasswordHasher(memory_cost=64, time_cost=1, parallelism=1)
     )
     own = TransactionalDatabase(database._settings)
-    users.create_user(own, username="admin", password=ADMIN_PASSWORD, role="admin")
+    create_user(own, username="admin", password=ADMIN_PASSWORD, role="admin")
     yield Siege(own)
     own.close()
 

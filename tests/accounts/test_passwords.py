@@ -1,4 +1,4 @@
-"""`lib.accounts.passwords`: one rule, one normal form, argon2id at OWASP's minimum."""
+"""`lib.accounts.passwords`: one normal form, argon2id at OWASP's minimum."""
 
 import logging
 import threading
@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from lib.accounts import passwords
 from lib.accounts.passwords import (
     PasswordMismatch,
-    check_new_password,
     hash_password,
     needs_rehash,
     normalise_password,
@@ -114,17 +113,6 @@ def test_combining_marks_cost_no_time() -> None:
             normalise_password(marks)
 
     assert time.monotonic() - started < 0.5
-
-
-def test_a_new_password_has_at_least_8_characters() -> None:
-    assert check_new_password("é" * 8) == "é" * 8
-    with pytest.raises(InvalidRequest, match="at least 8 characters"):
-        check_new_password("é" * 7)
-
-
-def test_characters_of_a_new_password_are_counted_in_normal_form() -> None:
-    with pytest.raises(InvalidRequest):
-        check_new_password("e\u0301" * 7)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from lib.accounts.throttle import (
     take_back,
     wait_seconds,
 )
-from lib.database.tables import login_failures
+from lib.database.account_tables import login_failures
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import TooManyAttempts
 from lib.web.networks import network_of

@@ -107,8 +107,25 @@ def test_a_token_carries_exactly_the_documented_header_and_claims() -> None:
 
     assert json.loads(base64.urlsafe_b64decode(header + "==")) == HEADER
     members = json.loads(base64.urlsafe_b64decode(payload + "=="))
-    assert set(members) == {"iss", "aud", "sub", "exp", "iat", "jti", "role"}
+    assert set(members) == {"iss", "aud", "sub", "exp", "iat", "jti", "sid", "role"}
+    assert members["sid"] == members["jti"]  # of the first of a session
     assert members["exp"] - members["iat"] == 900
+
+
+def test_later_tokens_of_a_session_name_it_and_are_called_otherwise() -> None:
+    first = SIGNER.issue(7, "viewer", now=datetime.now(UTC))
+
+    later = SIGNER.issue(7, "viewer", now=datetime.now(UTC), session_id=first.session_id)
+
+    said = VERIFIER.verify(later.token)
+    assert (said.session_id, said.jti) == (first.session_id, later.jti)
+    assert said.jti != first.jti
+
+
+def test_a_token_of_the_release_before_is_of_the_session_that_it_is_called_as() -> None:
+    said = VERIFIER.verify(signed(claims(sid=None)))
+
+    assert said.session_id == said.jti
 
 
 def test_two_tokens_of_one_moment_differ_in_their_id() -> None:
@@ -198,6 +215,10 @@ def test_a_token_without_one_of_its_claims_is_refused(name: str) -> None:
         ("jti", "0123456789abcdef"),
         ("jti", "0123456789abcdef" * 2 + "\n"),
         ("jti", ["0123456789abcdef" * 2]),
+        ("sid", ""),
+        ("sid", 7),
+        ("sid", "0123456789abcdef"),
+        ("sid", "0123456789ABCDEF" * 2),
         ("role", "owner"),
         ("role", "Admin"),
         ("role", ["admin"]),

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from random import Random
 from typing import Any, Final
 from uuid import uuid4
@@ -22,6 +23,7 @@ from lib.catalogue.movie import Movie
 from lib.database.driver import Prepared
 from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
+from lib.errors import MovieNotFound
 from lib.schema.migrating import migrate
 from local.postgres import EmbeddedPostgres
 from tests.support import database_settings
@@ -287,14 +289,13 @@ def write_by_chance(database: TransactionalDatabase, chance: Random, ends: float
             if chance.random() < 0.5:
                 connection.get_transaction().rollback()  # type: ignore[union-attr]
 
+    def remove(imdb_id: str) -> None:
+        with suppress(MovieNotFound):
+            database.answer(movies.delete(imdb_id, user_id=0))
+
     deeds: list[Callable[[], object]] = [
         *[lambda: database.run(UPSERT, movies=films(1))] * 6,
-        *[
-            lambda: database.run(
-                statements.DELETE, imdb_id=f"tt{1_000_000 + chance.randrange(6000)}"
-            )
-        ]
-        * 6,
+        *[lambda: remove(f"tt{1_000_000 + chance.randrange(6000)}")] * 6,
         *[take_back] * 2,
         lambda: database.run(UPSERT, movies=films(700)),
         lambda: write(

@@ -26,6 +26,7 @@ LINKS: Final = (
     ("GET /movies.list", "200", "movies_get", "imdb_id", "$response.body#/data/0/imdb_id"),
     ("GET /movies.search", "200", "movies_delete", "imdb_id", "$response.body#/data/0/imdb_id"),
     ("GET /imports.list", "200", "imports_get", "id", "$response.body#/data/0/id"),
+    ("POST /keys.create", "201", "keys_delete", "id", "$response.body#/data/id"),
     (
         "DELETE /movies.delete/{imdb_id}", "204",
         "movies_get", "imdb_id", "$request.path.imdb_id",
@@ -54,7 +55,10 @@ def test_what_is_made_up_is_answered_as_the_document_says(
 ) -> None:
     for number in range(1, 13):  # more than a page
         store(f"tt00000{number:02}", f"Film {number}", year=1970 + number, genres=("Drama",))
-    token = authorization("admin")["Authorization"].removeprefix("Bearer ")
+    tokens = {
+        name: authorization(role)["Authorization"].removeprefix("Bearer ")
+        for name, role in (("TOKEN", "admin"), ("TOKEN_TO_END", "editor"))
+    }
 
     done = subprocess.run(  # noqa: S603
         [
@@ -62,7 +66,7 @@ def test_what_is_made_up_is_answered_as_the_document_says(
             *("--config-file", CONFIGURATION, "run", linked(tmp_path)),
             *("--url", base_url, "--max-examples", str(EXAMPLES)),
         ],
-        env={**os.environ, "TOKEN": token},
+        env={**os.environ, **tokens},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -74,19 +74,54 @@ def who(may: str, table: str) -> set[str]:
     return found
 
 
+def columns(may: str, table: str) -> dict[str, str]:
+    """Return the columns of a table that each function has a right on; "" where that is all."""
+    return {
+        function.name: "".join(re.findall(rf"{may} \(([^)]*)\)", function.rights.get(table, "")))
+        for function in FUNCTIONS
+        if function.name in who(may, table) and isinstance(function.rights, dict)
+    }
+
+
 def test_the_dangerous_cells() -> None:
     # On purpose by name: who is added here should have been thought about.
     assert who("delete", "movies") == {"movies_delete"}
     assert who("insert", "movies") == who("update", "movies") == {"movies_create", "movies_import"}
-    assert who("insert", "users") == who("delete", "users") == set()
-    assert who("update", "users") == who("insert", "sessions") == {"login"}
-    hashes = {
-        function.name
-        for function in FUNCTIONS
-        if isinstance(function.rights, dict)
-        and not re.fullmatch(r"select \(id, role\)|", function.rights.get("users", ""))
+    assert who("insert", "users") == {"users_create"}
+    assert who("delete", "users") == {"users_delete"}
+    assert columns("update", "users") == {
+        "login": "password_hash",
+        **dict.fromkeys(
+            ("passwords_change", "passwords_set"), "password_hash, password_set_at, changed_at"
+        ),
+        # To lock a user's row takes a right to change something of it.
+        **dict.fromkeys(("users_delete", "users_reset_password"), "changed_at"),
+        "users_update": "username, role, disabled_at, changed_at",
     }
-    assert hashes == {"login"}
+    assert columns("insert", "users") == {"users_create": "username, role"}
+    assert who("insert", "password_codes") == {"users_create", "users_reset_password"}
+    assert who("insert", "sessions") == {"login"}
+    assert who("update", "sessions") == {"login", "sessions_refresh"}
+    assert who("delete", "sessions") == {
+        *("login", "sessions_end", "sessions_refresh"),
+        *("passwords_change", "passwords_set", "users_reset_password", "users_update"),
+    }
+    assert who("insert", "audit_log") == {
+        *("keys_create", "keys_delete", "login", "movies_delete"),
+        *("passwords_change", "passwords_set", "sessions_end", "sessions_refresh"),
+        *("users_create", "users_delete", "users_reset_password", "users_update"),
+    }
+    assert who("select", "audit_log") == {"audit_list"}
+    assert not any(who(action, "audit_log") for action in ("update", "delete"))
+    assert who("insert", "api_keys") == {"keys_create"}
+    assert who("delete", "api_keys") == {"keys_delete", "users_update"}
+    assert who("update", "api_keys") == set()
+    hashes = {
+        name
+        for name, seen in columns("select", "users").items()
+        if not seen or "password_hash" in seen
+    }
+    assert hashes == {"login", "passwords_change"}
     assert {function.name for function in FUNCTIONS if function.rights == "owner"} == {"migrate"}
     assert {function.name for function in FUNCTIONS if not function.is_public} == {
         "migrate",
@@ -94,11 +129,12 @@ def test_the_dangerous_cells() -> None:
     }
     assert {
         secret: {function.name for function in FUNCTIONS if secret in function.secrets}
-        for secret in ("ADMIN_PASSWORD", "OMDB_API_KEY", "TOKEN_PRIVATE_KEY")
+        for secret in ("ADMIN_PASSWORD", "OMDB_API_KEY", "REFRESH_KEY", "TOKEN_PRIVATE_KEY")
     } == {
         "ADMIN_PASSWORD": {"migrate"},
         "OMDB_API_KEY": {"movies_create", "movies_import"},
-        "TOKEN_PRIVATE_KEY": {"login"},
+        "REFRESH_KEY": {"sessions_refresh"},
+        "TOKEN_PRIVATE_KEY": {"login", "sessions_refresh"},
     }
 
 

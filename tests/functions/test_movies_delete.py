@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from lib.accounts import users
 from lib.catalogue.movie import Movie
 from lib.database.transactions import TransactionalDatabase
+from tests.support import set_role
 
 Store = Callable[..., Movie]
 Authorization = Callable[[str], dict[str, str]]
@@ -86,7 +86,7 @@ def test_a_role_that_was_lowered_counts_at_once(
 ) -> None:
     store("tt0111161", "The Shawshank Redemption")
     headers = authorization("editor")
-    users.set_role(database, username="some editor", role="viewer")
+    set_role(database, username="some editor", role="viewer")
 
     assert client.delete(MOVIE, headers=headers).status_code == 403
 

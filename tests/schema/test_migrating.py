@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from lib import limits
+from lib.accounts.passwords import PasswordMismatch, needs_rehash, verify_password
 from lib.accounts.users import AdminSettings
 from lib.database.tables import metadata
 from lib.database.transactions import TransactionalDatabase
@@ -49,6 +50,22 @@ def test_the_newest_schema_is_what_the_tables_say(empty: TransactionalDatabase) 
     with empty.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_an_administrator_who_cannot_be_made_is_told_of_and_fails_no_migration(
+    empty: TransactionalDatabase,
+) -> None:
+    short = AdminSettings(username="admin", password=Secret("fourteen chars"))
+
+    migrated = migrate(empty, short)
+
+    assert tables(empty) == set(metadata.tables) | {"alembic_version"}
+    assert migrated.message.endswith(
+        " There is no active administrator still: ADMIN_PASSWORD cannot be used: too short: "
+        "expected at least 15 characters."
+    )
+    assert migrate(empty, ADMIN).admin_created
+    assert migrate(empty, short).admin_refused is None
 
 
 def test_a_second_run_changes_nothing(empty: TransactionalDatabase) -> None:
@@ -175,6 +192,22 @@ def test_every_step_can_be_taken_back_and_taken_again(empty: TransactionalDataba
 
     assert (back.after, left) == (None, {"alembic_version"})
     assert again.admin_created
+
+
+def test_who_is_disabled_is_not_let_in_by_the_revision_that_knows_nobody_disabled(
+    empty: TransactionalDatabase,
+) -> None:
+    migrate(empty, ADMIN)
+    with empty.begin() as connection:
+        connection.execute(text("update users set disabled_at = now()"))
+
+    migrate(empty, NOBODY, revision="0009")
+
+    with empty.begin() as connection:
+        [stored] = connection.execute(text("select password_hash from users")).scalars()
+    with pytest.raises(PasswordMismatch):
+        verify_password(stored, ADMIN_PASSWORD)
+    assert not needs_rehash(stored)
 
 
 def test_a_revision_can_be_named_from_either_side(empty: TransactionalDatabase) -> None:

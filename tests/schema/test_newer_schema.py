@@ -179,9 +179,9 @@ GONE = {
         "drop table login_networks",
         {"login_networks": "select"},
     ),
-    "select (id, role) on users": (
-        "alter table users drop column role",
-        {"users": "select (id, role)"},
+    "select (id, changed_at) on users": (
+        "alter table users drop column changed_at",
+        {"users": "select (id, changed_at)"},
     ),
     "execute on movie_due_at()": (
         "drop function movie_due_at cascade",
@@ -209,14 +209,14 @@ def test_a_right_to_what_a_newer_schema_has_lost_is_left_out_and_the_others_are_
 def test_of_a_right_with_several_actions_only_what_has_gone_is_left_out(
     empty: TransactionalDatabase, other: OtherCode
 ) -> None:
-    other.add("lost", "alter table users drop column password_hash", after=OURS)
+    other.add("lost", "alter table users drop column changed_at", after=OURS)
     other.migrate(empty)
-    rights = {"users": "select (id, role), update (password_hash), delete"}
+    rights = {"users": "select (id, role), update (changed_at), delete"}
     grant = Grant(user=str(empty._settings.user), rights=rights)
 
     migrated = migrate(empty, NOBODY, grants={READER: grant})
 
-    assert migrated.not_granted == (f"{READER}: update (password_hash) on users",)
+    assert migrated.not_granted == (f"{READER}: update (changed_at) on users",)
     assert may(empty, READER, "delete", "users")
 
 

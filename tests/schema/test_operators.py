@@ -22,6 +22,15 @@ import pytest
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection
 
+from lib.accounts import people
+from lib.accounts.administration import (
+    Actor,
+    Changes,
+    delete_user,
+    invite_user,
+    reset_password,
+    update_user,
+)
 from lib.accounts.passwords import _is_affordable, hash_password
 from lib.accounts.users import AdminSettings
 from lib.database.tables import metadata
@@ -32,7 +41,7 @@ from lib.settings import Secret
 from local.functions import grants, read_functions
 from local.postgres import EmbeddedPostgres, installation
 from tests import held
-from tests.support import ADMIN_PASSWORD, database_settings
+from tests.support import ADMIN_PASSWORD, REFUSED, database_settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 RUNBOOK: Final = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -41,7 +50,6 @@ MIGRATE: Final = "fn-migrate@a-project.iam"
 LOGIN: Final = "fn-login@a-project.iam"
 ANA, BOB, CEM, DAN = (f"{name}@example.com" for name in ("ana", "bob", "cem", "dan"))
 ONCALL: Final = "movies-oncall@example.com"
-REFUSED: Final = "42501"
 VIEWS: Final = {"movie_totals", "unsearched_movies"}
 
 Enter = Callable[[str], Connection]
@@ -200,7 +208,7 @@ def test_what_the_runbook_deletes_is_gone(enter: Enter, superuser: Connection) -
         "select password_hash from users",
         "select * from users",
         "copy users to stdout",
-        "update users set role = 'admin'",
+        "update audit_log set actor = 'x'",
         "update users set password_hash = 'x'",
         "insert into users (username, password_hash, role) values ('x', 'x', 'admin')",
         "insert into sessions (jti, user_id, expires_at) values ('x', 1, now())",
@@ -221,6 +229,9 @@ def test_what_the_runbook_deletes_is_gone(enter: Enter, superuser: Connection) -
         "select search_movies('{}')",
         "select gather_words(1)",
         "delete from imports",
+        "delete from audit_log",
+        "select sweep_audit_log()",
+        "insert into api_keys select * from api_keys",
         "update omdb_budget set used = 0",
         "update login_networks set user_id = 1",
         "create table mine (n integer)",
@@ -431,7 +442,30 @@ def test_they_find_the_very_hashes_that_log_in_nobody(
         stored=stored,
     )
 
+    superuser.run("insert into users (username, role) values ('invited', 'viewer')")
+
     found = enter(ANA).run("select username from unusable_password_hashes()")
 
     superuser.run("delete from users")
     assert found == ([] if _is_affordable(stored) else [["x"]])
+
+
+def test_their_rights_are_enough_for_what_the_terminal_does_about_users(
+    server: EmbeddedPostgres, superuser: Connection, password: str
+) -> None:
+    superuser.run("delete from users")
+    settings = replace(database_settings(server.url("movies")), user=ANA, password=Secret(password))
+    database = TransactionalDatabase(settings, statements=people.LISTING)
+
+    invite_user(database, Actor(), username="x", role="editor")
+    update_user(database, Actor(), username="x", changes=Changes(role="viewer", disabled=True))
+    update_user(database, Actor(), username="x", changes=Changes(disabled=False))
+    reset_password(database, Actor(), username="x", end_sessions=True)
+    assert database.answer(people.list_users()).total_records == 1
+    delete_user(database, Actor(), username="x")
+
+    database.close()
+    named = superuser.run(
+        "select distinct details ->> 'database_user' from audit_log where subject = 'x'"
+    )
+    assert named == [[ANA]]

@@ -180,11 +180,40 @@ def test_every_endpoint_works_with_no_more_than_its_own_role(
     }
 
 
+def test_people_are_managed_with_no_more_than_each_functions_own_role(
+    service: httpx.Client,
+) -> None:
+    def post(path: str, **body: object) -> httpx.Response:
+        return service.post(path, json=body, headers=headers)
+
+    headers: dict[str, str] = {}
+    token = post("/login", username="admin", password=ADMIN_PASSWORD).json()["data"]["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    made = post("/users.create", username="ana", role="editor")
+    answers = [
+        made,
+        post("/passwords.set", code="smc_wrong", new_password=ADMIN_PASSWORD),
+        post("/passwords.set", code=made.json()["data"]["code"], new_password=ADMIN_PASSWORD),
+        post("/users.reset_password", username="ana", end_sessions=True),
+        post("/users.update", username="ana", role="admin"),
+        post("/users.update", username="ana", disabled=True, new_username="anna"),
+        post("/passwords.change", current_password="a guess", new_password=ADMIN_PASSWORD),
+        post("/passwords.change", current_password=ADMIN_PASSWORD, new_password=ADMIN_PASSWORD),
+        service.get("/users.list?role=admin", headers=headers),
+        service.get("/audit.list?since=2026-01-01", headers=headers),
+        service.delete("/users.delete/anna", headers=headers),
+    ]
+
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == [201, 401, 204, 200, 200, 200, 401, 204, 200, 200, 204]
+
+
 EVERY_TABLE = (
     "movies", "movie_totals", "movie_folds", "movie_moves", "movie_places", "movie_checks", "users",
     "sessions", "login_failures", "login_networks", "imports", "import_items", "import_keys",
     "omdb_budget", "omdb_answers", "omdb_source", "omdb_callers", "schema_work",
     "movie_search", "search_moves", "words", "movie_facets", "unsearched_movies",
+    "password_codes", "api_keys", "audit_log",
     "alembic_version",
 )  # fmt: skip
 ACTIONS = ("select", "insert", "update", "delete", "truncate")
@@ -263,6 +292,15 @@ def test_a_role_has_the_rights_of_the_table_and_no_others(
                 "login",
                 "insert into users (username, password_hash, role) values ('x', 'x', 'admin')",
             ),
+            ("login", "select * from api_keys"),
+            ("login", "select * from audit_log"),
+            ("login", "delete from audit_log"),
+            ("login", "update users set disabled_at = null"),
+            ("movies_delete", "select digest from sessions"),
+            ("movies_delete", "update audit_log set actor = 'x'"),
+            ("movies_delete", "select sweep_audit_log()"),
+            ("movies_create", "delete from api_keys"),
+            ("movies_import", "delete from audit_log"),
             ("imports_get", "update imports set state = 'done'"),
             ("imports_list", "delete from import_items"),
         ]

@@ -24,7 +24,8 @@ from lib.database.statement import Statement
 from lib.database.transactions import TransactionalDatabase
 from lib.errors import DatabaseUnavailable
 from lib.schema import migrating, work
-from lib.schema.migrating import Migrated, migrate
+from lib.schema.migrated import Migrated
+from lib.schema.migrating import migrate
 from local.environment import ROOT
 from tests.schema.conftest import OtherCode
 from tests.schema.test_newer_schema import OURS, address

@@ -1,5 +1,6 @@
 """One contract for every endpoint: methods, headers, the shape of answers, refusals before work."""
 
+import functools
 import json
 import re
 import threading
@@ -29,6 +30,8 @@ INSIDES: Final = re.compile(
     r"Traceback|Internal Server Error|\bselect\b.*\bfrom\b|pg8000|sqlalchemy|\.py\b", re.IGNORECASE
 )
 TRACE: Final = "0af7651916cd43dd8448eb211c80319c"
+NEW_PASSWORD: Final = "tall giraffes eat acacia leaves"
+NO_REFRESH_TOKEN: Final = f"smr_{'0' * 32}_{'A' * 43}"
 NO_DATABASE: Final = "postgresql+pg8000://nobody:nothing@127.0.0.1:1/nowhere"
 
 Store = Callable[..., Movie]
@@ -44,6 +47,7 @@ class Endpoint:
         role: The role that its caller needs.
         cap: The most bytes of a body that it reads; None where it reads none.
         kept: Whether caches may keep what it answers to a good request.
+        secret: Whether what it answers is for its caller's eyes alone.
     """
 
     route: str
@@ -55,6 +59,7 @@ class Endpoint:
     cap: int | None = None
     needs_body: bool = False
     kept: bool = False
+    secret: bool = False
 
     @property
     def reads(self) -> bool:
@@ -72,6 +77,14 @@ class Endpoint:
         return self.path or self.route
 
 
+# What those answer to a good request that can do nothing here.
+REFUSALS: Final = {
+    "/brew-coffee": "IM_A_TEAPOT",
+    "/keys.delete": "KEY_NOT_FOUND",
+    "/passwords.set": "INVALID_CODE",
+    "/sessions.refresh": "INVALID_REFRESH_TOKEN",
+    "/users.delete": "USER_NOT_FOUND",
+}
 KNOWN: Final = (
     Endpoint(
         route="/movies.list", method="GET", status=200, kept=True, good={"params": {"page": "1"}}
@@ -128,6 +141,126 @@ KNOWN: Final = (
         good={"json": {"username": "some editor", "password": ADMIN_PASSWORD}},
         cap=8 * 1024,
         needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/sessions.refresh",
+        method="POST",
+        status=401,
+        good={"json": {"refresh_token": NO_REFRESH_TOKEN}},
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/sessions.list",
+        method="GET",
+        status=200,
+        good={"params": {"username": "nobody"}},
+        role="admin",
+        secret=True,
+    ),
+    Endpoint(
+        route="/sessions.end",
+        method="POST",
+        status=204,
+        good={"json": {}},
+        role="viewer",
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/keys.create",
+        method="POST",
+        status=201,
+        good={"json": {"name": "ci", "role": "editor", "expires_in_days": 1}},
+        role="editor",
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(route="/keys.list", method="GET", status=200, role="viewer", secret=True),
+    Endpoint(
+        route="/keys.delete",
+        path="/keys.delete/000000000000",
+        method="DELETE",
+        status=404,
+        role="viewer",
+        secret=True,
+    ),
+    Endpoint(
+        route="/users.create",
+        method="POST",
+        status=201,
+        good={"json": {"username": "ana", "role": "editor"}},
+        role="admin",
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/users.list",
+        method="GET",
+        status=200,
+        good={"params": {"state": "active"}},
+        role="admin",
+        secret=True,
+    ),
+    Endpoint(
+        route="/users.update",
+        method="POST",
+        status=200,
+        good={"json": {"username": "some admin", "role": "admin"}},
+        role="admin",
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/users.reset_password",
+        method="POST",
+        status=200,
+        good={"json": {"username": "some admin"}},
+        role="admin",
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/users.delete",
+        path="/users.delete/nobody",
+        method="DELETE",
+        status=404,
+        role="admin",
+        secret=True,
+    ),
+    Endpoint(
+        route="/passwords.change",
+        method="POST",
+        status=204,
+        good={"json": {"current_password": ADMIN_PASSWORD, "new_password": NEW_PASSWORD}},
+        role="viewer",
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/passwords.set",
+        method="POST",
+        status=401,
+        good={"json": {"code": "smc_none", "new_password": NEW_PASSWORD}},
+        cap=8 * 1024,
+        needs_body=True,
+        secret=True,
+    ),
+    Endpoint(
+        route="/audit.list",
+        method="GET",
+        status=200,
+        good={"params": {"action": "login"}},
+        role="admin",
+        secret=True,
     ),
     Endpoint(route="/brew-coffee", method="POST", status=418),
     Endpoint(route="/migrate", method="POST", status=200, cap=8 * 1024),
@@ -185,15 +318,16 @@ def ask(
 ) -> Callable[..., httpx.Response]:
     """Ask an endpoint well, but for what a test changes."""
     del catalogue
+    tokens = functools.cache(authorization)
 
     def send(endpoint: Endpoint, **changes: Any) -> httpx.Response:
         request: dict[str, Any] = {"method": endpoint.method, "url": endpoint.target}
         request |= endpoint.good | changes
         request["headers"] = dict(changes.get("headers", {}))
-        if endpoint.role and changes.get("method", endpoint.method) == endpoint.method:
-            request["headers"] |= authorization(endpoint.role)
+        if endpoint.role and request["method"] in {endpoint.method, "HEAD"}:
+            request["headers"] |= tokens(endpoint.role)
         if endpoint.route == "/login":
-            authorization("editor")
+            tokens("editor")
         return client.request(**request)
 
     return send
@@ -248,7 +382,7 @@ def test_a_good_request_is_answered_with_or_without_the_version(
             *("missing", "corrected_query", "facets"),
         }
     else:
-        assert_error(answer, 418, "IM_A_TEAPOT")
+        assert_error(answer, endpoint.status, REFUSALS[endpoint.route])
 
 
 MOVIE_TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -331,9 +465,13 @@ def test_a_login_answers_a_bearer_token_for_a_quarter_of_an_hour(ask: Ask) -> No
     login = next(endpoint for endpoint in ENDPOINTS if endpoint.route == "/login")
     granted = ask(login).json()["data"]
 
-    assert list(granted) == ["token", "token_type", "expires_in"]
+    assert list(granted) == [
+        "token", "token_type", "expires_in", "refresh_token", "refresh_expires_in", "user"
+    ]  # fmt: skip
     assert (granted["token_type"], granted["expires_in"]) == ("Bearer", 900)
     assert granted["token"].count(".") == 2
+    assert granted["refresh_expires_in"] == 7 * 86400
+    assert granted["user"] == {"username": "some editor", "role": "editor"}
 
 
 # --- Request ids ----------------------------------------------------------------------------------
@@ -413,7 +551,7 @@ def test_good_answers_carry_the_request_id_unless_a_cache_may_hand_them_to_other
     answer = ask(endpoint, headers={"X-Request-Id": "mine"})
 
     assert answer.headers.get("X-Request-Id") == (None if endpoint.kept else "mine")
-    assert "mine" not in answer.text or endpoint.status == 418
+    assert "mine" not in answer.text or endpoint.status >= 400
 
 
 # --- Methods --------------------------------------------------------------------------------------
@@ -554,13 +692,14 @@ def test_caches_keep_reads_only(ask: Ask, client: httpx.Client, endpoint: Endpoi
     kept = ask(endpoint).headers["Cache-Control"]
     refused = client.put(endpoint.target).headers["Cache-Control"]
 
-    assert refused == "no-store"
+    nobody = "private, no-store" if endpoint.secret else "no-store"
+    assert refused == nobody
     if endpoint.kept:
         assert "no-store" not in kept
         assert "private" not in kept
         assert re.search(r"max-age=\d+", kept)
     else:
-        assert kept == "no-store"
+        assert kept == nobody
 
 
 SHARED: Final = "public, max-age=0, s-maxage=30, must-revalidate"

@@ -40,14 +40,17 @@ class Asked:
     body: str = ""
 
 
-def usually_asked(function: Function) -> Asked:
-    """Return what the function's folder says that it is asked; what stands for words stays."""
-    call = function.usual_call
-    assert call, f"{function.name} has neither a probe nor a usual question"
-    target = f"/{call.id}?{call.query}" if call.query else f"/{call.id}"
-    return Asked(
-        method=call.method, target=target, body="" if call.body is None else json.dumps(call.body)
+def well_asked(function: Function) -> Asked:
+    """Return what the function's folder shows first, with the method that the document has."""
+    shown = next(iter(function.words.values())).examples[0]
+    method = next(
+        method
+        for _, method, operation in held.document().operations()
+        if f"{operation['operationId']}_".startswith(f"{function.name}_")
     )
+    target = f"/{shown.id}?{shown.query}" if shown.query else f"/{shown.id}"
+    body = "" if shown.body is None else json.dumps(shown.body)
+    return Asked(method=method.upper(), target=target, body=body)
 
 
 def broken(function: str) -> str:
@@ -129,7 +132,7 @@ def assert_logs(function: str, environment: dict[str, str], folder: Path, token:
     folder.mkdir()
     credentials = f"Authorization: Bearer {token}"
     with as_google_starts_it(function, environment, folder) as server:
-        asked = usually_asked(FUNCTIONS[function])
+        asked = well_asked(FUNCTIONS[function])
         refused = ask(server, Asked(method="PUT"), "the-refusal")
         line = line_of(server, "the-refusal", "request refused")
         assert (refused.status, line["status"], line["severity"]) == (405, 405, "INFO")

@@ -24,16 +24,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from sqlalchemy import text
 
-from lib.accounts import users
-from lib.accounts.access import log_out
 from lib.accounts.tokens import Signer
 from lib.catalogue import movies
 from lib.catalogue.movie import Movie
 from lib.database.transactions import TransactionalDatabase
 from local.demo_omdb.server import DemoOmdb
 from tests.deployed import Reply, exchange
-from tests.support import ADMIN_PASSWORD, asks, is_served
+from tests.support import ADMIN_PASSWORD, asks, create_user, is_served
 
 CASES: Final = Path(__file__).with_name("hostile")
 CHUNK: Final = 64 * 1024
@@ -182,7 +181,7 @@ def test_it_is_answered_as_it_should_be_and_the_next_is_served(
 ) -> None:
     if case["path"] == "/login":
         for role in ("editor", "viewer"):
-            users.create_user(database, username=f"some {role}", password=ADMIN_PASSWORD, role=role)
+            create_user(database, username=f"some {role}", password=ADMIN_PASSWORD, role=role)
     extra = authorization("admin") if case.get("authorized") else {}
 
     reply = exchange(port, *request_of(case, extra), method=case["method"])
@@ -319,10 +318,11 @@ CLAIMS: Final[dict[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "a subject of 400 digits": lambda _: {"sub": "9" * 400},
     "a subject as SQL": lambda _: {"sub": "1 or 1=1"},
     "another user's": lambda claims: {"sub": str(int(claims["sub"]) + 1)},
-    "a session that is none": lambda _: {"jti": "0" * 32},
-    "a session with NUL": lambda claims: {"jti": claims["jti"][:-1] + "\0"},
-    "a session in a list": lambda claims: {"jti": [claims["jti"]]},
-    "a session of 1,000 letters": lambda _: {"jti": "a" * 1000},
+    "a session that is none": lambda _: {"sid": "0" * 32},
+    "a session with NUL": lambda claims: {"sid": claims["sid"][:-1] + "\0"},
+    "a session in a list": lambda claims: {"sid": [claims["sid"]]},
+    "a session of 1,000 letters": lambda _: {"sid": "a" * 1000},
+    "a token that is none": lambda claims: {"jti": claims["jti"][:-1] + "\0"},
     "an unknown role": lambda _: {"role": "root"},
     "a role in a list": lambda _: {"role": ["admin"]},
     "without a role": lambda _: {"role": None},
@@ -511,7 +511,8 @@ def test_a_token_is_worth_nothing_after_its_session(
     client: httpx.Client, good: Good, worker_database: TransactionalDatabase
 ) -> None:
     token, _, claims = good
-    log_out(worker_database, claims["jti"])
+    with worker_database.begin() as connection:
+        connection.execute(text("delete from sessions where jti = :sid"), {"sid": claims["sid"]})
 
     answer = client.delete("/movies.delete/tt0111161", headers={"Authorization": f"Bearer {token}"})
 
@@ -530,7 +531,7 @@ def test_a_session_of_one_user_is_not_lent_to_another(
     token, header, claims = good
     viewer = authorization("viewer")["Authorization"].removeprefix("Bearer ")
     viewers = jwt.decode(viewer, options={"verify_signature": False})
-    borrowed = {**viewers, "jti": claims["jti"], "role": "admin"}
+    borrowed = {**viewers, "sid": claims["sid"], "role": "admin"}
 
     assert_refused(client, signed(private_key_pem, header, borrowed), good_one=token)
 

@@ -30,7 +30,13 @@ PUBLIC_READS: Final = {
 WITH_A_TOKEN_READ: Final = {"/imports.get": "/imports.get?id=1", "/imports.list": "/imports.list"}
 DELETE: Final = "/movies.delete/{id}"
 CREATE: Final = "/movies.create"
-CLOSED: Final = ("/login", "/movies.import", "/migrate", "/brew-coffee")
+CLOSED: Final = (
+    *("/login", "/movies.import", "/migrate", "/brew-coffee"),
+    *("/sessions.refresh", "/sessions.list", "/sessions.end"),
+    *("/keys.create", "/keys.list", "/keys.delete/{id}"),
+    *("/users.create", "/users.list", "/users.update", "/users.reset_password"),
+    *("/users.delete/{id}", "/passwords.change", "/passwords.set", "/audit.list"),
+)
 
 PAGE: Final = {"Origin": "https://elsewhere.example"}
 ALL_HEADERS: Final = "authorization,content-type,if-none-match,x-request-id"
@@ -161,7 +167,9 @@ def test_logins_and_what_is_ours_are_closed(
     token = authorization("editor")
     body = {"username": "some editor", "password": ADMIN_PASSWORD}
 
-    assert preflight(client, target, "POST") == {}
+    for method in ("GET", "POST", "DELETE"):
+        assert preflight(client, target, method) == {}
     for headers in (PAGE, {**PAGE, **token}):
         assert access(client.post(target, json=body, headers=headers)) == {}
         assert access(client.get(target, headers=headers)) == {}
+        assert access(client.delete(target, headers=headers)) == {}

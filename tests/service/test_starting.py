@@ -46,6 +46,7 @@ FUNCTIONS: Final = list(read_functions().values())
 NEEDED: Final = {
     "database": "DATABASE_URL",
     "omdb": "OMDB_API_KEY",
+    "refresh": "REFRESH_KEY",
     "signing": "TOKEN_PRIVATE_KEY",
     "verifying": "TOKEN_PUBLIC_KEYS",
 }
@@ -122,7 +123,7 @@ def test_a_missing_setting_stops_the_function_with_one_line(
             ("verifying", "TOKEN_PUBLIC_KEYS", ""),
             ("verifying", "TOKEN_PUBLIC_KEYS", PUBLIC_GARBAGE),
             ("signing", "TOKEN_PRIVATE_KEY", PRIVATE_GARBAGE),
-            ("admin", "ADMIN_PASSWORD", "short"),
+            ("refresh", "REFRESH_KEY", "s3cret of 31 bytes, one too few"),
             ("admin", "ADMIN_USERNAME", " "),
             ("addresses", "FUNCTION_URLS", "[]"),
             ("addresses", "FUNCTION_URLS", '{"movies_list": "movies-list.example.com/"}'),

@@ -65,14 +65,13 @@ class Plan:
 class Terraform:
     """Terraform on a copy of the repository, with its state beside it."""
 
-    def __init__(self, folder: Path, *, whole: bool = False) -> None:
+    def __init__(self, folder: Path) -> None:
         self.root = folder
         left_out = shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*")
         for name in ("terraform", "functions", "lib"):
             shutil.copytree(ROOT / name, folder / name, ignore=left_out)
-        if not whole:
-            leave(folder / "lib", FEW_OF_LIB)
-            leave(folder / "lib" / "schema", FEW_OF_LIB)
+        leave(folder / "lib", FEW_OF_LIB)
+        leave(folder / "lib" / "schema", FEW_OF_LIB)
         shutil.copy(ROOT / "requirements.txt", folder)
         (folder / "terraform" / "backend_override.tf").write_text(
             'terraform {\n  backend "local" {}\n}\n'

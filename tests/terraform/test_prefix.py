@@ -6,15 +6,13 @@ second stack of the project has, too, stops its apply half-way.
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 
 from local.functions import read_functions
-from tests.support import NEW_ENDPOINT
-from tests.terraform.running import FAILURE, Terraform, pretended, tries_terraform, with_few
+from tests.terraform.running import Terraform, pretended, tries_terraform, with_few
 
 pytestmark = [*tries_terraform, pretended]
 
@@ -65,14 +63,14 @@ compute_url_map: movies-api, movies-redirect
 logging_metric: movies/backup_failed, movies/build_failed, movies/database_unreachable
 logging_metric: movies/import_ended, movies/import_parked, movies/import_stalled
 logging_metric: movies/import_stopped_by_quota, movies/login_throttled, movies/omdb_failed
-logging_metric: movies/omdb_key_refused, movies/omdb_quota_spent, movies/unforeseen_fault
-logging_metric: movies/unusable_password_hash
+logging_metric: movies/omdb_key_refused, movies/omdb_quota_spent, movies/refresh_token_reused
+logging_metric: movies/unforeseen_fault, movies/unusable_password_hash
 monitoring_custom_service: movies
 monitoring_dashboard: Movies dev
 monitoring_notification_channel: movies oncall
 monitoring_uptime_check_config: movies-+
-secret_manager_secret: movies-admin-password, movies-omdb-api-key, movies-token-private-key
-secret_manager_secret: movies-token-public-key
+secret_manager_secret: movies-admin-password, movies-omdb-api-key, movies-refresh-key
+secret_manager_secret: movies-token-private-key, movies-token-public-key
 service_account: fn-*, movies-build, movies-deployer, movies-hours, movies-scheduler
 sql_database_instance: movies-dev
 storage_bucket: p-tests-movies-plans, p-tests-movies-source
@@ -166,18 +164,3 @@ def test_another_prefix_shares_no_name_and_speaks_of_none(
         if re.search(rf"(?<![\w/-])({others})(?![\w-])", text)
     }
     assert not found
-
-
-def test_a_function_whose_account_has_too_long_a_name_is_told_with_the_longest_that_fits(
-    terraform: Terraform,
-) -> None:
-    fits, over = "f" * 23, "g" * 24
-    for name in (fits, over):
-        shutil.copytree(NEW_ENDPOINT, terraform.functions / name)
-    said = terraform.plan("dev", "-var", "prefix=films1", code=FAILURE).said
-    for name in (fits, over):
-        shutil.rmtree(terraform.functions / name)
-
-    assert f"The account of {over} would be films1-{over}, which has 31 characters" in said
-    assert "with the prefix films1 a function's name has up to 23" in said
-    assert f"The account of {fits}" not in said

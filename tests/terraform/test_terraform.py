@@ -32,7 +32,7 @@ def terraform(tmp_path: Path) -> Iterator[Terraform]:
 
 
 def test_its_own_tests_pass(tmp_path: Path) -> None:
-    terraform = Terraform(tmp_path, whole=True)
+    terraform = Terraform(tmp_path)
     terraform.run("fmt", "-check", "-recursive")
     terraform.run("validate")
     (terraform.root / "terraform" / "backend_override.tf").unlink()

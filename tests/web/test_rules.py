@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from lib.accounts import audit_list, password_changes, people
 from lib.accounts.login import MEMBERS as LOGIN
 from lib.catalogue import listing, many, wanted
 from lib.catalogue.document import MEMBERS
@@ -61,6 +62,10 @@ EXACT: Final[Mapping[str, tuple[Rule[Any], st.SearchStrategy[Any]]]] = {
         st.lists(st.sampled_from(["movie", "game", "film"]), max_size=3),
     ),
     "refresh": (imports_asking.MEMBERS.each["refresh"].rule, st.booleans()),
+    "audit's cursor": (
+        audit_list.PARAMETERS.each["cursor"].rule,
+        st.sampled_from(["0", "01", "-1", "1 ", "1\n", "\u0661", "9" * 18, "9" * 20]),
+    ),
 }  # fmt: skip
 # Of those whose text in a query is several with a comma between them, likewise.
 LISTS: Final[Mapping[str, tuple[Rule[Any], st.SearchStrategy[list[str]]]]] = {
@@ -77,6 +82,14 @@ EVERYWHERE: Final = {
     "movies.import": imports_asking.MEMBERS,
     "movies.search": search_asking.PARAMETERS,
     "movies.random": search_asking.RANDOM_PARAMETERS,
+    "users.create": people.CREATING,
+    "users.list": people.LIST_PARAMETERS,
+    "users.update": people.UPDATING,
+    "users.reset_password": people.RESETTING,
+    "users.delete": people.DELETING,
+    "passwords.change": password_changes.CHANGING,
+    "passwords.set": password_changes.SETTING,
+    "audit.list": audit_list.PARAMETERS,
 }
 
 

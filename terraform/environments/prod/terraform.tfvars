@@ -13,14 +13,15 @@ database = {
 }
 
 function_sizes = {
-  imports_get     = { max_instances = 2 }
-  imports_list    = { max_instances = 2 }
-  login           = { max_instances = 4 }
-  movies_create   = { max_instances = 4 }
-  movies_delete   = { max_instances = 2 }
-  movies_get      = { max_instances = 14, min_instances = 1 } # no reader waits for a cold start
-  movies_get_many = { max_instances = 4 }
-  movies_list     = { max_instances = 14, min_instances = 1 }
-  movies_random   = { max_instances = 2 }
-  movies_search   = { max_instances = 4 }
+  imports_get      = { max_instances = 2 }
+  imports_list     = { max_instances = 2 }
+  login            = { max_instances = 4 }
+  movies_create    = { max_instances = 4 }
+  movies_delete    = { max_instances = 2 }
+  movies_get       = { max_instances = 14, min_instances = 1 } # no reader waits for a cold start
+  movies_get_many  = { max_instances = 4 }
+  movies_list      = { max_instances = 14, min_instances = 1 }
+  movies_random    = { max_instances = 2 }
+  movies_search    = { max_instances = 4 }
+  sessions_refresh = { max_instances = 4 } # as login: each client asks it every quarter of an hour
 }

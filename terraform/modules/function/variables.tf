@@ -53,7 +53,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9_]{1,26}$", var.name))
-    error_message = "A function's name has 2 to 27 lower-case letters, digits and underscores, as its account is fn-<name> and has at most 30."
+    error_message = "A function's name has 2 to 27 lower-case letters, digits and underscores, as its service is <prefix>-<name> and has at most 49."
   }
 }
 

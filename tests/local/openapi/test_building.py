@@ -246,13 +246,31 @@ def test_ways_to_ask_are_alternatives_of_the_body(document: Part) -> None:
 
 
 def test_a_token_is_needed_or_may_be_left_out(document: Part) -> None:
-    needed: list[Part] = [{"token": []}]
-    open_to_all: list[Part] = [{}, {"token": []}]
+    token: Part = {"token": []}
+    key: Part = {"key": []}
 
-    assert operation(document, "delete", "/movies.delete/{imdb_id}")["security"] == needed
-    assert operation(document, "post", "/movies.create")["security"] == open_to_all
+    assert operation(document, "delete", "/movies.delete/{imdb_id}")["security"] == [token, key]
+    assert operation(document, "post", "/movies.create")["security"] == [{}, token, key]
+    assert operation(document, "get", "/keys.list")["security"] == [token]
+    assert operation(document, "post", "/sessions.end")["security"] == [{}, token]
     assert operation(document, "get", "/movies.list")["security"] == []
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+
+
+def test_where_no_key_is_taken_one_is_forbidden_although_all_roles_are_admitted(
+    document: Part,
+) -> None:
+    assert "403" in operation(document, "get", "/sessions.list")["responses"]
+    assert "403" not in operation(document, "post", "/movies.create")["responses"]
+
+
+def test_what_is_for_its_caller_alone_is_nowhere_kept(document: Part) -> None:
+    listing = operation(document, "get", "/sessions.list")
+
+    assert "304" not in listing["responses"]
+    assert "ETag" not in listing["responses"]["200"]["headers"]
+    assert "If-None-Match" not in {one["name"] for one in listing["parameters"]}
 
 
 def test_every_error_is_explained_by_its_class(document: Part) -> None:
