@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from lib.accounts.api_keys import PresentedKey
-from lib.accounts.roles import ROLES
+from lib.accounts.roles import ROLES, forbidden
 from lib.accounts.tokens import LEEWAY_SECONDS, Claims, invalid_token
 from lib.database.statement import Query, Rows, Statement, Values
-from lib.errors import Forbidden, Unauthorized
+from lib.errors import Unauthorized
 
 _ROLE_IN_SESSION: Final = Statement(
     repeatable=True,
@@ -94,7 +94,4 @@ def invalid_key() -> Unauthorized:
 def _demand_role(role: str, roles: Collection[str]) -> None:
     if role not in roles:
         allowed = " or ".join(known for known in ROLES if known in roles)
-        raise Forbidden(
-            f"This needs the role {allowed}; yours is {role}.",
-            headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
-        )
+        raise forbidden(f"This needs the role {allowed}; yours is {role}.")

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 from lib.accounts import audit
 from lib.accounts.names import NAME
 from lib.accounts.people import Page
-from lib.accounts.roles import ROLES
+from lib.accounts.roles import ROLES, forbidden
 from lib.accounts.usernames import USERNAME, fold_username
 from lib.catalogue.document import utc_text
 from lib.database.statement import Query, Rows, Statement, Values
-from lib.errors import Forbidden, KeyNotFound, TooManyKeys
+from lib.errors import KeyNotFound, TooManyKeys
 from lib.web.inputs import Input, Inputs
-from lib.web.parsing import refuse
-from lib.web.rules import OneOf, Rule, Schema, Whole
+from lib.web.rules import OneOf, Pattern, Whole
 
 if TYPE_CHECKING:
     from lib.accounts.tokens import Claims
@@ -33,23 +32,7 @@ ROLES_OF_KEYS: Final = ("viewer", "editor")
 
 _FORM: Final = re.compile(r"smk_([0-9a-f]{12})_[A-Za-z0-9_-]{43}", re.ASCII)
 _ID: Final = re.compile(r"[0-9a-f]{12}", re.ASCII)
-
-
-class _IdRule(Rule[str]):
-    """A key's id."""
-
-    rule = "must be a key's id, 12 digits from 0 to f"
-
-    def from_text(self, name: str, text: str) -> str:
-        """Read an id."""
-        if not _ID.fullmatch(text):
-            refuse(name, self.rule)
-        return text
-
-    def schema(self) -> Schema:
-        """Return the JSON schema of what is taken."""
-        return {"type": "string", "pattern": f"^{_ID.pattern}$"}
-
+_KEY_ID: Final = Pattern(_ID, "must be a key's id, 12 digits from 0 to f")
 
 MEMBERS: Final = Inputs(
     {
@@ -71,7 +54,7 @@ MEMBERS: Final = Inputs(
 PARAMETERS: Final = Inputs(
     {"username": Input(rule=USERNAME, about="Whose keys, for administrators; else one's own.")}
 )
-IN_PATH: Final = Inputs({"id": Input(rule=_IdRule(), about="The key's id.", required=True)})
+IN_PATH: Final = Inputs({"id": Input(rule=_KEY_ID, about="The key's id.", required=True)})
 
 _SHOWN: Final = f"""
     json_build_object(
@@ -161,7 +144,7 @@ def create_key(
         Forbidden: The role is above one's own.
     """
     if ROLES.index(role) > ROLES.index(claims.role):
-        raise _forbidden(f"A key's role is not above its owner's; yours is {claims.role}.")
+        raise forbidden(f"A key's role is not above its owner's; yours is {claims.role}.")
     values: Values = {
         "name": name,
         "role": role,
@@ -193,7 +176,7 @@ def list_keys(claims: "Claims", *, username: str | None = None) -> Query[Page]:
         Forbidden: They are another's, and the caller is no administrator.
     """
     if username is not None and claims.role != "admin":
-        raise _forbidden("The keys of others are for administrators: leave username out for yours.")
+        raise forbidden("The keys of others are for administrators: leave username out for yours.")
 
     def read(rows: Rows) -> Page:
         keys = json.loads(rows[0][0])
@@ -229,7 +212,3 @@ def delete_key(claims: "Claims", key_id: str, *, address: str) -> Query[None]:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()  # 256 bits by chance need no slow hash
-
-
-def _forbidden(message: str) -> Forbidden:
-    return Forbidden(message, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})

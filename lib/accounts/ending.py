@@ -13,49 +13,14 @@ from lib.accounts.refresh_tokens import REFRESH_TOKEN, RefreshToken, sound_alarm
 from lib.database.statement import Query, Rows, Statement, Values
 from lib.errors import InvalidRefreshToken, InvalidRequest
 from lib.web.inputs import Alternative, Input, Inputs
-from lib.web.parsing import refuse
-from lib.web.rules import Flag, Rule, Schema
+from lib.web.rules import Flag, Pattern, Yes
 
 if TYPE_CHECKING:
     from lib.accounts.tokens import Claims
 
-_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
-
-
-class _IdRule(Rule[str]):
-    """A session's id."""
-
-    rule = "must be a session's id, 32 digits from 0 to f"
-
-    def from_text(self, name: str, text: str) -> str:
-        """Read an id."""
-        if not _ID.fullmatch(text):
-            refuse(name, self.rule)
-        return text
-
-    def schema(self) -> Schema:
-        """Return the JSON schema of what is taken."""
-        return {"type": "string", "pattern": f"^{_ID.pattern}$"}
-
-
-class _YesRule(Rule[bool]):
-    """What is there or not, and never false."""
-
-    rule = "must be true"
-
-    def from_text(self, name: str, text: str) -> bool:
-        """Read a parameter."""
-        return self.from_json(name, text == "true")
-
-    def from_json(self, name: str, value: object) -> bool:
-        """Read a member."""
-        if value is not True:
-            refuse(name, self.rule)
-        return True
-
-    def schema(self) -> Schema:
-        """Return the JSON schema of what is taken."""
-        return {"type": "boolean", "const": True}
+_ID: Final = Pattern(
+    re.compile(r"[0-9a-f]{32}", re.ASCII), "must be a session's id, 32 digits from 0 to f"
+)
 
 
 def _refuse_mix(given: Collection[str]) -> NoReturn:
@@ -72,13 +37,13 @@ def _refuse_mix(given: Collection[str]) -> NoReturn:
 
 END_MEMBERS: Final = Inputs(
     {
-        "id": Input(rule=_IdRule(), about="Of one's own sessions; an administrator's, of all."),
+        "id": Input(rule=_ID, about="Of one's own sessions; an administrator's, of all."),
         "refresh_token": Input(
             rule=REFRESH_TOKEN,
             about="The latest one of the session that is to end, or the one before it; one that is "
             "older ends it too, as stolen. It needs no token beside it.",
         ),
-        "all": Input(rule=_YesRule(), about="All of one's own sessions."),
+        "all": Input(rule=Yes(), about="All of one's own sessions."),
         "except_this": Input(
             rule=Flag(), about="Whether that of the token goes on.", default=False
         ),

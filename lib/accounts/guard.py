@@ -6,9 +6,9 @@ from typing import Final
 from lib.accounts import access
 from lib.accounts.api_keys import PREFIX, read_key
 from lib.accounts.keys import VerifyingSettings
+from lib.accounts.roles import forbidden
 from lib.accounts.tokens import Claims, Verifier, bearer_token
 from lib.database.statement import Query, Statement
-from lib.errors import Forbidden
 
 ADMINS: Final = ("admin",)
 EDITORS: Final = ("editor", "admin")
@@ -57,9 +57,8 @@ class Guard:
 
     def _admit_key(self, text: str, roles: Collection[str]) -> Query[Claims]:
         if not self.takes_keys:
-            raise Forbidden(
-                "Keys for machines are not taken here: send a token that POST /login gives.",
-                headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+            raise forbidden(
+                "Keys for machines are not taken here: send a token that POST /login gives."
             )
         key = read_key(text)
         if key is None:

@@ -193,7 +193,7 @@ def _demand_one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> No
 def _decode(cursor: str) -> str:
     try:
         after = decode_cursor(cursor, longest=_LONGEST_CURSOR)
-        if encode_cursor(after) == cursor and fold_username(after) == after:
+        if fold_username(after) == after:
             return after
     except (ValueError, InvalidRequest):
         pass

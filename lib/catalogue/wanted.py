@@ -8,8 +8,7 @@ from lib.catalogue.fields import FIELDS
 from lib.catalogue.movie import FIRST_YEAR, IMDB_ID, LAST_YEAR, TITLE_LENGTH
 from lib.errors import InvalidRequest
 from lib.web.inputs import Alternative, Input, Inputs
-from lib.web.parsing import refuse
-from lib.web.rules import Rule, Schema, Text, Whole
+from lib.web.rules import Pattern, Text, Whole
 
 TITLE: Final = Text(longest=TITLE_LENGTH)
 YEAR: Final = Whole(low=FIRST_YEAR, high=LAST_YEAR)
@@ -21,23 +20,8 @@ def is_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(IMDB_ID.fullmatch(value))
 
 
-class _IdRule(Rule[str]):
-    """An IMDb id."""
-
-    rule = ID_RULE
-
-    def from_text(self, name: str, text: str) -> str:
-        """Read an id; of a path, where it is still percent-encoded: then it is none."""
-        if not is_id(text):
-            refuse(name, self.rule)
-        return text
-
-    def schema(self) -> Schema:
-        """Return the JSON schema of what is taken."""
-        return {"type": "string", "pattern": f"^{IMDB_ID.pattern}$"}
-
-
-ID: Final = _IdRule()
+# In a path it is still percent-encoded: then it is none.
+ID: Final = Pattern(IMDB_ID, ID_RULE)
 
 
 def _refuse_mix(given: Collection[str]) -> NoReturn:

@@ -12,7 +12,7 @@ from lib.errors import InvalidRequest
 from lib.imports.orders import MOST_IDS, TICK, Order
 from lib.web.inputs import Alternative, Input, Inputs
 from lib.web.parsing import refuse
-from lib.web.rules import OneOf, Rule, Schema, Whole
+from lib.web.rules import OneOf, Rule, Schema, Whole, Yes
 
 _LONGEST_SHOWN: Final = 50
 _KEY: Final = re.compile(r"[!-+\--~](?:[ -+\--~]{0,253}[!-+\--~])?", re.ASCII)  # no comma
@@ -74,26 +74,6 @@ class _TypesRule(Rule[tuple[str, ...]]):
         return {"type": "array", "items": OneOf(TYPES).schema(), "minItems": 1}
 
 
-class _TrueRule(Rule[bool]):
-    """What can only be asked for, or be left out."""
-
-    rule = "must be true, or be left out"
-
-    def from_text(self, name: str, text: str) -> bool:
-        """Read a parameter."""
-        return self.from_json(name, text == "true")
-
-    def from_json(self, name: str, value: object) -> bool:
-        """Read a member."""
-        if value is not True:
-            refuse(name, self.rule)
-        return True
-
-    def schema(self) -> Schema:
-        """Return the JSON schema of what is taken."""
-        return {"type": "boolean", "const": True}
-
-
 _WAYS: Final = (
     Alternative("what is most in need of doing"),
     Alternative("by ids", required=("imdb_ids",), optional=("types",)),
@@ -135,7 +115,7 @@ MEMBERS: Final = Inputs(
             about="Of which year to search for titles.",
         ),
         "refresh": Input(
-            rule=_TrueRule(),
+            rule=Yes("must be true, or be left out"),
             about="To fetch anew what is in the catalogue, the oldest first.",
         ),
         "older_than_days": Input(

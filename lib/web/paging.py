@@ -34,15 +34,16 @@ def encode_cursor(place: str) -> str:
 def decode_cursor(cursor: str, *, longest: int) -> str:
     """Return the place of a cursor.
 
-    Several texts may be read as one place, of which `encode_cursor` makes one only.
-
     Raises:
-        ValueError: It has more characters than the longest, or is none.
+        ValueError: It has more characters than the longest, or is none that `encode_cursor` makes.
     """
     if len(cursor) > longest:
         raise ValueError
     padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-    return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    place = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    if encode_cursor(place) != cursor:  # several texts are read as one place
+        raise ValueError
+    return place
 
 
 def link_target(path: str) -> str:

@@ -129,6 +129,32 @@ class Text(NamedTuple):
         }
 
 
+class Pattern(NamedTuple):
+    """A text of one form.
+
+    Attributes:
+        form: What all of it matches, in a way that JSON schemas know as well.
+        rule: What is demanded of the value.
+    """
+
+    form: re.Pattern[str]
+    rule: str
+
+    def from_text(self, name: str, text: str) -> str:
+        """Read a parameter, or a path's last segment."""
+        return self.from_json(name, text)
+
+    def from_json(self, name: str, value: object) -> str:
+        """Read a member."""
+        if not isinstance(value, str) or not self.form.fullmatch(value):
+            refuse(name, self.rule)
+        return value
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        return {"type": "string", "pattern": f"^{self.form.pattern}$"}
+
+
 class OneOf(NamedTuple):
     """One of some words."""
 
@@ -174,3 +200,23 @@ class Flag(Rule[bool]):
     def schema(self) -> Schema:
         """Return the JSON schema of what is taken."""
         return {"type": "boolean"}
+
+
+class Yes(NamedTuple):
+    """What can only be asked for, or be left out."""
+
+    rule: str = "must be true"
+
+    def from_text(self, name: str, text: str) -> bool:
+        """Read a parameter."""
+        return self.from_json(name, text == "true")
+
+    def from_json(self, name: str, value: object) -> bool:
+        """Read a member."""
+        if value is not True:
+            refuse(name, self.rule)
+        return True
+
+    def schema(self) -> Schema:
+        """Return the JSON schema of what is taken."""
+        return {"type": "boolean", "const": True}
